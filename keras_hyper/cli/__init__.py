@@ -1,0 +1,33 @@
+"""The `keras-hyper` command: one thin module a sub-command."""
+
+import importlib
+
+from keras_hyper.cli.one_line import OneLineParser, run
+
+# Imported only when asked for: TensorFlow takes seconds to load, --help should not.
+COMMANDS = {
+    "restore": "restore a file or a folder of pictures",
+    "export": "write a SavedModel for TF-Serving, or the plain network of one level",
+    "convert": "turn a checkpoint of the authors' PyTorch code into a .keras file",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one sub-command.
+
+    Args:
+        argv: The arguments without the program's name; by default those of the process.
+
+    Returns:
+        0 when done, 1 when the job failed, 130 when interrupted. Wrong arguments exit with 2.
+    """
+    parser = OneLineParser(prog="keras-hyper", description="Adaptive image restoration.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        module = importlib.import_module(f"keras_hyper.cli.{name}")
+        command = commands.add_parser(name, help=summary, description=module.__doc__)
+        module.add_arguments(command)
+        command.add_argument("--debug", action="store_true", help="show the whole traceback")
+        command.set_defaults(job=module.job)
+    args = parser.parse_args(argv)
+    return run(parser.prog, lambda: args.job(args), debug=args.debug)

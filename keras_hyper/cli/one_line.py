@@ -1,0 +1,57 @@
+"""Commands that fail in one line: what was wanted, what came."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line on standard error and exit status 2."""
+
+    def __init__(self, **kwargs):
+        kwargs.setdefault("formatter_class", argparse.ArgumentDefaultsHelpFormatter)
+        super().__init__(**kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        """Exits with 2 and `message` alone, without the usage text."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class WrongArgument(ValueError):
+    """An argument that only the job itself could find to be wrong: exit status 2."""
+
+
+def run(program: str, job: Callable[[], int | None], debug: bool = False) -> int:
+    """Runs `job`; any failure becomes one line on standard error, unless `debug`.
+
+    Args:
+        program: The name that the line begins with.
+        job: What to do. It returns an exit status, or None for 0.
+        debug: Let the exception through, with its traceback.
+
+    Returns:
+        The exit status: 0 done, 1 failed, 2 wrong arguments, 130 interrupted.
+    """
+    # Read by TensorFlow when it is imported, which jobs do only once they run.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "2")
+    try:
+        return job() or 0
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if debug:
+            raise
+        text = " ".join(str(error).split()) or type(error).__name__
+        print(f"{program}: {text}", file=sys.stderr)
+        return 2 if isinstance(error, WrongArgument) else 1
+
+
+def checked(read: Callable):
+    """Returns ``read()``; a ValueError becomes a `WrongArgument`, exit status 2."""
+    try:
+        return read()
+    except ValueError as error:
+        raise WrongArgument(str(error)) from error

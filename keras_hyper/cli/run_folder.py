@@ -1,0 +1,47 @@
+"""The folder of a run: whose it is, and whether it may be written to."""
+
+import json
+from pathlib import Path
+
+from keras_hyper.cli.one_line import WrongArgument
+
+# What a resumed run must have in common with the one it goes on with.
+_FIXED = ("task", "levels", "draws", "blocks", "channels", "steps", "batch", "patch", "recipe",
+          "seed", "every", "precision")  # fmt: skip
+
+
+def open_run(folder: Path, settings: dict, resume: bool) -> Path:
+    """Makes the folder of a new run, or checks that a run can be resumed in it.
+
+    Args:
+        folder: ``OUT/TASK``.
+        settings: The run's settings by name, kept in ``run.json``.
+        resume: Whether a run is to go on.
+
+    Returns:
+        `folder`.
+
+    Raises:
+        WrongArgument: If the folder holds another run, or the one to resume is not there or has
+            other settings.
+    """
+    record = folder / "run.json"
+    settings = json.loads(json.dumps({name: settings[name] for name in _FIXED}))
+    if not resume:
+        if folder.exists() and any(folder.iterdir()):
+            raise WrongArgument(
+                f"{folder} holds another run: give --resume to go on with it, or another --out"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        record.write_text(json.dumps(settings, indent=1))
+        return folder
+    if not record.exists() or not (folder / "checkpoint.keras").exists():
+        raise WrongArgument(f"{folder} holds no checkpoint to resume from")
+    before = json.loads(record.read_text())
+    for name in _FIXED:
+        if before.get(name) != settings[name]:
+            raise WrongArgument(
+                f"the run in {folder} has {name} {before.get(name)}; "
+                f"a resumed run must have the same. Received: {settings[name]}"
+            )
+    return folder

@@ -1,0 +1,42 @@
+"""The arguments of train.py."""
+
+import argparse
+from pathlib import Path
+
+from keras_hyper.cli.one_line import OneLineParser
+
+
+def parse(argv=None) -> argparse.Namespace:
+    """Reads the arguments of ``train.py``; wrong ones exit with status 2 and one line."""
+    parser = OneLineParser(prog="train.py", description="Trains one network for all levels.")
+    add = parser.add_argument
+    add("--task", required=True, choices=["denoise", "dejpeg", "sr"], help="what to undo")
+    add("--data", type=Path, help="folder of photographs; by default those that ship")
+    add("--valid", type=Path, help="folder to validate on; by default a tenth of --data")
+    add("--out", type=Path, default=Path("runs"), help="the run goes to OUT/TASK")
+    add("--levels", nargs="+", help="levels to train on, or one range LOW:HIGH")
+    add("--draws", type=_at_least(2), default=4, help="levels a step draws from a range")
+    add("--blocks", type=_at_least(1), default=1, help="residual blocks: 1 tiny, 4 small, 16 paper")
+    add("--channels", type=int, choices=[1, 3], default=3, help="1 for gray, 3 for colour")
+    add("--steps", type=_at_least(1), default=7000, help="training steps in all")
+    add("--batch", type=_at_least(1), help="clean patches a step; the recipe's by default")
+    add("--patch", type=_at_least(8), help="side of a patch in pixels; the recipe's by default")
+    add("--every", type=_at_least(1), default=250, help="steps between validations")
+    add("--recipe", choices=["default", "authors"], default="default", help="settings of training")
+    add("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of the layers")
+    add("--seed", type=_at_least(0), default=0, help="names the sequence of patches and noise")
+    add("--memory", type=float, default=1.0, help="GiB that the pictures may take")
+    add("--device", help="where degradation runs, such as /gpu:0; by default the first GPU, if any")
+    add("--resume", action="store_true", help="go on from the checkpoint in OUT/TASK")
+    add("--profile", action="store_true", help="profile ten steps for TensorBoard")
+    add("--debug", action="store_true", help="show the whole traceback of an error")
+    return parser.parse_args(argv)
+
+
+def _at_least(bound):
+    def number(word):
+        if not word.isdecimal() or int(word) < bound:
+            raise argparse.ArgumentTypeError(f"wanted an integer of at least {bound}, got {word!r}")
+        return int(word)
+
+    return number

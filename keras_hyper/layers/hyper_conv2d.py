@@ -1,0 +1,209 @@
+"""One stored pair (w, b), a family of convolution kernels."""
+
+import keras
+from keras import ops
+
+_LEVEL_RANKS = (0, 1, 3)
+
+
+@keras.saving.register_keras_serializable(package="keras_hyper")
+class HyperConv2D(keras.layers.Layer):
+    """Convolves features with ``kernel(level) = level * w + b``.
+
+    The arguments are those of ``keras.layers.Conv2D``; kernel and bias are both generated. At the
+    start ``w`` is zero and ``b`` an ordinary kernel, so that at every level the layer begins as an
+    ordinarily initialised convolution.
+
+    Args:
+        filters: Number of output channels, at least 1.
+        kernel_size: Height and width of the kernel in pixels, one integer or two.
+        strides: Steps of the window in pixels, one integer or two.
+        padding: ``"same"`` or ``"valid"``.
+        data_format: ``"channels_last"`` or ``"channels_first"``; by default Keras's own.
+        dilation_rate: Spacing of the kernel's taps in pixels, one integer or two.
+        groups: Number of groups that the channels are split into.
+        activation: What follows the convolution; by default nothing.
+        use_bias: Whether a bias, generated as the kernel is, is added.
+        use_offset: With False the kernel is ``level * w``: every kernel a multiple of one set, the
+            form of the paper's poster. ``w`` then begins as an ordinary kernel.
+        kernel_initializer: What ``b`` begins as (``w`` where there is no ``b``).
+        slope_initializer: What ``w`` begins as, where there is a ``b``.
+
+    Call arguments:
+        features: ``(batch, height, width, channels)``, unitless activations.
+        level: The generator's own scalar (a network divides its unit before): ``()`` for one
+            kernel, ``(batch,)`` for one an image, ``(batch, height, width)`` of the output for one
+            a pixel. The last is exact, since a convolution is linear in its kernel, and costs two.
+
+    Output shape:
+        ``(batch, new_height, new_width, filters)`` in the layer's compute type.
+
+    Raises:
+        ValueError: If an argument makes no convolution, or `level` has another rank.
+
+    Example:
+        >>> HyperConv2D(filters=8, kernel_size=3)(keras.ops.ones((1, 6, 6, 4)), level=0.1).shape
+        TensorShape([1, 6, 6, 8])
+
+    Reference:
+        Aharon and Ben-Artzi, arXiv:2206.05970, section 3.2, equation 2.
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="same",
+        data_format=None,
+        dilation_rate=1,
+        groups=1,
+        activation=None,
+        use_bias=True,
+        use_offset=True,
+        kernel_initializer="he_normal",
+        slope_initializer="zeros",
+        **kwargs,
+    ):
+        # Keras would round the level to the compute type before `call` saw it.
+        super().__init__(autocast=False, **kwargs)
+        self.filters = _positive("filters", filters)
+        self.kernel_size = _pair("kernel_size", kernel_size)
+        self.strides = _pair("strides", strides)
+        self.padding = _one_of("padding", padding, ("same", "valid"))
+        self.data_format = _one_of(
+            "data_format",
+            data_format or keras.config.image_data_format(),
+            ("channels_last", "channels_first"),
+        )
+        self.dilation_rate = _pair("dilation_rate", dilation_rate)
+        self.groups = _positive("groups", groups)
+        self.activation = keras.activations.get(activation)
+        self.use_bias = use_bias
+        self.use_offset = use_offset
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.slope_initializer = keras.initializers.get(slope_initializer)
+        if self.filters % self.groups:
+            raise ValueError(
+                f"`groups` must divide `filters`. Received: groups={groups}, filters={filters}"
+            )
+
+    def build(self, features_shape, level_shape=()):
+        channels = features_shape[self._channel_axis]
+        if channels is None or channels % self.groups:
+            raise ValueError(
+                "The features' channels must be known and divisible by `groups`. "
+                f"Received: features_shape={features_shape}, groups={self.groups}"
+            )
+        shape = (*self.kernel_size, channels // self.groups, self.filters)
+        slope = self.slope_initializer if self.use_offset else self.kernel_initializer
+        # autocast=False: `level * w + b` is computed in float32 and rounded once.
+        self.w = self.add_weight(name="w", shape=shape, initializer=slope, autocast=False)
+        self.b = self.bias_w = self.bias_b = None
+        if self.use_offset:
+            self.b = self.add_weight(
+                name="b", shape=shape, initializer=self.kernel_initializer, autocast=False
+            )
+        if self.use_bias:
+            bias = {"shape": (self.filters,), "initializer": "zeros", "autocast": False}
+            self.bias_w = self.add_weight(name="bias_w", **bias)
+            if self.use_offset:
+                self.bias_b = self.add_weight(name="bias_b", **bias)
+
+    def kernel_at(self, level):
+        """Returns the kernel of one level, float32 ``(rows, columns, in, out)``: equation 2."""
+        return _affine(level, self.w, self.b)
+
+    def bias_at(self, level):
+        """Returns the bias of one level, float32 ``(filters,)``, or None without one."""
+        return _affine(level, self.bias_w, self.bias_b) if self.use_bias else None
+
+    def call(self, features, level):
+        features = ops.cast(features, self.compute_dtype)
+        level = ops.cast(level, "float32")
+        rank = len(level.shape)
+        if rank not in _LEVEL_RANKS:
+            raise ValueError(
+                "`level` must be a scalar, a vector (batch,) or a map (batch, height, width). "
+                f"Received: level of shape {tuple(level.shape)}"
+            )
+        outputs = (self._one_kernel, self._kernel_an_image, None, self._kernel_a_pixel)[rank](
+            features, level
+        )
+        return self.activation(outputs)
+
+    def _one_kernel(self, features, level):
+        return self._convolve(features, self.kernel_at(level), self.bias_at(level))
+
+    def _kernel_an_image(self, features, level):
+        def one(pair):
+            return self._one_kernel(pair[0][None], pair[1])[0]
+
+        return ops.map(one, (features, level))
+
+    def _kernel_a_pixel(self, features, level):
+        level = ops.cast(ops.expand_dims(level, self._channel_axis), self.compute_dtype)
+        outputs = level * self._convolve(features, self.w, self.bias_w)
+        return outputs + self._convolve(features, self.b, self.bias_b) if self.use_offset else outputs
+
+    def _convolve(self, features, kernel, bias):
+        outputs = ops.conv(
+            features,
+            ops.cast(kernel, self.compute_dtype),
+            strides=self.strides,
+            padding=self.padding,
+            data_format=self.data_format,
+            dilation_rate=self.dilation_rate,
+        )
+        if bias is None:
+            return outputs
+        shape = [1, 1, 1, 1]
+        shape[self._channel_axis] = self.filters
+        return outputs + ops.reshape(ops.cast(bias, self.compute_dtype), shape)
+
+    @property
+    def _channel_axis(self):
+        return -1 if self.data_format == "channels_last" else 1
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("autocast", None)
+        return {
+            **config,
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+            "groups": self.groups,
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "use_offset": self.use_offset,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "slope_initializer": keras.initializers.serialize(self.slope_initializer),
+        }
+
+
+def _affine(level, slope, offset):
+    scaled = ops.cast(level, "float32") * slope
+    return scaled if offset is None else scaled + offset
+
+
+def _positive(name, value):
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"`{name}` must be an integer of at least 1. Received: {name}={value!r}")
+    return value
+
+
+def _pair(name, value):
+    pair = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pair) != 2:
+        raise ValueError(f"`{name}` must be one integer or two. Received: {name}={value!r}")
+    return tuple(_positive(name, side) for side in pair)
+
+
+def _one_of(name, value, known):
+    if value not in known:
+        raise ValueError(f"`{name}` must be one of {known}. Received: {name}={value!r}")
+    return value

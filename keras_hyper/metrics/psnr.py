@@ -1,0 +1,26 @@
+"""Peak signal-to-noise ratio."""
+
+import math
+
+from keras import ops
+
+
+def psnr(clean, restored, peak=1.0):
+    """Returns the PSNR of each picture in dB, over all its pixels and channels.
+
+    Args:
+        clean: ``(..., height, width, channels)``, values in [0, peak].
+        restored: The same shape.
+        peak: The highest value a pixel can have: 1.0, or 255.0 for bytes.
+
+    Returns:
+        float32 of the leading shape. Equal pictures give 100 dB for `peak` 1, a bound instead of
+        infinity so that means stay finite.
+
+    Example:
+        >>> float(psnr(keras.ops.zeros((1, 8, 8, 3)), keras.ops.full((1, 8, 8, 3), 0.1))[0])
+        20.0
+    """
+    error = ops.cast(clean, "float32") - ops.cast(restored, "float32")
+    mean_square = ops.mean(ops.square(error / peak), axis=(-3, -2, -1))
+    return -10.0 / math.log(10.0) * ops.log(ops.maximum(mean_square, 1e-10))

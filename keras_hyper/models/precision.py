@@ -1,0 +1,32 @@
+"""Which number type the inner layers compute in."""
+
+from pathlib import Path
+
+import keras
+
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+PRECISIONS = ("auto", *_POLICIES)
+
+
+def policy_of(precision: str) -> str:
+    """Returns the Keras dtype policy of ``"auto"``, ``"float32"`` or ``"bfloat16"``.
+
+    Raises:
+        ValueError: If `precision` is another word.
+    """
+    if precision == "auto":
+        precision = "bfloat16" if multiplies_in_bfloat16() else "float32"
+    if precision not in _POLICIES:
+        raise ValueError(f"`precision` must be one of {PRECISIONS}. Received: {precision!r}")
+    return _POLICIES[precision]
+
+
+def multiplies_in_bfloat16() -> bool:
+    """Whether the device has instructions for it: without them bfloat16 is slower, not faster."""
+    if keras.distribution.list_devices("gpu") or keras.distribution.list_devices("tpu"):
+        return True
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():  # not Linux: no way to ask without another package
+        return False
+    flags = cpuinfo.read_text()
+    return "avx512_bf16" in flags or "amx_bf16" in flags

@@ -1,0 +1,77 @@
+"""How a network is trained: rate, schedule, average, and its own two options."""
+
+from dataclasses import dataclass
+
+import keras
+
+from keras_hyper.training.averaged_adam import AveragedAdam
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings that belong together.
+
+    Args:
+        rate: Highest learning rate of Adam.
+        warm_up: Steps over which it rises from zero; 0 for none.
+        cosine: Whether it then falls to zero as a cosine; else it falls to a tenth half-way.
+        average: Momentum of the exponential average of the weights; None for none.
+        batch: Clean patches a step.
+        patch: Their side in pixels.
+        image_residual: See `HyperRes`.
+        level_map: ``(offset, scale)`` of the level; None for the task's own.
+    """
+
+    rate: float
+    warm_up: int
+    cosine: bool
+    average: float | None
+    batch: int
+    patch: int
+    image_residual: bool
+    level_map: tuple[float, float] | None = None
+
+    def schedule(self, steps: int):
+        """Returns the learning rate over `steps` steps."""
+        if not self.cosine:
+            return keras.optimizers.schedules.PiecewiseConstantDecay(
+                [max(steps // 2, 1)], [self.rate, self.rate / 10]
+            )
+        warm_up = min(self.warm_up, steps // 10)
+        return keras.optimizers.schedules.CosineDecay(
+            0.0 if warm_up else self.rate,
+            max(steps - warm_up, 1),
+            warmup_target=self.rate if warm_up else None,
+            warmup_steps=warm_up,
+        )
+
+    def optimizer(self, steps: int) -> keras.optimizers.Optimizer:
+        """Returns Adam for a run of `steps` steps."""
+        return AveragedAdam(
+            self.schedule(steps), use_ema=self.average is not None, ema_momentum=self.average or 0.0
+        )
+
+
+RECIPES = {
+    "default": Recipe(
+        rate=1e-3,
+        warm_up=200,
+        cosine=True,
+        average=0.998,
+        batch=16,
+        patch=48,
+        image_residual=True,
+    ),
+    # What their code does (the paper says little of it): a constant rate, a tenth of it after half
+    # of the million steps, every level divided by 255, no path from the picture to the output.
+    "authors": Recipe(
+        rate=1e-4,
+        warm_up=0,
+        cosine=False,
+        average=None,
+        batch=16,
+        patch=96,
+        image_residual=False,
+        level_map=(0.0, 255.0),
+    ),
+}

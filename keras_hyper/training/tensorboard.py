@@ -1,0 +1,133 @@
+"""What TensorBoard shows of a run."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from tensorboard.plugins.hparams import api as hparams
+
+from keras_hyper.layers import HyperConv2D
+
+
+class TensorBoardLog(keras.callbacks.Callback):
+    """Writes losses and PSNR per level, pictures, norms, graph, hyperparameters and a profile.
+
+    Training figures are means over an epoch, validation figures those of the averaged weights. The
+    horizontal axis is the step.
+
+    Args:
+        folder: Where the event files go, under ``train`` and ``validation``.
+        pairs: One batch of validation pairs for the sheet of pictures.
+        names: What the k levels are called.
+        step: Step that the run begins at.
+        settings: The hyperparameters, by name.
+    """
+
+    def __init__(self, folder: Path, pairs, names, step: int, settings: dict):
+        super().__init__()
+        self.pairs, self.names, self.step = pairs, names, step
+        self.first = step
+        # Numbers can be sorted and plotted in the tab; anything else is shown as text.
+        self.settings = {
+            name: value if isinstance(value, int | float) else str(value)
+            for name, value in settings.items()
+        }
+        self.writers = {
+            part: tf.summary.create_file_writer(str(folder / part))
+            for part in ("train", "validation")
+        }
+
+    def on_train_begin(self, logs=None):
+        """Writes the graph of the network and the hyperparameters, once."""
+        if self.step > self.first:
+            return
+        with self.writers["train"].as_default(step=self.step):
+            hparams.hparams(self.settings)
+            if keras.backend.backend() == "tensorflow":
+                tf.summary.graph(_network_graph(self.model.main))
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts the step."""
+        self.step += 1
+
+    def on_test_end(self, logs=None):
+        """Writes the sheet while the averaged weights are in place."""
+        (inputs, clean) = self.pairs
+        restored = np.clip(ops.convert_to_numpy(self.model(inputs)), 0.0, 1.0)
+        for draw, name in enumerate(self.names):
+            rows = [clean, inputs["image"][:, draw], restored[:, draw]]
+            sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0)
+            with self.writers["validation"].as_default(step=self.step):
+                tf.summary.image(
+                    f"clean, degraded, restored/{name}",
+                    sheet[None],
+                    description="Top row clean, middle row degraded, bottom row restored.",
+                )
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes the figures of the epoch and the norms of the generators."""
+        for name, value in logs.items():
+            part = "validation" if name.startswith("val_") else "train"
+            with self.writers[part].as_default(step=self.step):
+                tf.summary.scalar(_tag(name.removeprefix("val_")), value)
+        with self.writers["train"].as_default(step=self.step):
+            rate = ops.convert_to_numpy(self.model.optimizer.learning_rate)
+            tf.summary.scalar("learning rate", rate)
+            for layer in self.model.main.block_convs:
+                if isinstance(layer, HyperConv2D):
+                    for part, weight in (("w", layer.w), ("b", layer.b)):
+                        norm = np.linalg.norm(ops.convert_to_numpy(weight))
+                        tf.summary.scalar(f"norm of {part}/{layer.name}", norm)
+
+    def on_train_end(self, logs=None):
+        """Writes the final figures, which the hyperparameters' tab shows beside the settings."""
+        with self.writers["validation"].as_default(step=self.step):
+            hparams.hparams(self.settings)
+            for name, value in (logs or {}).items():
+                if name.startswith("val_psnr_"):
+                    tf.summary.scalar(f"final/{name.removeprefix('val_')}", value)
+
+    def close(self):
+        """Closes the event files."""
+        for writer in self.writers.values():
+            writer.close()
+
+
+class Profile(keras.callbacks.Callback):
+    """Profiles ten steps, once the first ten are over.
+
+    Args:
+        folder: Where TensorBoard looks for it: that of the run's event files.
+    """
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        self.folder, self.done = folder, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Begins after ten steps and ends after twenty."""
+        self.done += 1
+        if self.done == 10:
+            tf.profiler.experimental.start(str(self.folder))
+        if self.done == 20:
+            tf.profiler.experimental.stop()
+
+
+def _tag(name):
+    """``psnr_25`` under the heading ``PSNR in dB``, so that levels lie side by side."""
+    for prefix, heading in (("loss_", "loss"), ("psnr_", "PSNR in dB")):
+        if name.startswith(prefix):
+            return f"{heading}/{name.removeprefix(prefix)}"
+    return f"{name}/all levels" if name == "loss" else name
+
+
+def _network_graph(main):
+    # float32 and no batching: the graph that a reader expects, not that of the training step.
+    @tf.function
+    def restore(image, level):
+        return main({"image": image, "level": level})
+
+    image = tf.TensorSpec((1, None, None, main.channels), tf.float32, name="image")
+    return restore.get_concrete_function(image, tf.TensorSpec((), tf.float32, name="level")).graph

@@ -1,0 +1,90 @@
+"""Which levels a network is trained on: a list, or draws from a range."""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The levels of every training step.
+
+    Args:
+        fixed: The levels of a list, in the task's unit; empty where they are drawn.
+        low: Lowest level.
+        high: Highest level.
+        draws: How many levels a step has.
+    """
+
+    fixed: tuple[float, ...]
+    low: float
+    high: float
+    draws: int
+
+    def at_step(self, seed, step) -> tf.Tensor:
+        """Returns the levels of one step, float32 ``(draws,)``.
+
+        A range is split into `draws` equal strata with one uniform draw in each, so that every
+        step sees weak and strong degradation alike.
+        """
+        if self.fixed:
+            return tf.constant(self.fixed, tf.float32)
+        offset = tf.random.stateless_uniform((self.draws,), (seed, step))
+        stratum = (tf.range(self.draws, dtype=tf.float32) + offset) / self.draws
+        return self.low + (self.high - self.low) * stratum
+
+    def spread(self) -> tuple[float, ...]:
+        """Returns k levels to watch: the list, or the middles of the range's strata."""
+        if self.fixed:
+            return self.fixed
+        width = (self.high - self.low) / self.draws
+        return tuple(self.low + width * (draw + 0.5) for draw in range(self.draws))
+
+    def names(self) -> list[str]:
+        """Returns what the k levels are called in logs: the level, or its stratum's bounds."""
+        if self.fixed:
+            return [f"{level:g}" for level in self.fixed]
+        width = (self.high - self.low) / self.draws
+        bounds = [self.low + width * draw for draw in range(self.draws + 1)]
+        return [f"{low:.4g}-{high:.4g}" for low, high in zip(bounds, bounds[1:], strict=False)]
+
+    def __str__(self):
+        if self.fixed:
+            return " ".join(f"{level:g}" for level in self.fixed)
+        return f"{self.low:g}:{self.high:g}, {self.draws} draws a step"
+
+
+def parse_levels(words, task, draws: int = 4) -> Levels:
+    """Reads levels as the command line gives them.
+
+    Args:
+        words: Numbers (``["15", "35"]``), or one range (``["5:90"]``); None for the task's own.
+        task: The `Task` whose unit they are in.
+        draws: How many levels a step draws from a range.
+
+    Returns:
+        The levels, a list in ascending order.
+
+    Raises:
+        ValueError: If a word is no number, a level makes no sense, or the range is empty.
+    """
+    words = [str(word) for word in (words or task.levels)]
+    if len(words) == 1 and ":" in words[0]:
+        low, high = (_level(word, task) for word in words[0].split(":", 1))
+        if not low < high:
+            raise ValueError(f"A range of levels is LOW:HIGH with LOW < HIGH. Received: {words[0]}")
+        return Levels((), low, high, draws)
+    levels = tuple(sorted({_level(word, task) for word in words}))
+    if len(levels) != len(words):
+        raise ValueError(f"Every level is given once. Received: {' '.join(words)}")
+    return Levels(levels, levels[0], levels[-1], len(levels))
+
+
+def _level(word, task):
+    try:
+        level = float(word)
+    except ValueError:
+        raise ValueError(
+            f"A level is a number, or one range LOW:HIGH. Received: {word!r}"
+        ) from None
+    return task.check_level(level)

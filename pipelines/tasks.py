@@ -1,0 +1,140 @@
+"""The tasks: what degrades a picture, in which unit, and how levels reach the network."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipelines.bicubic import shrink_and_enlarge
+from pipelines.jpeg import compress_jpeg, compress_jpeg_libjpeg
+from pipelines.noise import add_gaussian_noise
+
+
+@dataclass(frozen=True)
+class Task:
+    """One kind of degradation.
+
+    Args:
+        name: What the command line calls it.
+        degrade: ``(image, level, seed) -> degraded``: a batch float32 ``(batch, height, width,
+            channels)`` in [0, 1] at one level ``()``, as tensor code that runs on any device.
+        unit: What the level is, in words.
+        minimum: Lowest level that means anything.
+        maximum: Highest level that means anything.
+        levels: Levels trained on by default.
+        level_offset: With `level_scale`, the affine map to the network's own scalar
+            ``(level - level_offset) / level_scale``: about -1..1 over the levels trained on.
+        level_scale: See `level_offset`.
+        noisy: Whether every call draws anew. What is not noisy is degraded once and kept.
+        degrade_whole: ``(picture, level) -> degraded`` for one picture ``(height, width,
+            channels)``: the judge's own form, used where a whole picture is at hand.
+        margin: Pixels around a patch that its degradation depends on.
+        multiple: ``levels -> pixels``: the sides that whole pictures are cut to a multiple of.
+    """
+
+    name: str
+    degrade: Callable
+    unit: str
+    minimum: float
+    maximum: float
+    levels: tuple[float, ...]
+    level_offset: float
+    level_scale: float
+    noisy: bool = False
+    degrade_whole: Callable | None = None
+    margin: int = 0
+    multiple: Callable[[tuple[float, ...]], int] = lambda levels: 1
+
+    def check_level(self, level: float) -> float:
+        """Returns the level as a float.
+
+        Raises:
+            ValueError: If it is outside any sense: not finite, or beyond the unit's own bounds.
+        """
+        level = float(level)
+        if not (math.isfinite(level) and self.minimum <= level <= self.maximum):
+            raise ValueError(
+                f"The level of {self.name} is a {self.unit}, "
+                f"{self.minimum:g} to {self.maximum:g}. Received: {level:g}"
+            )
+        return level
+
+
+def _noise(image, level, seed):
+    return add_gaussian_noise(image, level, seed)
+
+
+def _jpeg(image, level, seed):
+    return compress_jpeg(image, level)
+
+
+def _bicubic(image, level, seed):
+    # A window is no whole picture: its sides are no multiples of the factor, and the drift that
+    # this causes belongs to the benchmark's pictures, not to what is to be learned.
+    return shrink_and_enlarge(image, level, drift=False)
+
+
+def _bicubic_whole(picture, level):
+    return shrink_and_enlarge(picture[None], level)[0]
+
+
+def _common_multiple(levels):
+    # Sides divisible by every factor leave no drift (the authors cut 480x480 windows for this).
+    return math.lcm(*(int(level) for level in levels)) if _all_whole(levels) else 1
+
+
+def _all_whole(levels):
+    return bool(levels) and all(float(level).is_integer() for level in levels)
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        Task(
+            name="denoise",
+            degrade=_noise,
+            unit="noise sigma on the 0-255 scale",
+            minimum=0.0,
+            maximum=255.0,
+            levels=(5.0, 25.0, 45.0, 75.0),
+            level_offset=40.0,
+            level_scale=35.0,
+            noisy=True,
+        ),
+        Task(
+            name="dejpeg",
+            degrade=_jpeg,
+            unit="JPEG quality",
+            minimum=1.0,
+            maximum=100.0,
+            levels=(10.0, 30.0, 50.0, 80.0),
+            level_offset=45.0,
+            level_scale=35.0,
+            degrade_whole=compress_jpeg_libjpeg,
+            margin=16,
+        ),
+        Task(
+            name="sr",
+            degrade=_bicubic,
+            unit="enlargement factor",
+            minimum=1.0,
+            maximum=8.0,
+            levels=(2.0, 3.0, 4.0, 6.0),
+            level_offset=4.0,
+            level_scale=2.0,
+            degrade_whole=_bicubic_whole,
+            margin=16,
+            multiple=_common_multiple,
+        ),
+    )
+}
+
+
+def get_task(name: str) -> Task:
+    """Returns the task of that name.
+
+    Raises:
+        ValueError: If there is none; the text lists those there are.
+    """
+    if name not in TASKS:
+        raise ValueError(f"No task {name!r}. Choose one of: {', '.join(TASKS)}.")
+    return TASKS[name]

@@ -1,0 +1,54 @@
+"""Trains one network for all levels: `python train.py --task denoise --data PHOTOS`."""
+
+import sys
+
+from keras_hyper.cli import one_line, run_folder, train_arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Trains as the arguments say; returns the exit status."""
+    args = train_arguments.parse(argv)
+    return one_line.run("train.py", lambda: train(args), debug=args.debug)
+
+
+def train(args) -> None:
+    """Joins task, network and pairs, fits, saves, exports."""
+    from rich.console import Console
+
+    import pipelines
+    from keras_hyper import training
+    from keras_hyper.cli import train_report
+
+    console, recipe = Console(), training.RECIPES[args.recipe]
+    task = pipelines.get_task(args.task)
+    levels = one_line.checked(lambda: pipelines.parse_levels(args.levels, task, args.draws))
+    batch, patch = args.batch or recipe.batch, args.patch or recipe.patch
+    paths, held_out, watched = one_line.checked(lambda: pipelines.split(args.data, args.valid))
+    settings = {**vars(args), "levels": str(levels), "batch": batch, "patch": patch}
+    folder = run_folder.open_run(args.out / args.task, settings, args.resume)
+    run = training.Run(folder, args.steps, args.every, levels.names(), settings, args.profile)
+
+    if args.resume:
+        trainer = training.load_trainer(run)
+    else:
+        model = training.new_model(recipe, task, levels, args)
+        trainer = training.new_trainer(model, recipe, run)
+    budget = int(args.memory * 2**30)
+    bank = pipelines.load_training_bank(paths, task, levels, args.channels, patch, budget)
+    train_report.announce(console, settings, task, levels, bank, watched, trainer.main)
+    device = train_report.accelerator(args.device)
+
+    def pairs_from(step):
+        return pipelines.training_pairs(bank, task, levels, batch, patch, args.seed, step, device)
+
+    valid = pipelines.validation_pairs(held_out, task, levels.spread(), args.channels)
+    trained = training.fit(trainer, pairs_from, valid, run, console)
+    model = trained.with_precision("float32")
+    training.save_whole(model, folder / "model.keras")
+    rows = training.psnr_before_and_after(model, valid)
+    version = train_report.export(model, folder, rows, settings)
+    train_report.conclude(console, args.task, folder, rows, version)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
