@@ -1,0 +1,86 @@
+"""Bicubic shrinking and enlarging, as matrices: tensor code for any factor and device."""
+
+import tensorflow as tf
+
+
+def shrink_and_enlarge(image, level, antialias=False, drift=True):
+    """Shrinks by a factor and enlarges to the old size, with 8 bits after each step.
+
+    Args:
+        image: float32 ``(batch, height, width, channels)`` in [0, 1].
+        level: The factor ``()``, 1 to 8, fractions too.
+        antialias: False is what the authors do, OpenCV's kernel (a = -0.75) of four taps whatever
+            the factor; True is the literature's, a = -0.5 and as wide as the factor.
+        drift: Without `antialias`: whether shrinking steps by exactly the factor, as OpenCV does
+            when it is given one. Where a side is no multiple of it, the content then comes back
+            stretched, by up to two pixels at the far edge. False steps by the ratio of the sizes.
+
+    Returns:
+        float32 of the image's shape, multiples of 1/255.
+
+    Reference:
+        Keys, IEEE TASSP 29 (1981), for the kernel; measured against OpenCV and Pillow in the tests.
+    """
+    level = tf.cast(level, tf.float32)
+    shape = tf.shape(image)
+    sides = shape[1], shape[2]
+    # Rounds half to even, as OpenCV does for the size.
+    small = [tf.maximum(tf.cast(tf.round(tf.cast(side, tf.float32) / level), tf.int32), 1)
+             for side in sides]  # fmt: skip
+    exact = level if drift and not antialias else None
+    shrunk = _resize(image, sides, small, exact, antialias)
+    enlarged = _resize(shrunk, small, sides, None, antialias)
+    return tf.ensure_shape(enlarged, image.shape)
+
+
+def enlarge(image, height, width):
+    """Enlarges to a size with OpenCV's bicubic kernel, in 8 bits.
+
+    Args:
+        image: float32 ``(batch, h, w, channels)`` in [0, 1].
+        height: New height in pixels.
+        width: New width in pixels.
+
+    Returns:
+        float32 ``(batch, height, width, channels)``, multiples of 1/255.
+    """
+    shape = tf.shape(image)
+    return _resize(image, (shape[1], shape[2]), (height, width), None, False)
+
+
+def _resize(image, old, new, step, antialias):
+    rows = _weights(old[0], new[0], step, antialias)
+    columns = _weights(old[1], new[1], step, antialias)
+    pixels = tf.round(image * 255.0)
+    # Columns first, as OpenCV: with weights in 1/2048 the sums stay exact in float32.
+    pixels = tf.einsum("xw,bhwc->bhxc", columns, pixels)
+    pixels = tf.einsum("yh,bhxc->byxc", rows, pixels)
+    return tf.clip_by_value(tf.floor(pixels + 0.5), 0.0, 255.0) / 255.0
+
+
+def _weights(old, new, step, antialias):
+    """The matrix ``(new, old)`` that resamples one side."""
+    ratio = tf.cast(old, tf.float32) / tf.cast(new, tf.float32)
+    step = ratio if step is None else step
+    centre = (tf.range(tf.cast(new, tf.float32)) + 0.5) * step - 0.5
+    if antialias:
+        width = tf.maximum(ratio, 1.0)
+        distance = (tf.range(tf.cast(old, tf.float32))[None] - centre[:, None]) / width
+        weights = _keys(distance, -0.5)
+        return weights / tf.reduce_sum(weights, axis=1, keepdims=True)
+    first = tf.floor(centre)
+    matrix = tf.zeros((new, old))
+    for tap in (-1.0, 0.0, 1.0, 2.0):
+        # Eleven bits, as OpenCV holds its weights for bytes; beyond the edge the edge repeats.
+        weight = tf.round(_keys(centre - first - tap, -0.75) * 2048.0) / 2048.0
+        place = tf.clip_by_value(tf.cast(first + tap, tf.int32), 0, old - 1)
+        matrix += weight[:, None] * tf.one_hot(place, old)
+    return matrix
+
+
+def _keys(distance, a):
+    """The cubic convolution kernel with parameter `a`."""
+    x = tf.abs(distance)
+    near = ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
+    far = ((x - 5.0) * x + 8.0) * x * a - 4.0 * a
+    return tf.where(x <= 1.0, near, tf.where(x < 2.0, far, tf.zeros_like(x)))

@@ -1,0 +1,145 @@
+"""From picture files to arrays."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+try:
+    import tensorflow_io as tfio
+except ImportError:  # the lane of the newest TensorFlow, which tensorflow-io has no build for
+    tfio = None
+
+# Twice what the largest cameras make; a file that claims more is taken for an attack on memory.
+MAX_PIXELS = 300_000_000
+
+SUFFIXES = frozenset(
+    ".png .jpg .jpeg .bmp .gif .tif .tiff .webp .ppm .pgm .pnm".split(),
+)
+
+# OpenCV's and JPEG's luma (BT.601, full range).
+LUMA = np.float32([0.299, 0.587, 0.114])
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """Lists the pictures below a folder, by their suffixes, in order; hidden files are left out.
+
+    Raises:
+        ValueError: If the folder is missing or has no picture.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"A folder of pictures was wanted. There is none at {folder}")
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+    if not found:
+        raise ValueError(
+            f"{folder} has no pictures; wanted files ending in {' '.join(sorted(SUFFIXES))}"
+        )
+    return found
+
+
+def read_picture(path: Path, channels: int = 3) -> np.ndarray:
+    """Reads one picture as it was stored: EXIF orientation is not applied.
+
+    Args:
+        path: A PNG, JPEG, BMP, GIF (first frame), TIFF, WebP or PNM file.
+        channels: 3 for RGB, 1 for gray; alpha is dropped, gray becomes RGB and the reverse.
+
+    Returns:
+        float32 ``(height, width, channels)`` in [0, 1]. Gray made of colour is rounded to the
+        file's own depth, 8 or 16 bits.
+
+    Raises:
+        ValueError: If the file is damaged, no picture, or larger than `MAX_PIXELS`.
+        OSError: If it cannot be read.
+    """
+    try:
+        return decode_picture(Path(path).read_bytes(), channels)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def decode_picture(data: bytes, channels: int = 3) -> np.ndarray:
+    """Decodes the bytes of one picture; see `read_picture`."""
+    kind = _checked_kind(data)
+    decode = {"PNG": _png, "JPEG": _jpeg, "MPO": _jpeg, "BMP": _bmp, "GIF": _gif}.get(kind)
+    if decode is None and tfio is not None:
+        decode = {"TIFF": _tiff, "WEBP": _webp, "PPM": _pnm}.get(kind)
+    try:
+        pixels = (decode or _pillow)(data)
+    except (tf.errors.OpError, OSError, SyntaxError) as error:
+        raise ValueError(f"damaged {kind} file ({_first_line(error)})") from error
+    return _with_channels(np.asarray(pixels), channels)
+
+
+def _checked_kind(data):
+    try:
+        with Image.open(io.BytesIO(data)) as header:
+            width, height = header.size
+            kind = header.format
+    except Image.DecompressionBombError as error:
+        raise ValueError(str(error)) from error
+    except OSError as error:
+        raise ValueError("no picture of a known format") from error
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{width}x{height} pixels are more than the limit of {MAX_PIXELS:,}")
+    return kind
+
+
+def _png(data):
+    # Byte 24 of a PNG is its bit depth; below 16 the decoder expands to 8.
+    return tf.io.decode_png(data, dtype=tf.uint16 if data[24] == 16 else tf.uint8)
+
+
+def _jpeg(data):
+    # The default inverse DCT is fast and up to 5 grey levels off.
+    return tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE")
+
+
+def _bmp(data):
+    return tf.io.decode_bmp(data)
+
+
+def _gif(data):
+    return tf.io.decode_gif(data)[0]
+
+
+def _tiff(data):
+    return tfio.experimental.image.decode_tiff(data)[..., :3]
+
+
+def _webp(data):
+    return tfio.image.decode_webp(data)[..., :3]
+
+
+def _pnm(data):
+    return tfio.experimental.image.decode_pnm(data)
+
+
+def _pillow(data):
+    with Image.open(io.BytesIO(data)) as picture:
+        if picture.mode.startswith("I;16"):
+            return np.asarray(picture)[..., None]
+        return np.asarray(picture.convert("RGB"))
+
+
+def _with_channels(pixels, channels):
+    peak = np.float32(np.iinfo(pixels.dtype).max)
+    if pixels.shape[-1] in (2, 4):
+        pixels = pixels[..., :-1]
+    if channels == 1 and pixels.shape[-1] == 3:
+        return np.rint(pixels.astype(np.float32) @ LUMA)[..., None] / peak
+    if channels == 3 and pixels.shape[-1] == 1:
+        pixels = np.repeat(pixels, 3, axis=-1)
+    return pixels.astype(np.float32) / peak
+
+
+def _first_line(error):
+    text = getattr(error, "message", None) or str(error) or type(error).__name__
+    return text.splitlines()[0][:120]

@@ -1,0 +1,163 @@
+"""JPEG there and back: through libjpeg for a picture, as tensor code for a batch."""
+
+import numpy as np
+import tensorflow as tf
+
+# Tables K.1 and K.2 of the JPEG standard (ITU-T T.81), for quality 50.
+_LUMA_TABLE = np.float32([
+    [16, 11, 10, 16, 24, 40, 51, 61],
+    [12, 12, 14, 19, 26, 58, 60, 55],
+    [14, 13, 16, 24, 40, 57, 69, 56],
+    [14, 17, 22, 29, 51, 87, 80, 62],
+    [18, 22, 37, 56, 68, 109, 103, 77],
+    [24, 35, 55, 64, 81, 104, 113, 92],
+    [49, 64, 78, 87, 103, 121, 120, 101],
+    [72, 92, 95, 98, 112, 100, 103, 99],
+])  # fmt: skip
+_CHROMA_TABLE = np.full((8, 8), 99, np.float32)
+_CHROMA_TABLE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+
+# libjpeg's "islow" transform in 13-bit integers, as one matrix: its flow graph is linear and rounds
+# only at the end of a pass. The other four columns mirror these, odd rows with the sign turned.
+_HALF = np.float64([
+    [8192, 8192, 8192, 8192],
+    [11363, 9633, 6437, 2260],
+    [10703, 4433, -4433, -10703],
+    [9633, -2259, -11362, -6436],
+    [8192, -8192, -8192, 8192],
+    [6437, -11362, 2261, 9633],
+    [4433, -10704, 10704, -4433],
+    [2260, -6436, 9633, -11363],
+])  # fmt: skip
+_DCT = np.hstack([_HALF, _HALF[:, ::-1] * np.where(np.arange(8) % 2, -1, 1)[:, None]])
+
+
+def compress_jpeg_libjpeg(picture, level):
+    """Compresses one picture with libjpeg's defaults and decodes it accurately.
+
+    Args:
+        picture: float32 ``(height, width, 1 or 3)`` in [0, 1].
+        level: Quality, 1 to 100; rounded to a whole number.
+
+    Returns:
+        float32 of the picture's shape, multiples of 1/255; colour is stored 4:2:0.
+    """
+    pixels = tf.cast(tf.round(tf.convert_to_tensor(picture) * 255.0), tf.uint8)
+    quality = tf.cast(tf.round(level), tf.int32)
+    data = tf.raw_ops.EncodeJpegVariableQuality(images=pixels, quality=quality)
+    # The default inverse DCT would be up to 5 grey levels off.
+    decoded = tf.io.decode_jpeg(data, pixels.shape[-1], dct_method="INTEGER_ACCURATE")
+    return tf.cast(decoded, tf.float32) / 255.0
+
+
+def compress_jpeg(image, level):
+    """Does what libjpeg does, in tensor code that runs on any device.
+
+    Args:
+        image: float32 ``(batch, height, width, 1 or 3)`` in [0, 1]; colour is stored 4:2:0.
+        level: Quality ``()``, 1 to 100; rounded to a whole number.
+
+    Returns:
+        float32 of the image's shape, multiples of 1/255. Nearly all samples are libjpeg's own; the
+        rest differ where its integer transform rounds to the other side.
+    """
+    pixels = tf.round(image * 255.0)
+    luma_table, chroma_table = (_scaled(table, level) for table in (_LUMA_TABLE, _CHROMA_TABLE))
+    if image.shape[-1] == 1:
+        return _coded(pixels[..., 0], luma_table)[..., None] / 255.0
+    red, green, blue = tf.unstack(pixels, axis=-1)
+    # BT.601 in 16-bit integers, as libjpeg has it; every sum is exact in float32.
+    luma = _shifted_right(19595.0 * red + 38470.0 * green + 7471.0 * blue + 32768.0)
+    luma = _coded(luma, luma_table)
+    chroma = []
+    for weights in ((-11059.0, -21709.0, 32768.0), (32768.0, -27439.0, -5329.0)):
+        plane = weights[0] * red + weights[1] * green + weights[2] * blue
+        plane = _halved(_shifted_right(plane + 32767.0) + 128.0)
+        chroma.append(_doubled(_coded(plane, chroma_table), tf.shape(luma)) - 128.0)
+    cb, cr = chroma
+    offsets = (91881.0 * cr, -22554.0 * cb - 46802.0 * cr, 116130.0 * cb)
+    rgb = tf.stack([luma + _shifted_right(offset + 32768.0) for offset in offsets], axis=-1)
+    return tf.ensure_shape(tf.clip_by_value(rgb, 0.0, 255.0) / 255.0, image.shape)
+
+
+def _shifted_right(value, bits=16):
+    return tf.floor(value / 2.0**bits)
+
+
+def _scaled(table, level):
+    """The quantisation table of a quality, as libjpeg scales it."""
+    quality = tf.clip_by_value(tf.round(tf.cast(level, tf.float32)), 1.0, 100.0)
+    percent = tf.where(quality < 50.0, tf.floor(5000.0 / quality), 200.0 - 2.0 * quality)
+    return tf.clip_by_value(tf.floor((table * percent + 50.0) / 100.0), 1.0, 255.0)
+
+
+def _coded(plane, table):
+    """Transforms, quantises and transforms back a plane ``(batch, height, width)`` of 0..255."""
+    shape = tf.shape(plane)
+    padded = _edges_repeated(plane, 8)
+    size = tf.shape(padded)
+    blocks = tf.reshape(padded, (-1, size[1] // 8, 8, size[2] // 8, 8)) - 128.0
+    blocks = tf.cast(tf.transpose(blocks, (0, 1, 3, 2, 4)), tf.float64)
+    # Bits dropped by each pass; the transform comes out 8 times too large, as libjpeg's does.
+    blocks = _both_ways(blocks, _DCT.T, 11, 15)
+    # Halves away from zero, as the C code's integer division does.
+    table = tf.cast(table, tf.float64)
+    steps = tf.sign(blocks) * tf.floor((tf.abs(blocks) + 4.0 * table) / (8.0 * table))
+    blocks = _both_ways(tf.linalg.matrix_transpose(steps * table), _DCT, 11, 18)
+    blocks = tf.cast(tf.linalg.matrix_transpose(blocks), tf.float32)
+    decoded = tf.reshape(tf.transpose(blocks, (0, 1, 3, 2, 4)), size)
+    decoded = tf.clip_by_value(decoded + 128.0, 0.0, 255.0)
+    return tf.ensure_shape(decoded[:, : shape[1], : shape[2]], plane.shape)
+
+
+def _both_ways(blocks, matrix, first, second):
+    """Multiplies the rows of 8x8 blocks, then their columns; drops bits after each pass."""
+    shape = tf.shape(blocks)
+    for bits in (first, second):
+        # One tall product: a product a block would be mostly overhead.
+        flat = tf.matmul(tf.reshape(blocks, (-1, 8)), matrix)
+        rounded = tf.floor((flat + 2.0 ** (bits - 1)) / 2.0**bits)
+        blocks = tf.linalg.matrix_transpose(tf.reshape(rounded, shape))
+    return blocks
+
+
+def _edges_repeated(plane, multiple):
+    """Repeats the last row and column until both sides are multiples."""
+    shape = tf.shape(plane)
+    for axis in (1, 2):
+        side = shape[axis]
+        index = tf.range(side + (-side) % multiple)
+        plane = tf.gather(plane, tf.minimum(index, side - 1), axis=axis)
+    return plane
+
+
+def _halved(plane):
+    """Averages squares of four; halves go down in even columns and up in odd ones."""
+    padded = _edges_repeated(plane, 2)
+    total = padded[:, ::2] + padded[:, 1::2]
+    total = total[:, :, ::2] + total[:, :, 1::2]
+    odd = tf.cast(tf.range(tf.shape(total)[2]) % 2, tf.float32)
+    return tf.floor((total + 1.0 + odd) / 4.0)
+
+
+def _doubled(plane, shape):
+    """Enlarges twice as the decoder does: the near sample weighs 3, the far one 1, both ways."""
+    above, below = _shifted(plane, 1)
+    rows = _interleaved(3.0 * plane + above, 3.0 * plane + below, axis=1)
+    left, right = _shifted(rows, 2)
+    even = tf.floor((3.0 * rows + left + 8.0) / 16.0)
+    odd = tf.floor((3.0 * rows + right + 7.0) / 16.0)
+    return _interleaved(even, odd, axis=2)[:, : shape[1], : shape[2]]
+
+
+def _shifted(plane, axis):
+    """The neighbours before and after along an axis; at the edges the sample itself."""
+    index = tf.range(tf.shape(plane)[axis])
+    before = tf.gather(plane, tf.maximum(index - 1, 0), axis=axis)
+    return before, tf.gather(plane, tf.minimum(index + 1, index[-1]), axis=axis)
+
+
+def _interleaved(even, odd, axis):
+    stacked = tf.stack([even, odd], axis=axis + 1)
+    shape = tf.tensor_scatter_nd_add(tf.shape(even), [[axis]], [tf.shape(even)[axis]])
+    return tf.reshape(stacked, shape)
