@@ -3,7 +3,8 @@
 Importing the package registers its classes, so that `keras.models.load_model` finds them.
 """
 
-from keras_hyper import layers, models
+from keras_hyper import layers, metrics, models
 from keras_hyper.models import HyperRes
+from keras_hyper.restoration import restore
 
-__all__ = ["HyperRes", "layers", "models"]
+__all__ = ["HyperRes", "layers", "metrics", "models", "restore"]

@@ -1,5 +1,6 @@
 """Bicubic shrinking and enlarging, as matrices: tensor code for any factor and device."""
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -33,19 +34,34 @@ def shrink_and_enlarge(image, level, antialias=False, drift=True):
     return tf.ensure_shape(enlarged, image.shape)
 
 
-def enlarge(image, height, width):
-    """Enlarges to a size with OpenCV's bicubic kernel, in 8 bits.
+def enlarge_picture(picture, height, width, band=256):
+    """Enlarges one picture of any kind with OpenCV's bicubic kernel, a band of rows at a time.
 
     Args:
-        image: float32 ``(batch, h, w, channels)`` in [0, 1].
+        picture: ``(h, w)`` or ``(h, w, channels)``, uint8, uint16, or float in [0, 1].
         height: New height in pixels.
         width: New width in pixels.
+        band: Rows of the result that are made at once, a bound on memory.
 
     Returns:
-        float32 ``(batch, height, width, channels)``, multiples of 1/255.
+        ``(height, width)`` or ``(height, width, channels)`` of the picture's type.
     """
-    shape = tf.shape(image)
-    return _resize(image, (shape[1], shape[2]), (height, width), None, False)
+    whole = np.issubdtype(picture.dtype, np.integer)
+    peak = np.iinfo(picture.dtype).max if whole else 1.0
+    shape = (*picture.shape[:2], -1)
+    rows = _weights(picture.shape[0], height, None, False).numpy()
+    columns = _weights(picture.shape[1], width, None, False)
+    enlarged = np.empty((height, width, *picture.shape[2:]), picture.dtype)
+    for first in range(0, height, band):
+        weights = rows[first : first + band]
+        used = np.flatnonzero(weights.any(axis=0))
+        part = slice(used[0], used[-1] + 1)
+        pixels = tf.cast(picture[part].reshape(-1, *shape[1:]), tf.float32)
+        pixels = tf.einsum("xw,hwc->hxc", columns, pixels)
+        pixels = np.clip(tf.einsum("yh,hxc->yxc", weights[:, part], pixels), 0, peak)
+        pixels = np.floor(pixels + 0.5) if whole else pixels
+        enlarged[first : first + band] = pixels.reshape(-1, *enlarged.shape[1:])
+    return enlarged
 
 
 def _resize(image, old, new, step, antialias):

@@ -19,7 +19,7 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-class WrongArgument(ValueError):
+class WrongArgumentError(ValueError):
     """An argument that only the job itself could find to be wrong: exit status 2."""
 
 
@@ -46,12 +46,12 @@ def run(program: str, job: Callable[[], int | None], debug: bool = False) -> int
             raise
         text = " ".join(str(error).split()) or type(error).__name__
         print(f"{program}: {text}", file=sys.stderr)
-        return 2 if isinstance(error, WrongArgument) else 1
+        return 2 if isinstance(error, WrongArgumentError) else 1
 
 
 def checked(read: Callable):
-    """Returns ``read()``; a ValueError becomes a `WrongArgument`, exit status 2."""
+    """Returns ``read()``; a ValueError becomes a `WrongArgumentError`, exit status 2."""
     try:
         return read()
     except ValueError as error:
-        raise WrongArgument(str(error)) from error
+        raise WrongArgumentError(str(error)) from error

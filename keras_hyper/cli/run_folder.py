@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from keras_hyper.cli.one_line import WrongArgument
+from keras_hyper.cli.one_line import WrongArgumentError
 
 # What a resumed run must have in common with the one it goes on with.
 _FIXED = ("task", "levels", "draws", "blocks", "channels", "steps", "batch", "patch", "recipe",
@@ -22,25 +22,25 @@ def open_run(folder: Path, settings: dict, resume: bool) -> Path:
         `folder`.
 
     Raises:
-        WrongArgument: If the folder holds another run, or the one to resume is not there or has
+        WrongArgumentError: If the folder holds another run, or the one to resume is not there or has
             other settings.
     """
     record = folder / "run.json"
     settings = json.loads(json.dumps({name: settings[name] for name in _FIXED}))
     if not resume:
         if folder.exists() and any(folder.iterdir()):
-            raise WrongArgument(
+            raise WrongArgumentError(
                 f"{folder} holds another run: give --resume to go on with it, or another --out"
             )
         folder.mkdir(parents=True, exist_ok=True)
         record.write_text(json.dumps(settings, indent=1))
         return folder
     if not record.exists() or not (folder / "checkpoint.keras").exists():
-        raise WrongArgument(f"{folder} holds no checkpoint to resume from")
+        raise WrongArgumentError(f"{folder} holds no checkpoint to resume from")
     before = json.loads(record.read_text())
     for name in _FIXED:
         if before.get(name) != settings[name]:
-            raise WrongArgument(
+            raise WrongArgumentError(
                 f"the run in {folder} has {name} {before.get(name)}; "
                 f"a resumed run must have the same. Received: {settings[name]}"
             )

@@ -23,7 +23,9 @@ def parse(argv=None) -> argparse.Namespace:
     add("--patch", type=_at_least(8), help="side of a patch in pixels; the recipe's by default")
     add("--every", type=_at_least(1), default=250, help="steps between validations")
     add("--recipe", choices=["default", "authors"], default="default", help="settings of training")
-    add("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of the layers")
+    add(
+        "--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of the layers"
+    )
     add("--seed", type=_at_least(0), default=0, help="names the sequence of patches and noise")
     add("--memory", type=float, default=1.0, help="GiB that the pictures may take")
     add("--device", help="where degradation runs, such as /gpu:0; by default the first GPU, if any")

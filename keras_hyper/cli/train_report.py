@@ -1,9 +1,9 @@
 """What train.py says before and after."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
-from types import SimpleNamespace
 from rich.console import Console
 from rich.table import Table
 

@@ -144,7 +144,9 @@ class HyperConv2D(keras.layers.Layer):
     def _kernel_a_pixel(self, features, level):
         level = ops.cast(ops.expand_dims(level, self._channel_axis), self.compute_dtype)
         outputs = level * self._convolve(features, self.w, self.bias_w)
-        return outputs + self._convolve(features, self.b, self.bias_b) if self.use_offset else outputs
+        return (
+            outputs + self._convolve(features, self.b, self.bias_b) if self.use_offset else outputs
+        )
 
     def _convolve(self, features, kernel, bias):
         outputs = ops.conv(

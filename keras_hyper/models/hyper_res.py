@@ -79,7 +79,9 @@ class HyperRes(MainNetwork):
             **kwargs,
         )
         if not level_scale > 0:
-            raise ValueError(f"`level_scale` must be above 0. Received: level_scale={level_scale!r}")
+            raise ValueError(
+                f"`level_scale` must be above 0. Received: level_scale={level_scale!r}"
+            )
         self.levels = [float(level) for level in levels]
         self.level_range = [float(level) for level in level_range]
         self.level_offset = float(level_offset)

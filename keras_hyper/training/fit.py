@@ -169,7 +169,11 @@ def stretches(step: int, every: int, steps: int) -> list[tuple[int, int, int]]:
     """
     whole = min(-(-step // every) * every, steps)
     last = max(steps - steps % every, whole)
-    rows = [(step, whole - step, 1), (whole, every, (last - whole) // every), (last, steps - last, 1)]
+    rows = [
+        (step, whole - step, 1),
+        (whole, every, (last - whole) // every),
+        (last, steps - last, 1),
+    ]
     return [row for row in rows if row[1] * row[2] > 0]
 
 

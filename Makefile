@@ -1,0 +1,52 @@
+# One Python of 3.11 or 3.12 and nothing else is needed: everything lands in .venv.
+# Some installers leave stubs named python3.12 that do not run, so each candidate is tried.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+	&& echo $$p && break; done)
+# `make test EXTRAS=test,convert` also tries the command that needs PyTorch.
+EXTRAS ?= test
+VENV = .venv
+LATEST = .venv-latest
+SOURCES = keras_hyper pipelines benchmarks tests train.py setup.py
+
+.PHONY: demo test test-latest lint bench clean
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 was wanted; none was found" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/installed-$(EXTRAS): $(VENV)/installed
+	$(VENV)/bin/pip install -q -c constraints.txt -e '.[$(EXTRAS)]'
+	touch $@
+
+# The newest TensorFlow has no tensorflow-io, which pyproject.toml asks for: leave it out by hand.
+$(LATEST)/installed: pyproject.toml latest.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 was wanted; none was found" >&2; exit 1; }
+	$(PYTHON) -m venv $(LATEST)
+	$(LATEST)/bin/pip install -q -r latest.txt
+	$(LATEST)/bin/pip install -q --no-deps -e .
+	touch $@
+
+# Trains the tiny network for some minutes on the pictures that ship, and shows what it learned.
+demo: $(VENV)/installed
+	$(VENV)/bin/python -m keras_hyper.cli.demo_run
+
+lint: $(VENV)/installed-$(EXTRAS)
+	$(VENV)/bin/ruff check $(SOURCES)
+	$(VENV)/bin/ruff format --check $(SOURCES)
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+
+test: $(VENV)/installed-$(EXTRAS) lint
+	$(VENV)/bin/python -m pytest
+
+test-latest: $(LATEST)/installed
+	$(LATEST)/bin/python -m pytest
+
+bench: $(VENV)/installed
+	$(VENV)/bin/pip install -q -c constraints.txt -e '.[bench]'
+	$(VENV)/bin/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) $(LATEST) demo_out

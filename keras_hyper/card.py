@@ -1,0 +1,37 @@
+"""What an artifact says of itself."""
+
+import keras
+
+from keras_hyper.models import HyperRes
+
+
+def card_of(model: HyperRes, level: float | None = None, extra: dict | None = None) -> dict:
+    """Returns the facts that go with an export.
+
+    Args:
+        model: The network.
+        level: The one level of a plain export; None for the adaptive network.
+        extra: What the caller knows: data, figures, licence of the data.
+
+    Returns:
+        A dict that JSON can hold.
+    """
+    return {
+        "task": model.task,
+        "unit": model.unit,
+        "level_range": model.level_range,
+        "levels_trained_on": model.levels,
+        "level_offset": model.level_offset,
+        "level_scale": model.level_scale,
+        "only_level": level,
+        "channels": model.channels,
+        "blocks": model.blocks,
+        "filters": model.filters,
+        "image_residual": model.image_residual,
+        "parameters": model.count_params(),
+        "halo": model.halo,
+        "sizes": "any height and width from 1 up; the output has the input's size",
+        "precision": model.dtype_policy.name,
+        "keras": keras.__version__,
+        **(extra or {}),
+    }

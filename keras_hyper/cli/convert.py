@@ -1,0 +1,33 @@
+"""Turns a checkpoint of the authors' PyTorch code into a .keras file that answers the same."""
+
+from pathlib import Path
+
+from keras_hyper.cli.one_line import WrongArgumentError
+
+
+def add_arguments(parser):
+    """Adds the arguments of ``keras-hyper convert``."""
+    parser.add_argument("checkpoint", metavar="CHECKPOINT.pth", type=Path, help="the authors' file")
+    parser.add_argument("out", metavar="OUT.keras", type=Path, help="the file to write")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+
+
+def job(args) -> None:
+    """Converts, and says what came out."""
+    if not args.checkpoint.is_file():
+        raise WrongArgumentError(f"a checkpoint was wanted; there is no file {args.checkpoint}")
+    if args.out.suffix != ".keras":
+        raise WrongArgumentError(f"the name of the output must end in .keras. Received: {args.out}")
+    if args.out.exists() and not args.force:
+        raise WrongArgumentError(f"{args.out} is there (--force replaces it)")
+    from keras_hyper.convert import load_checkpoint
+    from keras_hyper.training.checkpoint import save_whole
+
+    model = load_checkpoint(args.checkpoint)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    save_whole(model, args.out)
+    levels = " ".join(f"{level:g}" for level in model.levels) or "unknown"
+    print(
+        f"{args.out}: {model.blocks} blocks, {model.channels} channels, "
+        f"{model.count_params():,} parameters, trained at levels {levels}"
+    )

@@ -1,0 +1,35 @@
+"""Writes the next version of a model in TF-Serving's layout."""
+
+from pathlib import Path
+
+from keras_hyper.cli.load import checked_level, load_hyper_res
+
+
+def add_arguments(parser):
+    """Adds the arguments of ``keras-hyper export``."""
+    parser.add_argument("model", metavar="MODEL", help="a model.keras, or the name of a preset")
+    parser.add_argument("out", metavar="OUT", type=Path, help="the model's folder; gets 1/, 2/ ...")
+    parser.add_argument("--format", choices=["saved_model"], default="saved_model", help="what")
+    parser.add_argument("--level", type=float, help="only the plain network of this level")
+    parser.add_argument(
+        "--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers"
+    )
+
+
+def job(args) -> None:
+    """Exports and says how to go on."""
+    model = load_hyper_res(args.model).with_precision(args.precision)
+    if args.level is not None:
+        checked_level(model, args.level)
+    from keras_hyper.export import export_saved_model
+    from keras_hyper.serving_session import ServingSession
+
+    version = export_saved_model(model, args.out, level=args.level)
+    with ServingSession(version) as session:
+        names = ", ".join(sorted(session.signatures))
+    folder = args.out.resolve()
+    print(
+        f"{version}: loads and runs as TF-Serving does it\nsignatures: {names}\n\nServe it with\n"
+        f"  docker run -p 8500:8500 -p 8501:8501 -v {folder}:/models/{folder.name} "
+        f"-e MODEL_NAME={folder.name} tensorflow/serving:2.17.1"
+    )

@@ -1,0 +1,130 @@
+"""Restores a picture or a folder of pictures at the level you choose."""
+
+import sys
+import time
+import warnings
+from pathlib import Path
+
+from keras_hyper.cli.load import checked_level, load_hyper_res
+from keras_hyper.cli.one_line import WrongArgumentError
+
+
+def add_arguments(parser):
+    """Adds the arguments of ``keras-hyper restore``."""
+    add = parser.add_argument
+    add("source", metavar="IN", type=Path, help="a picture, or a folder of pictures")
+    add("out", metavar="OUT", type=Path, help="the file or folder to write")
+    add("--task", required=True, choices=["denoise", "dejpeg", "sr"], help="what to undo")
+    add("--level", type=float, required=True, help="noise sigma, JPEG quality, or factor")
+    add("--model", help="a model.keras or a run's folder; by default the one that ships")
+    add("--same-size", action="store_true", help="sr: the picture is enlarged already")
+    add("--tile", type=int, default=512, help="pixels that a tile adds each way, even")
+    add(
+        "--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of the layers"
+    )
+    add("--max-pixels", type=int, default=178_956_970, help="pictures that claim more are refused")
+    add("--force", action="store_true", help="replace files that are there")
+
+
+def job(args) -> int:
+    """Restores; returns 1 if a picture had to be left out."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    pairs = _pairs(args)
+    there = [str(out) for _, out in pairs if out.exists()]
+    if there and not args.force:
+        raise WrongArgumentError(f"{there[0]} is there (--force replaces {len(there)} such files)")
+    model = load_hyper_res(args.model or args.task).with_precision(args.precision)
+    if model.task and model.task != args.task:
+        raise WrongArgumentError(
+            f"a model for {args.task} was wanted; this one is for {model.task}"
+        )
+    checked_level(model, args.level)
+    _warn_once(model, args.level)
+    console = Console(stderr=True)
+    begun, left_out = time.perf_counter(), []
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        overall = bar.add_task("pictures", total=len(pairs))
+        for source, out in pairs:
+            try:
+                _restore_file(source, out, model, args, bar)
+            except (ValueError, OSError) as error:
+                if len(pairs) == 1:
+                    raise
+                left_out.append(" ".join(str(error).split()))
+            bar.advance(overall)
+    seconds = time.perf_counter() - begun
+    done = len(pairs) - len(left_out)
+    print(f"{done} of {len(pairs)} restored in {seconds:.1f} s: {args.out}")
+    for line in left_out:
+        print(f"left out: {line}")
+    return 1 if left_out else 0
+
+
+def _warn_once(model, level):
+    low, high = model.level_range
+    if not low <= level <= high:
+        # One line before the work instead of Python's two, with the file's name, at every picture.
+        print(
+            f"keras-hyper: level {level:g} is outside the range trained on, {low:g} to {high:g}",
+            file=sys.stderr,
+        )
+    warnings.filterwarnings("ignore", message=".*outside the range trained on")
+
+
+def _pairs(args):
+    source, out = args.source, args.out
+    if source.is_dir():
+        from pipelines.decode import find_pictures
+
+        if out.is_file():
+            raise WrongArgumentError(f"{source} is a folder, {out} a file; a folder was wanted")
+        if out.resolve() == source.resolve():
+            raise WrongArgumentError(f"IN and OUT are the same folder: {out}")
+        # What was restored into a folder inside IN is no picture to restore.
+        inside = out.resolve()
+        found = [path for path in find_pictures(source) if inside not in path.resolve().parents]
+        return [(path, out / path.relative_to(source)) for path in found]
+    if not source.is_file():
+        raise WrongArgumentError(
+            f"a picture or a folder of pictures was wanted; there is none at {source}"
+        )
+    if out.is_dir():
+        out = out / source.name
+    if out.resolve() == source.resolve():
+        raise WrongArgumentError(f"IN and OUT are the same file: {out}")
+    from keras_hyper.cli.one_line import checked
+    from keras_hyper.picture_files import format_of
+
+    checked(lambda: format_of(out))
+    return [(source, out)]
+
+
+def _restore_file(source, out, model, args, bar):
+    from dataclasses import replace
+
+    from keras_hyper.picture_files import read_picture_file, write_picture_file
+    from keras_hyper.restoration import restore
+    from pipelines.bicubic import enlarge_picture
+
+    picture = read_picture_file(source, args.max_pixels)
+    pixels = picture.pixels
+    if args.task == "sr" and not args.same_size:
+        height, width = (max(1, round(side * args.level)) for side in pixels.shape[:2])
+        if height * width > args.max_pixels:
+            raise ValueError(
+                f"{source}: {width}x{height} pixels after enlarging are more than the limit of "
+                f"{args.max_pixels:,}"
+            )
+        pixels = enlarge_picture(pixels, height, width)
+    line = bar.add_task(source.name, total=None)
+    restored = restore(
+        pixels,
+        args.level,
+        model,
+        tile=args.tile,
+        on_tile=lambda done, count: bar.update(line, completed=done, total=count),
+    )
+    bar.remove_task(line)
+    write_picture_file(replace(picture, pixels=restored), out)

@@ -1,0 +1,98 @@
+"""SavedModels for TF-Serving: versions that are whole or not there."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+from keras.export import ExportArchive
+
+from keras_hyper.card import card_of
+from keras_hyper.models import HyperRes
+from keras_hyper.serving_session import ServingSession
+from keras_hyper.signatures import signatures
+from keras_hyper.warm_up import read_warm_up, warm_up_requests, write_warm_up
+
+
+def export_saved_model(
+    model: HyperRes,
+    folder: Path | str,
+    *,
+    card: dict | None = None,
+    level: float | None = None,
+) -> Path:
+    """Writes the next version of a model in TF-Serving's layout.
+
+    Written beside, loaded as TF-Serving loads it, warmed up, and only then renamed into place.
+
+    Args:
+        model: The network; its precision becomes the export's.
+        folder: The model's folder; versions are its children that are whole numbers.
+        card: Further facts for the card, such as data and figures.
+        level: Exports the plain network of this level: the signatures then take no level.
+
+    Returns:
+        The version's folder.
+
+    Raises:
+        OSError: If the folder cannot be written or the disk is full; no version appears then.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    # TF-Serving passes over names that are no number.
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+    try:
+        _write(model, partial, card, level)
+        check_saved_model(partial)
+        return _published(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _write(model, partial, card, level):
+    network = model if level is None else model.at_level(level)
+    archive = ExportArchive()
+    archive.track(network)
+
+    def restore(image, level):
+        return network(image) if level is None else network({"image": image, "level": level})
+
+    for name, (function, inputs) in signatures(restore, model.channels, level is None).items():
+        archive.add_endpoint(name, function, input_signature=inputs)
+    archive.write_out(str(partial), verbose=False)
+    known = model.level_range[0] if level is None else None
+    write_warm_up(partial, warm_up_requests(model.channels, known))
+    facts = card_of(model, level, {"tensorflow": tf.__version__, **(card or {})})
+    (partial / "assets.extra" / "card.json").write_text(json.dumps(facts, indent=1))
+    os.chmod(partial, 0o755)  # mkdtemp makes it the owner's alone; a server is somebody else
+
+
+def _published(partial, folder):
+    while True:
+        numbers = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+        version = folder / str(max(numbers, default=0) + 1)
+        try:
+            # A rename onto a folder that is not empty fails: another export came first.
+            os.rename(partial, version)
+        except OSError:
+            if not version.exists():
+                raise
+            continue
+        return version
+
+
+def check_saved_model(version: Path) -> None:
+    """Loads a version as TF-Serving does and runs its warm-up requests.
+
+    Raises:
+        ValueError: If a request fails; the text says which and why.
+    """
+    with ServingSession(version) as session:
+        for signature, inputs in read_warm_up(version).items():
+            try:
+                session.predict(signature, inputs)
+            except tf.errors.OpError as error:
+                raise ValueError(f"{signature} of {version}: {error.message}") from error

@@ -1,0 +1,145 @@
+"""The three doors of a SavedModel, each of which checks what comes in.
+
+The C++ session does not enforce the shapes of a signature: on some builds an image of rank 3 ends
+the server's process. So every check is an operation of the graph, and nothing runs before it.
+"""
+
+import tensorflow as tf
+
+# A header may claim any size: decoding is refused beyond this, before memory is taken for it.
+MAX_PIXELS = 100_000_000
+
+
+def signatures(restore, channels: int, with_level: bool):
+    """Returns the endpoints of an export by name, with their input signatures.
+
+    Args:
+        restore: ``(image float32 (batch, height, width, channels), level (batch,)) -> float32``;
+            the level is None in an export of one level.
+        channels: 1 or 3.
+        with_level: Whether the endpoints take a level.
+
+    Returns:
+        A dict from name to ``(function, list of tf.TensorSpec)``.
+    """
+    level = [tf.TensorSpec((None,), tf.float32, name="level")] if with_level else []
+    shape = (None, None, None, channels)
+    return {
+        "serving_default": (
+            _of_floats(restore, channels),
+            [tf.TensorSpec(shape, tf.float32, name="image"), *level],
+        ),
+        "serving_uint8": (
+            _of_bytes(restore, channels),
+            [tf.TensorSpec(shape, tf.uint8, name="image"), *level],
+        ),
+        "serving_bytes": (
+            _of_files(restore, channels),
+            [tf.TensorSpec((None,), tf.string, name="image_bytes"), *level],
+        ),
+    }
+
+
+def _of_floats(restore, channels):
+    def serving_default(image, level=None):
+        image, level = _checked(image, level, channels)
+        return {"restored": tf.clip_by_value(restore(image, level), 0.0, 1.0)}
+
+    return serving_default
+
+
+def _of_bytes(restore, channels):
+    def serving_uint8(image, level=None):
+        image, level = _checked(image, level, channels)
+        return {"restored": _to_bytes(restore(tf.cast(image, tf.float32) / 255.0, level))}
+
+    return serving_uint8
+
+
+def _of_files(restore, channels):
+    def one(data, level):
+        image = _decoded(data, channels)
+        with tf.device(None):  # wherever the server's networks run
+            restored = restore(image[None], None if level is None else level[None])
+        # PNG has no device but the CPU, and strings cannot be copied to a GPU.
+        with tf.device("/CPU:0"):
+            return tf.io.encode_png(_to_bytes(restored)[0])
+
+    def serving_bytes(image_bytes, level=None):
+        image_bytes, level = _checked_files(image_bytes, level)
+        with tf.device("/CPU:0"):
+            if level is None:
+                return {"restored_bytes": tf.map_fn(lambda data: one(data, None), image_bytes)}
+            files = tf.map_fn(
+                lambda pair: one(*pair), (image_bytes, level), fn_output_signature=tf.string
+            )
+            return {"restored_bytes": files}
+
+    return serving_bytes
+
+
+def _to_bytes(image):
+    return tf.cast(tf.round(tf.clip_by_value(image, 0.0, 1.0) * 255.0), tf.uint8)
+
+
+def _checked(image, level, channels):
+    # An operation, not a comparison of ranks: the rank is fixed in the signature, so comparing it
+    # would be folded to True when the graph is optimised.
+    image = tf.ensure_shape(image, (None, None, None, channels))
+    shape = tf.shape(image)
+    checks = [_check(tf.reduce_all(shape > 0), "`image` must not be empty; its shape is", shape)]
+    if image.dtype.is_floating:
+        finite = tf.reduce_all(tf.math.is_finite(image))
+        checks.append(_check(finite, "`image` must be finite everywhere"))
+    return _after(checks, image, level)
+
+
+def _checked_files(image_bytes, level):
+    image_bytes = tf.ensure_shape(image_bytes, (None,))
+    checks = [_check(tf.size(image_bytes) > 0, "`image_bytes` must hold at least one file")]
+    return _after(checks, image_bytes, level)
+
+
+def _after(checks, image, level):
+    """Returns image and level such that using either waits for all checks."""
+    if level is not None:
+        level = tf.ensure_shape(level, (None,))
+        images, levels = tf.shape(image)[0], tf.shape(level)[0]
+        checks.append(
+            _check(images == levels, "images and levels in the batch must be as many:", images,
+                   "and", levels)
+        )  # fmt: skip
+        finite = tf.reduce_all(tf.math.is_finite(level))
+        checks.append(_check(finite, "`level` must be finite, not", level))
+    with tf.control_dependencies(checks):
+        return tf.identity(image), None if level is None else tf.identity(level)
+
+
+def _check(condition, *text):
+    return tf.debugging.Assert(condition, list(text))
+
+
+def _decoded(data, channels):
+    """Decodes PNG, JPEG, GIF or BMP to float32 ``(height, width, channels)``, 8 bits."""
+    size = _claimed_size(data)
+    few = size[0] * size[1] <= MAX_PIXELS
+    check = _check(few, "the picture claims", size, f"pixels; the limit is {MAX_PIXELS} in all")
+    with tf.control_dependencies([check]), tf.device("/CPU:0"):
+        image = tf.io.decode_image(tf.identity(data), channels, expand_animations=False)
+    return tf.cast(tf.ensure_shape(image, (None, None, channels)), tf.float32) / 255.0
+
+
+def _claimed_size(data):
+    """Width and height that a PNG's header claims, int64; 0 for other formats.
+
+    A PNG of a few kilobytes can claim gigapixels. JPEG takes as many bytes as it has blocks.
+    """
+    long_enough = tf.strings.length(data) >= 24
+    start = tf.cond(long_enough, lambda: tf.strings.substr(data, 0, 24), lambda: tf.fill((), ""))
+    numbers = tf.cond(
+        tf.strings.regex_full_match(start, r"\C\x50\x4E\x47\C*"),
+        lambda: tf.cast(tf.io.decode_raw(tf.strings.substr(start, 16, 8), tf.uint8), tf.int64),
+        lambda: tf.zeros((8,), tf.int64),
+    )
+    weights = tf.constant([1 << 24, 1 << 16, 1 << 8, 1], tf.int64)
+    return tf.reduce_sum(tf.reshape(numbers, (2, 4)) * weights, axis=1)
