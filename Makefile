@@ -36,7 +36,7 @@ demo: $(VENV)/installed
 lint: $(VENV)/installed-$(EXTRAS)
 	$(VENV)/bin/ruff check $(SOURCES)
 	$(VENV)/bin/ruff format --check $(SOURCES)
-	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+	$(VENV)/bin/mypy
 
 test: $(VENV)/installed-$(EXTRAS) lint
 	$(VENV)/bin/python -m pytest

@@ -49,14 +49,14 @@ def read_picture_file(path: Path, max_pixels: int) -> PictureFile:
     """
     data = path.read_bytes()
     try:
-        with warnings.catch_warnings(), _limit(max_pixels):
+        with warnings.catch_warnings(), _Limit(max_pixels):
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return _read(path, data, max_pixels)
     except (OSError, SyntaxError, struct.error, zlib.error) as error:
         raise ValueError(f"{path}: no picture, or a damaged one ({error})") from error
 
 
-class _limit:
+class _Limit:
     """Pillow's bound of pixels, which is a global of its module, for the time of one file."""
 
     def __init__(self, max_pixels):
@@ -76,8 +76,9 @@ def _read(path, data, max_pixels):
             raise ValueError(
                 f"{path}: {width}x{height} pixels are more than the limit of {max_pixels:,}"
             )
-        if getattr(picture, "n_frames", 1) > 1:
-            raise ValueError(f"{path}: {picture.n_frames} frames; a still picture was wanted")
+        frames = getattr(picture, "n_frames", 1)
+        if frames > 1:
+            raise ValueError(f"{path}: {frames} frames; a still picture was wanted")
         kept = {
             name: picture.info[name] for name in ("exif", "icc_profile") if name in picture.info
         }
@@ -156,10 +157,13 @@ def _save(picture, partial, kind):
     image = Image.fromarray(np.ascontiguousarray(picture.pixels))
     if kind in ("JPEG", "BMP", "PPM") and image.mode in ("LA", "RGBA"):
         image = image.convert("L" if image.mode == "LA" else "RGB")
-    # 95 without chroma subsampling: a second loss that nobody sees.
-    how = {"JPEG": {"quality": 95, "subsampling": 0}, "TIFF": {"compression": "tiff_lzw"},
-           "WEBP": {"lossless": True} if picture.lossless else {"quality": 95}}  # fmt: skip
-    image.save(partial, kind, **how.get(kind, {}), **picture.kept)
+    how: dict = {}
+    if kind == "JPEG" or (kind == "WEBP" and not picture.lossless):
+        # 95 and, in JPEG, full chroma: a second loss that nobody sees.
+        how = {"quality": 95} | ({"subsampling": 0} if kind == "JPEG" else {})
+    elif kind in ("WEBP", "TIFF"):
+        how = {"lossless": True} if kind == "WEBP" else {"compression": "tiff_lzw"}
+    image.save(partial, kind, **how, **picture.kept)
 
 
 def _deep_png(picture):

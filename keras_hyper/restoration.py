@@ -12,7 +12,7 @@ from keras_hyper.image_size import tiles
 from keras_hyper.models import HyperRes
 
 # BT.601, full range: the luma that the gray benchmarks are made with.
-_LUMA = np.float32([0.299, 0.587, 0.114])
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def restore(
@@ -42,7 +42,7 @@ def restore(
         ValueError: If picture or level is of another kind; the text says what came.
     """
     pixels, alpha = _split(_checked_picture(picture))
-    level = _checked_level(level, picture.shape[:2], model)
+    levels = _checked_level(level, picture.shape[:2], model)
     if tile < 2 or tile % 2:
         raise ValueError(f"`tile` must be even and at least 2. Received: tile={tile}")
     restored = np.empty_like(pixels)
@@ -52,7 +52,7 @@ def restore(
         for column in tiles(pixels.shape[1], tile, model.halo)
     ]
     for done, (row, column) in enumerate(windows, 1):
-        here = level if level.ndim == 0 else level[row[0], column[0]]
+        here = levels if levels.ndim == 0 else levels[row[0], column[0]]
         result = _restore_tile(pixels[row[0], column[0]], here, model)
         restored[row[1], column[1]] = _like(result[row[2], column[2]], pixels.dtype)
         on_tile(done, len(windows))

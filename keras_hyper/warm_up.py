@@ -1,7 +1,7 @@
 """Warm-up requests, which TF-Serving runs before it calls a version available.
 
-The messages are those of TF-Serving's API. Its package wants a TensorFlow of its own beside ours, so
-the few fields that are needed are described here.
+The messages are those of TF-Serving's API. Its package wants a TensorFlow of its own beside ours,
+so the few fields that are needed are described here.
 """
 
 from pathlib import Path
@@ -79,7 +79,7 @@ def warm_up_requests(channels: int, level: float | None, side: int = 64) -> dict
         side: Side of the picture in pixels.
     """
     pixels = np.full((1, side, side, channels), 128, np.uint8)
-    levels = {} if level is None else {"level": np.float32([level])}
+    levels = {} if level is None else {"level": np.array([level], np.float32)}
     return {
         "serving_default": {"image": np.float32(pixels) / np.float32(255), **levels},
         "serving_uint8": {"image": pixels, **levels},

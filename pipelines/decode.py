@@ -22,7 +22,7 @@ SUFFIXES = frozenset(
 )
 
 # OpenCV's and JPEG's luma (BT.601, full range).
-LUMA = np.float32([0.299, 0.587, 0.114])
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def find_pictures(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 # Tables K.1 and K.2 of the JPEG standard (ITU-T T.81), for quality 50.
-_LUMA_TABLE = np.float32([
+_LUMA_TABLE = np.array([
     [16, 11, 10, 16, 24, 40, 51, 61],
     [12, 12, 14, 19, 26, 58, 60, 55],
     [14, 13, 16, 24, 40, 57, 69, 56],
@@ -13,13 +13,13 @@ _LUMA_TABLE = np.float32([
     [24, 35, 55, 64, 81, 104, 113, 92],
     [49, 64, 78, 87, 103, 121, 120, 101],
     [72, 92, 95, 98, 112, 100, 103, 99],
-])  # fmt: skip
+], np.float32)  # fmt: skip
 _CHROMA_TABLE = np.full((8, 8), 99, np.float32)
 _CHROMA_TABLE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 
 # libjpeg's "islow" transform in 13-bit integers, as one matrix: its flow graph is linear and rounds
 # only at the end of a pass. The other four columns mirror these, odd rows with the sign turned.
-_HALF = np.float64([
+_HALF = np.array([
     [8192, 8192, 8192, 8192],
     [11363, 9633, 6437, 2260],
     [10703, 4433, -4433, -10703],
@@ -28,7 +28,7 @@ _HALF = np.float64([
     [6437, -11362, 2261, 9633],
     [4433, -10704, 10704, -4433],
     [2260, -6436, 9633, -11363],
-])  # fmt: skip
+], np.float64)  # fmt: skip
 _DCT = np.hstack([_HALF, _HALF[:, ::-1] * np.where(np.arange(8) % 2, -1, 1)[:, None]])
 
 

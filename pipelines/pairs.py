@@ -39,14 +39,15 @@ def load_training_bank(
     Raises:
         ValueError: If no file could be read.
     """
-    if task.noisy or not levels.fixed:
-        size = patch + 2 * _margin(task)
+    whole = task.degrade_whole
+    if whole is None or not levels.fixed:
+        size = patch + 2 * task.margin
         return load_bank(paths, channels, size, budget=budget, on_picture=on_picture)
     return load_bank(
         paths,
         channels,
         patch,
-        degrade=lambda picture, copy: task.degrade_whole(picture, levels.fixed[copy]),
+        degrade=lambda picture, copy: whole(picture, levels.fixed[copy]),
         copies=levels.draws,
         multiple=task.multiple(levels.fixed),
         budget=budget,
@@ -82,7 +83,7 @@ def training_pairs(
         clean (batch, patch, patch, channels))``, float32 in [0, 1], level in the task's unit.
     """
     made = bank.planes > 1
-    margin = 0 if made else _margin(task)
+    margin = 0 if made else task.margin
 
     def cut(index):
         return bank.patch(index, patch + 2 * margin, seed)
@@ -91,12 +92,9 @@ def training_pairs(
         image = tf.cast(planes, tf.float32) / 255.0
         level = levels.at_step(seed, step)
         clean = image[:, 0]
-        if made:
-            degraded = image[:, 1:]
-        else:
-            degraded = _degraded(task, clean, level, levels.draws, seed, step)
-        clean, degraded = _inner(clean, margin, seed, step), _inner(degraded, margin, seed, step)
-        return {"image": degraded, "level": tf.tile(level[None], (batch, 1))}, clean
+        copies = image[:, 1:] if made else _degraded(task, clean, level, levels.draws, seed, step)
+        clean, copies = (_inner(part, margin, seed, step) for part in (clean, copies))
+        return {"image": copies, "level": tf.tile(level[None], (batch, 1))}, clean
 
     last = tf.int64.max // batch
     steps = tf.data.Dataset.range(first, last)
@@ -131,11 +129,6 @@ def _on(device, function):
     return there
 
 
-def _margin(task):
-    # Twice: half for what the degradation looks at, half for the place of the patch in its grid.
-    return task.margin
-
-
 def _degraded(task, clean, level, draws, seed, step):
     copies = []
     for draw in range(draws):
@@ -145,7 +138,10 @@ def _degraded(task, clean, level, draws, seed, step):
 
 
 def _inner(image, margin, seed, step):
-    """Cuts the patch out of its margin, at a place of its own every step: no 8x8 grid is fixed."""
+    """Cuts the patch out of its margin, at a place of its own every step: no 8x8 grid is fixed.
+
+    Half the margin is for what the degradation looks at, half for the place.
+    """
     if not margin:
         return image
     draw = tf.random.stateless_uniform((2,), (seed + 1, step), 0, margin, tf.int32)
@@ -185,7 +181,7 @@ def validation_pairs(
     chosen = [paths[i * len(paths) // most] for i in range(most)] if len(paths) > most else paths
     clean = np.stack(list(_middles(chosen, channels, side)))
     degraded = np.stack([_at_level(task, clean, level, seed) for level in levels], axis=1)
-    level = np.tile(np.float32(levels), (len(clean), 1))
+    level = np.tile(np.asarray(levels, np.float32), (len(clean), 1))
     pairs = ({"image": degraded, "level": level}, clean)
     return tf.data.Dataset.from_tensor_slices(pairs).batch(batch)
 

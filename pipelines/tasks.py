@@ -24,9 +24,9 @@ class Task:
         level_offset: With `level_scale`, the affine map to the network's own scalar
             ``(level - level_offset) / level_scale``: about -1..1 over the levels trained on.
         level_scale: See `level_offset`.
-        noisy: Whether every call draws anew. What is not noisy is degraded once and kept.
         degrade_whole: ``(picture, level) -> degraded`` for one picture ``(height, width,
-            channels)``: the judge's own form, used where a whole picture is at hand.
+            channels)``: the judge's own form, for pictures that are degraded once and kept. None
+            where every call draws anew.
         margin: Pixels around a patch that its degradation depends on.
         multiple: ``levels -> pixels``: the sides that whole pictures are cut to a multiple of.
     """
@@ -39,7 +39,6 @@ class Task:
     levels: tuple[float, ...]
     level_offset: float
     level_scale: float
-    noisy: bool = False
     degrade_whole: Callable | None = None
     margin: int = 0
     multiple: Callable[[tuple[float, ...]], int] = lambda levels: 1
@@ -98,7 +97,6 @@ TASKS = {
             levels=(5.0, 25.0, 45.0, 75.0),
             level_offset=40.0,
             level_scale=35.0,
-            noisy=True,
         ),
         Task(
             name="dejpeg",

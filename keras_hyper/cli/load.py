@@ -24,7 +24,8 @@ def load_hyper_res(name: str):
             return HyperRes.from_preset(name)
         shipped = ", ".join(shipped_names()) or "none"
         raise WrongArgumentError(
-            f"a model.keras was wanted; there is none at {name} (shipped: {shipped})"
+            f"a model.keras was wanted; there is none at {name} (models that ship: {shipped}; "
+            "python train.py --task TASK trains one)"
         )
     try:
         model = keras.models.load_model(path)

@@ -15,14 +15,14 @@ def open_run(folder: Path, settings: dict, resume: bool) -> Path:
 
     Args:
         folder: ``OUT/TASK``.
-        settings: The run's settings by name, kept in ``run.json``.
+        settings: Its settings by name, kept in ``run.json``.
         resume: Whether a run is to go on.
 
     Returns:
         `folder`.
 
     Raises:
-        WrongArgumentError: If the folder holds another run, or the one to resume is not there or has
+        WrongArgumentError: If the folder holds another run, or there is none to resume, or it has
             other settings.
     """
     record = folder / "run.json"

@@ -40,7 +40,7 @@ def _device():
 
 
 def accelerator(device: str | None) -> str | None:
-    """Returns where degradation runs: `device`, else TensorFlow's first GPU, else None: the host."""
+    """Returns where degradation runs: `device`, else the first GPU, else None for the host."""
     import tensorflow as tf
 
     return device or ("/gpu:0" if tf.config.list_physical_devices("GPU") else None)

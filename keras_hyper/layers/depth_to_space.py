@@ -8,7 +8,7 @@ from keras import ops
 class DepthToSpace(keras.layers.Layer):
     """Moves groups of ``block_size ** 2`` channels into squares of pixels.
 
-    Channel ``(row * block_size + column) * out + c`` goes to pixel ``(row, column)`` of each square,
+    Channel ``(row * block_size + column) * out + c`` goes to pixel ``(row, column)`` of a square,
     the order of ``tf.nn.depth_to_space`` (PyTorch's pixel shuffle has ``c`` outermost).
 
     Args:

@@ -127,10 +127,8 @@ class HyperConv2D(keras.layers.Layer):
                 "`level` must be a scalar, a vector (batch,) or a map (batch, height, width). "
                 f"Received: level of shape {tuple(level.shape)}"
             )
-        outputs = (self._one_kernel, self._kernel_an_image, None, self._kernel_a_pixel)[rank](
-            features, level
-        )
-        return self.activation(outputs)
+        form = {0: self._one_kernel, 1: self._kernel_an_image, 3: self._kernel_a_pixel}[rank]
+        return self.activation(form(features, level))
 
     def _one_kernel(self, features, level):
         return self._convolve(features, self.kernel_at(level), self.bias_at(level))

@@ -1,0 +1,55 @@
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from pipelines import SAMPLE_PICTURES
+from pipelines.decode import read_picture
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """float32 (300, 451, 3): the cat that ships."""
+    return read_picture(SAMPLE_PICTURES / "chelsea.png")
+
+
+@pytest.fixture(scope="session")
+def shared():
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("the photographs and answers that figures are measured on are not here")
+    return folder
+
+
+@pytest.fixture
+def tiny():
+    """A network with weights that do something, float32, 3 channels."""
+    return random_network()
+
+
+def random_network(channels=3, blocks=1, filters=8, **kwargs):
+    from keras_hyper import HyperRes
+
+    facts = {"task": "denoise", "unit": "sigma", "level_range": (5, 75), "level_scale": 75}
+    model = HyperRes(channels, blocks, filters, **{**facts, **kwargs})
+    model.build()
+    draw = np.random.default_rng(1)
+    model.set_weights([draw.normal(0, 0.1, w.shape) for w in model.get_weights()])
+    return model

@@ -1,0 +1,143 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_hyper.layers import HyperConv2D
+
+
+@pytest.fixture
+def features(rng):
+    return rng.normal(size=(3, 7, 9, 4)).astype("float32")
+
+
+def filled(layer, features):
+    """Builds a layer and gives every weight values, `w` too."""
+    layer.build(features.shape, ())
+    draw = np.random.default_rng(2)
+    layer.set_weights([draw.normal(size=weight.shape) for weight in layer.get_weights()])
+    return layer
+
+
+def numpy(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def test_weights_and_shape(features):
+    layer = HyperConv2D(8, 3)
+    assert layer(features, level=0.5).shape == (3, 7, 9, 8)
+    assert layer.w.shape == layer.b.shape == (3, 3, 4, 8)
+    assert layer.bias_w.shape == layer.bias_b.shape == (8,)
+    assert layer.count_params() == 2 * (3 * 3 * 4 * 8 + 8)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"strides": 2},
+        {"padding": "valid"},
+        {"dilation_rate": 2},
+        {"groups": 2},
+        {"use_bias": False},
+        {"activation": "relu"},
+        {"kernel_size": (1, 5), "strides": (2, 1)},
+        {"kernel_size": 4},
+    ],
+    ids=str,
+)
+def test_equals_conv2d_with_the_emitted_kernel(features, options):
+    options = {"kernel_size": 3, "padding": "same", **options}
+    layer = filled(HyperConv2D(8, **options), features)
+    plain = keras.layers.Conv2D(8, **options)
+    plain.build(features.shape)
+    weights = [layer.kernel_at(0.7)] + ([layer.bias_at(0.7)] if layer.use_bias else [])
+    plain.set_weights([numpy(weight) for weight in weights])
+    np.testing.assert_allclose(layer(features, level=0.7), plain(features), atol=1e-5)
+
+
+def test_kernel_is_equation_2(features):
+    layer = filled(HyperConv2D(8, 3), features)
+    expected = 0.25 * numpy(layer.w) + numpy(layer.b)
+    np.testing.assert_allclose(layer.kernel_at(0.25), expected, rtol=1e-6)
+
+
+def test_output_is_affine_in_the_level(features):
+    layer = filled(HyperConv2D(8, 3), features)
+    y0, y1, y3 = (numpy(layer(features, level=level)) for level in (0.0, 1.0, 3.0))
+    # Sums of 36 products of order one.
+    np.testing.assert_allclose(y3 - y0, 3 * (y1 - y0), atol=1e-4)
+
+
+def test_vector_gives_every_image_its_own_kernel(features):
+    layer = filled(HyperConv2D(8, 3, strides=2), features)
+    levels = np.float32([0.1, 0.9, -0.4])
+    together = layer(features, level=levels)
+    for image, level, row in zip(features, levels, together, strict=True):
+        np.testing.assert_allclose(row, layer(image[None], level=level)[0], atol=1e-5)
+
+
+def test_map_of_one_value_equals_the_scalar(features):
+    layer = filled(HyperConv2D(8, 3), features)
+    everywhere = np.full((3, 7, 9), 0.6, np.float32)
+    # The two sums are added in another order.
+    np.testing.assert_allclose(
+        layer(features, level=everywhere), layer(features, level=0.6), atol=1e-4
+    )
+
+
+def test_map_decides_pixel_by_pixel(features):
+    layer = filled(HyperConv2D(8, 3), features)
+    left = np.zeros((3, 7, 9), np.float32)
+    left[:, :, :4] = 1.0
+    mixed, one, zero = (numpy(layer(features, level=level)) for level in (left, 1.0, 0.0))
+    np.testing.assert_allclose(mixed[:, :, :4], one[:, :, :4], atol=1e-4)
+    np.testing.assert_allclose(mixed[:, :, 4:], zero[:, :, 4:], atol=1e-4)
+
+
+def test_begins_as_an_ordinary_convolution_at_every_level(features):
+    layer = HyperConv2D(64, 3)
+    layer.build((None, None, None, 64), ())
+    expected = (2 / (9 * 64)) ** 0.5
+    for level in (-1.0, 0.0, 0.3, 1.0):
+        assert np.std(numpy(layer.kernel_at(level))) == pytest.approx(expected, rel=0.05)
+
+
+def test_posters_form_scales_one_set(features):
+    layer = HyperConv2D(8, 3, use_offset=False)
+    y1, y2 = layer(features, level=1.0), layer(features, level=2.0)
+    assert layer.b is None and layer.count_params() == 3 * 3 * 4 * 8 + 8
+    np.testing.assert_allclose(y2, 2 * numpy(y1), atol=1e-5)
+    assert np.std(numpy(layer.kernel_at(1.0))) > 0
+
+
+def test_level_is_not_rounded_in_mixed_precision(features):
+    layer = HyperConv2D(8, 3, dtype="mixed_bfloat16")
+    layer.build(features.shape, ())
+    layer.w.assign(np.ones(layer.w.shape))
+    layer.b.assign(np.zeros(layer.b.shape))
+    seen = []
+    layer._convolve = lambda x, kernel, bias: seen.append(kernel) or x
+    layer(features, level=np.float32(1.001))  # bfloat16 has no number between 1 and 1.0078
+    assert float(ops.max(seen[0])) == pytest.approx(1.001, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"filters": 0}, "filters"),
+        ({"kernel_size": 0}, "kernel_size"),
+        ({"kernel_size": (3, 3, 3)}, "kernel_size"),
+        ({"padding": "reflect"}, "padding"),
+        ({"filters": 8, "groups": 3}, "groups"),
+    ],
+    ids=str,
+)
+def test_bad_arguments_say_what_came(options, words):
+    with pytest.raises(ValueError, match=f"`{words}`.*Received"):
+        HyperConv2D(**{"filters": 8, "kernel_size": 3, **options})
+
+
+def test_level_of_another_rank_is_refused(features):
+    with pytest.raises(ValueError, match=r"level of shape \(3, 7\)"):
+        HyperConv2D(8, 3)(features, level=np.zeros((3, 7), np.float32))

@@ -1,0 +1,139 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_hyper import HyperRes
+from tests.conftest import random_network
+
+
+def numpy(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+@pytest.fixture
+def image(rng):
+    return rng.random((3, 17, 22, 3), dtype="float32")
+
+
+@pytest.mark.parametrize(
+    ("preset", "colour", "gray"),
+    [
+        ("tiny", 372_803, 370_497),
+        ("small", 815_939, None),
+        ("paper", 2_588_483, 2_586_177),
+    ],
+)
+def test_presets_have_the_papers_parameters(preset, colour, gray):
+    assert HyperRes.from_preset(preset).count_params() == colour
+    if gray:
+        assert HyperRes.from_preset(preset, channels=1).count_params() == gray
+
+
+def test_unknown_preset_answers_with_the_known_ones():
+    with pytest.raises(ValueError, match="No preset 'huge'.*tiny, small, paper"):
+        HyperRes.from_preset("huge")
+
+
+@pytest.mark.parametrize("sides", [(1, 1), (1, 6), (2, 1), (5, 5), (8, 8), (7, 12)])
+def test_any_sides_come_back(tiny, sides):
+    assert tiny({"image": np.ones((1, *sides, 3), "float32"), "level": 25}).shape == (1, *sides, 3)
+
+
+def test_odd_sides_are_reflected(tiny, image):
+    extended = np.concatenate([image, image[:, -2:-1]], axis=1)
+    expected = numpy(tiny({"image": extended, "level": 25}))[:, :17]
+    np.testing.assert_allclose(tiny({"image": image, "level": 25}), expected, atol=1e-5)
+
+
+def test_vector_equals_one_by_one(tiny, image):
+    levels = np.float32([10, 40, 70])
+    together = tiny({"image": image, "level": levels})
+    for number, level in enumerate(levels):
+        alone = tiny({"image": image[number : number + 1], "level": level})
+        np.testing.assert_allclose(together[number], alone[0], atol=1e-5)
+
+
+def test_equal_levels_equal_the_scalar(tiny, image):
+    scalar = tiny({"image": image, "level": 25})
+    vector = tiny({"image": image, "level": np.full(3, 25, np.float32)})
+    np.testing.assert_allclose(vector, scalar, atol=1e-6)
+
+
+def test_map_of_one_level_equals_the_scalar(tiny, image):
+    everywhere = np.full((3, 17, 22), 25, np.float32)
+    scalar = tiny({"image": image, "level": 25})
+    np.testing.assert_allclose(tiny({"image": image, "level": everywhere}), scalar, atol=1e-5)
+
+
+@pytest.mark.parametrize("level", [5.0, 33.3, 120.0])
+def test_at_level_is_the_same_network_in_plain_convolutions(tiny, image, level):
+    plain = tiny.at_level(level)
+    kinds = {type(layer).__name__ for layer in plain.layers}
+    assert kinds == {"Conv2D", "DepthToSpace"}
+    expected = tiny({"image": image, "level": level})
+    np.testing.assert_allclose(plain(image), expected, atol=1e-5)
+
+
+def test_level_is_divided_once(image):
+    ours = random_network(level_scale=75, level_offset=5)
+    theirs = random_network(level_scale=1, level_offset=0)
+    expected = theirs({"image": image, "level": (40 - 5) / 75})
+    np.testing.assert_allclose(ours({"image": image, "level": 40}), expected, atol=1e-6)
+
+
+def test_with_precision_keeps_the_weights_and_stays_near(tiny, image):
+    assert tiny.with_precision("float32") is tiny
+    half = tiny.with_precision("bfloat16")
+    for ours, theirs in zip(tiny.get_weights(), half.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    expected = numpy(tiny({"image": image, "level": 25}))
+    actual = numpy(half({"image": image, "level": 25}))
+    assert actual.dtype == np.float32
+    assert 0 < np.abs(actual - expected).mean() < 0.01
+
+
+def test_untrained_network_with_residual_changes_little(image):
+    model = HyperRes.from_preset("tiny")
+    change = numpy(model({"image": image, "level": 25})) - image
+    assert np.abs(change).mean() < 0.05
+
+
+def test_clean_cut_beyond_the_halo_changes_nothing():
+    model = random_network(blocks=2)
+    rng = np.random.default_rng(3)
+    image = rng.random((1, 96, 8, 3), dtype="float32")
+    other = image.copy()
+    other[:, : 96 - model.halo - 2] = 0
+    whole, cut = (numpy(model({"image": x, "level": 25})) for x in (image, other))
+    np.testing.assert_allclose(cut[:, -2:], whole[:, -2:], atol=1e-6)
+    other[:, : 96 - model.halo + 8] = 0
+    assert np.abs(numpy(model({"image": other, "level": 25}))[:, -2:] - whole[:, -2:]).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({"image": np.ones((5, 5, 3)), "level": 3}, r"batch, height, width, 3.*\(5, 5, 3\)"),
+        ({"image": np.ones((1, 5, 5, 1)), "level": 3}, r"\(1, 5, 5, 1\)"),
+        ({"image": np.ones((1, 5, 5, 3)), "level": np.ones((1, 5))}, r"level of shape \(1, 5\)"),
+    ],
+)
+def test_bad_inputs_say_what_came(tiny, inputs, words):
+    with pytest.raises(ValueError, match=words):
+        tiny(inputs)
+
+
+@pytest.mark.parametrize("options", [{"channels": 4}, {"blocks": 0}, {"level_scale": 0}], ids=str)
+def test_bad_arguments_say_what_came(options):
+    with pytest.raises(ValueError, match="Received"):
+        HyperRes(**options)
+
+
+def test_loaded_network_trains_on(tiny, tmp_path, image):
+    tiny.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    loaded.compile("adam", "mae")
+    inputs = {"image": image, "level": np.float32([10, 40, 70])}
+    losses = [loaded.train_on_batch(inputs, image) for _ in range(4)]
+    assert float(losses[-1]) < float(losses[0])

@@ -1,0 +1,136 @@
+"""Laws that hold for every registered class; a class without a row fails."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+import keras_hyper
+from keras_hyper import training
+from keras_hyper.layers import DepthToSpace, HyperConv2D
+from keras_hyper.models import HyperRes, MultiLevel, PlainRes
+
+
+def _ones(*shape):
+    return np.linspace(0, 1, int(np.prod(shape)), dtype="float32").reshape(shape)
+
+
+SIZES = {"filters": 4, "blocks": 1}
+# name: how to make one, the keyword arguments of a call at two sizes, odd and not square
+SPECIMENS = {
+    "HyperConv2D": (
+        lambda **kw: HyperConv2D(4, 3, **kw),
+        [{"features": _ones(2, h, w, 3), "level": np.float32(0.3)} for h, w in ((6, 6), (5, 9))],
+    ),
+    "DepthToSpace": (
+        lambda **kw: DepthToSpace(2, **kw),
+        [{"features": _ones(2, h, w, 8)} for h, w in ((6, 6), (5, 9))],
+    ),
+    "HyperRes": (
+        lambda **kw: HyperRes(3, **SIZES, **kw),
+        [
+            {"inputs": {"image": _ones(2, h, w, 3), "level": np.float32([5, 60])}}
+            for h, w in ((6, 6), (5, 9))
+        ],
+    ),
+    "PlainRes": (
+        lambda **kw: PlainRes(level=3.0, channels=3, **SIZES, **kw),
+        [{"image": _ones(2, h, w, 3)} for h, w in ((6, 6), (5, 9))],
+    ),
+    "MultiLevel": (
+        lambda **kw: MultiLevel(HyperRes(3, **SIZES, **kw)),
+        [
+            {
+                "inputs": {
+                    "image": _ones(2, 3, h, w, 3),
+                    "level": np.tile(np.float32([5, 25, 60]), (2, 1)),
+                }
+            }
+            for h, w in ((6, 6), (5, 9))
+        ],
+    ),
+}
+# Registered, but no layers: each has a test of its own.
+OTHERS = {"AveragedAdam", "LevelLoss", "LevelPSNR", "mean_absolute_error_of_levels"}
+NAMES = sorted(SPECIMENS)
+
+
+def call(layer, arguments):
+    if "inputs" in arguments or "image" in arguments:
+        return layer(next(iter(arguments.values())))
+    return layer(**arguments)
+
+
+def test_every_registered_class_has_a_specimen():
+    assert training.RECIPES and keras_hyper.HyperRes  # importing registers
+    prefix = "keras_hyper>"
+    registered = {
+        name.removeprefix(prefix)
+        for name in keras.saving.get_custom_objects()
+        if name.startswith(prefix)
+    }
+    assert registered == set(SPECIMENS) | OTHERS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_config_makes_the_same_layer_again(name):
+    make, _ = SPECIMENS[name]
+    layer = make()
+    assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_keras_file_gives_the_same_numbers_to_the_bit(name, tmp_path):
+    make, arguments = SPECIMENS[name]
+    layer = make()
+    model = layer if isinstance(layer, keras.Model) else _wrapped(layer, arguments[0])
+    take = (lambda m: call(m, arguments[0])) if model is layer else (
+        lambda m: m(list(arguments[0].values()))
+    )  # fmt: skip
+    before = ops.convert_to_numpy(take(model))
+    model.save(tmp_path / "model.keras")
+    after = take(keras.models.load_model(tmp_path / "model.keras"))
+    np.testing.assert_array_equal(ops.convert_to_numpy(after), before)
+
+
+def _wrapped(layer, arguments):
+    inputs = [
+        keras.Input(batch_shape=np.shape(value), dtype="float32") for value in arguments.values()
+    ]
+    return keras.Model(inputs, layer(*inputs))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_traced_for_unknown_sizes_equals_eager(name):
+    make, arguments = SPECIMENS[name]
+    layer = make()
+    traced = tf.function(lambda **kw: call(layer, kw), reduce_retracing=True)
+    for given in arguments:
+        expected = ops.convert_to_numpy(call(layer, given))
+        given = tf.nest.map_structure(tf.constant, given)
+        np.testing.assert_allclose(traced(**given), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bfloat16_keeps_variables_in_float32_and_stays_near(name):
+    make, arguments = SPECIMENS[name]
+    exact, mixed = make(), make(dtype="mixed_bfloat16")
+    expected = ops.convert_to_numpy(call(exact, arguments[0]))
+    call(mixed, arguments[0])
+    assert {weight.dtype for weight in mixed.weights} <= {"float32"}
+    mixed.set_weights(exact.get_weights())
+    actual = ops.convert_to_numpy(ops.cast(call(mixed, arguments[0]), "float32"))
+    # bfloat16 has 8 bits: two decimal places of numbers of order one.
+    np.testing.assert_allclose(actual, expected, atol=0.05)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"DepthToSpace"}))
+def test_gradient_reaches_every_weight(name):
+    make, arguments = SPECIMENS[name]
+    layer = make()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(call(layer, arguments[1]) - 0.3))
+    gradients = tape.gradient(loss, layer.trainable_variables)
+    assert all(gradient is not None for gradient in gradients)
+    assert all(float(tf.reduce_max(tf.abs(gradient))) > 0 for gradient in gradients)
