@@ -48,7 +48,7 @@ def enlarge_picture(picture, height, width, band=256):
     """
     whole = np.issubdtype(picture.dtype, np.integer)
     peak = np.iinfo(picture.dtype).max if whole else 1.0
-    shape = (*picture.shape[:2], -1)
+    samples = picture.reshape(*picture.shape[:2], -1)
     rows = _weights(picture.shape[0], height, None, False).numpy()
     columns = _weights(picture.shape[1], width, None, False)
     enlarged = np.empty((height, width, *picture.shape[2:]), picture.dtype)
@@ -56,7 +56,7 @@ def enlarge_picture(picture, height, width, band=256):
         weights = rows[first : first + band]
         used = np.flatnonzero(weights.any(axis=0))
         part = slice(used[0], used[-1] + 1)
-        pixels = tf.cast(picture[part].reshape(-1, *shape[1:]), tf.float32)
+        pixels = tf.cast(samples[part], tf.float32)
         pixels = tf.einsum("xw,hwc->hxc", columns, pixels)
         pixels = np.clip(tf.einsum("yh,hxc->yxc", weights[:, part], pixels), 0, peak)
         pixels = np.floor(pixels + 0.5) if whole else pixels

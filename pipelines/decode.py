@@ -113,6 +113,9 @@ def _gif(data):
 
 
 def _tiff(data):
+    # tensorflow-io makes black rows of a file that is cut off, without a word; Pillow complains.
+    with Image.open(io.BytesIO(data)) as picture:
+        picture.load()
     return tfio.experimental.image.decode_tiff(data)[..., :3]
 
 

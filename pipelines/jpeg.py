@@ -73,7 +73,8 @@ def compress_jpeg(image, level):
     for weights in ((-11059.0, -21709.0, 32768.0), (32768.0, -27439.0, -5329.0)):
         plane = weights[0] * red + weights[1] * green + weights[2] * blue
         plane = _halved(_shifted_right(plane + 32767.0) + 128.0)
-        chroma.append(_doubled(_coded(plane, chroma_table), tf.shape(luma)) - 128.0)
+        plane = _coded(plane, chroma_table)[:, :, : (tf.shape(luma)[2] + 1) // 2]
+        chroma.append(_doubled(plane, tf.shape(luma)) - 128.0)
     cb, cr = chroma
     offsets = (91881.0 * cr, -22554.0 * cb - 46802.0 * cr, 116130.0 * cb)
     rgb = tf.stack([luma + _shifted_right(offset + 32768.0) for offset in offsets], axis=-1)
@@ -94,7 +95,7 @@ def _scaled(table, level):
 def _coded(plane, table):
     """Transforms, quantises and transforms back a plane ``(batch, height, width)`` of 0..255."""
     shape = tf.shape(plane)
-    padded = _edges_repeated(plane, 8)
+    padded = _edges_repeated(plane, 8, 8)
     size = tf.shape(padded)
     blocks = tf.reshape(padded, (-1, size[1] // 8, 8, size[2] // 8, 8)) - 128.0
     blocks = tf.cast(tf.transpose(blocks, (0, 1, 3, 2, 4)), tf.float64)
@@ -121,10 +122,10 @@ def _both_ways(blocks, matrix, first, second):
     return blocks
 
 
-def _edges_repeated(plane, multiple):
-    """Repeats the last row and column until both sides are multiples."""
+def _edges_repeated(plane, rows, columns):
+    """Repeats the last row and column until the sides are multiples."""
     shape = tf.shape(plane)
-    for axis in (1, 2):
+    for axis, multiple in ((1, rows), (2, columns)):
         side = shape[axis]
         index = tf.range(side + (-side) % multiple)
         plane = tf.gather(plane, tf.minimum(index, side - 1), axis=axis)
@@ -132,8 +133,12 @@ def _edges_repeated(plane, multiple):
 
 
 def _halved(plane):
-    """Averages squares of four; halves go down in even columns and up in odd ones."""
-    padded = _edges_repeated(plane, 2)
+    """Averages squares of four; halves go down in even columns and up in odd ones.
+
+    To the right whole blocks are filled from the edge before averaging, as libjpeg does; below, its
+    last averaged row is repeated, which `_coded` does.
+    """
+    padded = _edges_repeated(plane, 2, 16)
     total = padded[:, ::2] + padded[:, 1::2]
     total = total[:, :, ::2] + total[:, :, 1::2]
     odd = tf.cast(tf.range(tf.shape(total)[2]) % 2, tf.float32)

@@ -146,8 +146,9 @@ def _inner(image, margin, seed, step):
         return image
     draw = tf.random.stateless_uniform((2,), (seed + 1, step), 0, margin, tf.int32)
     row, column = tf.unstack(margin // 2 + draw)
-    size = [image.shape[-3] - 2 * margin, image.shape[-2] - 2 * margin]
-    return image[..., row : row + size[0], column : column + size[1], :]
+    size = image.shape[-2] - 2 * margin
+    inner = image[..., row : row + size, column : column + size, :]
+    return tf.ensure_shape(inner, (*image.shape[:-3], size, size, image.shape[-1]))
 
 
 def validation_pairs(

@@ -80,7 +80,8 @@ class PatchBank:
         stride = tf.cast(width * self.channels, tf.int64)
         first = start + stride * tf.cast(plane * height + row, tf.int64)
         rows = tf.slice(self.pixels, [first], [stride * size])
-        return tf.reshape(rows, (size, width, self.channels))[:, column : column + size]
+        rows = tf.reshape(rows, (size, width, self.channels))
+        return tf.slice(rows, (0, column, 0), (size, size, self.channels))
 
 
 def _position(draw, room):

@@ -15,7 +15,8 @@ class Recipe:
         rate: Highest learning rate of Adam.
         warm_up: Steps over which it rises from zero; 0 for none.
         cosine: Whether it then falls to zero as a cosine; else it falls to a tenth half-way.
-        average: Momentum of the exponential average of the weights; None for none.
+        average: Window of the exponential average of the weights, as a share of the run and at
+            most 1000 steps: long enough to smooth, short enough to forget the start. 0 for none.
         batch: Clean patches a step.
         patch: Their side in pixels.
         image_residual: See `HyperRes`.
@@ -25,7 +26,7 @@ class Recipe:
     rate: float
     warm_up: int
     cosine: bool
-    average: float | None
+    average: float
     batch: int
     patch: int
     image_residual: bool
@@ -47,8 +48,9 @@ class Recipe:
 
     def optimizer(self, steps: int) -> keras.optimizers.Optimizer:
         """Returns Adam for a run of `steps` steps."""
+        window = min(max(self.average * steps, 1.0), 1000.0)
         return AveragedAdam(
-            self.schedule(steps), use_ema=self.average is not None, ema_momentum=self.average or 0.0
+            self.schedule(steps), use_ema=self.average > 0, ema_momentum=1.0 - 1.0 / window
         )
 
 
@@ -57,7 +59,7 @@ RECIPES = {
         rate=1e-3,
         warm_up=200,
         cosine=True,
-        average=0.998,
+        average=0.04,
         batch=16,
         patch=48,
         image_residual=True,
@@ -68,7 +70,7 @@ RECIPES = {
         rate=1e-4,
         warm_up=0,
         cosine=False,
-        average=None,
+        average=0.0,
         batch=16,
         patch=96,
         image_residual=False,

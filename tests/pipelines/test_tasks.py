@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines import TASKS, get_task
+
+WEAKEST = {"denoise": 0.0, "dejpeg": 100.0, "sr": 1.0}
+
+
+def test_unknown_name_answers_with_the_known_ones():
+    with pytest.raises(ValueError, match="No task 'sharpen'. Choose one of: denoise, dejpeg, sr"):
+        get_task("sharpen")
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_degrades_a_batch_without_touching_it(name, channels, photo):
+    clean = np.stack([photo[:64, :80, :channels], photo[100:164, 100:180, :channels]])
+    before = clean.copy()
+    task = get_task(name)
+    for level in task.levels:
+        degraded = task.degrade(clean, tf.constant(level), (0, 1))
+        assert degraded.shape == clean.shape and degraded.dtype == tf.float32
+        assert 0 <= float(tf.reduce_min(degraded)) <= float(tf.reduce_max(degraded)) <= 1
+    np.testing.assert_array_equal(clean, before)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_weakest_level_changes_almost_nothing(name, photo):
+    clean = photo[None, :64, :64, :1]
+    degraded = get_task(name).degrade(clean, tf.constant(WEAKEST[name]), (0, 1))
+    assert float(tf.reduce_mean(tf.abs(degraded - clean))) * 255 < 1
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_levels_span_the_generators_scalar(name):
+    task = get_task(name)
+    scalars = [(level - task.level_offset) / task.level_scale for level in task.levels]
+    assert min(scalars) == pytest.approx(-1) and max(scalars) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [("denoise", -1), ("dejpeg", 0), ("dejpeg", 101), ("sr", 0.9), ("sr", 9)]
+    + [(name, float("nan")) for name in TASKS],
+)
+def test_level_outside_any_sense_is_refused(name, level):
+    with pytest.raises(ValueError, match=rf"level of {name} is a .* Received: {level:g}"):
+        get_task(name).check_level(level)
+
+
+@pytest.mark.parametrize("name", ["dejpeg", "sr"])
+def test_whole_pictures_and_batches_are_degraded_alike(name, photo):
+    task = get_task(name)
+    picture = photo[:96, :96, :1]  # sides that every level of super-resolution divides
+    for level in task.levels:
+        whole = task.degrade_whole(picture, level)
+        batch = task.degrade(picture[None], tf.constant(level), (0, 1))[0]
+        np.testing.assert_allclose(batch, whole, atol=1 / 255 + 1e-6)
