@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image
 
 _MODES = {"L", "LA", "RGB", "RGBA", "I;16"}
+# Description, make, model, software, date, artist, copyright.
+_DESCRIPTIONS = {270, 271, 272, 305, 306, 315, 33432}
 _SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP",
              ".tif": "TIFF", ".tiff": "TIFF", ".gif": "GIF", ".ppm": "PPM", ".pgm": "PPM",
              ".pnm": "PPM"}  # fmt: skip
@@ -22,7 +24,8 @@ class PictureFile:
 
     Args:
         pixels: uint8 or uint16, ``(height, width)`` or ``(height, width, 2 | 3 | 4)``, as they are
-            stored: an EXIF orientation is not applied, and stays true of the result.
+            stored: an EXIF orientation is not applied, and stays true of the result. (TIFF alone
+            is turned upright, by Pillow, which then drops the orientation.)
         kept: ``exif`` and ``icc_profile`` bytes, where there are any.
         lossless: Whether the file's own compression keeps every bit.
     """
@@ -87,7 +90,17 @@ def _read(path, data, max_pixels):
         lossy = picture.format in ("JPEG", "MPO") or (
             picture.format == "WEBP" and b"VP8L" not in data[:64]
         )
-        return PictureFile(_pixels(picture, data, path), kept, not lossy)
+        pixels = _pixels(picture, data, path)
+        if picture.format == "TIFF":
+            kept["exif"] = _descriptions(picture)
+        return PictureFile(pixels, kept, not lossy)
+
+
+def _descriptions(picture):
+    """What a TIFF says of the picture; its other tags say how the file is laid out."""
+    tags = Image.Exif()
+    tags.update({tag: text for tag, text in picture.getexif().items() if tag in _DESCRIPTIONS})
+    return tags.tobytes()
 
 
 def _pixels(picture, data, path):

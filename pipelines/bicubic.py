@@ -70,6 +70,9 @@ def _resize(image, old, new, step, antialias):
     pixels = tf.round(image * 255.0)
     # Columns first, as OpenCV: with weights in 1/2048 the sums stay exact in float32.
     pixels = tf.einsum("xw,bhwc->bhxc", columns, pixels)
+    if antialias:
+        # Pillow keeps bytes between its two passes.
+        pixels = tf.clip_by_value(tf.floor(pixels + 0.5), 0.0, 255.0)
     pixels = tf.einsum("yh,bhxc->byxc", rows, pixels)
     return tf.clip_by_value(tf.floor(pixels + 0.5), 0.0, 255.0) / 255.0
 

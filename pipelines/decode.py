@@ -1,7 +1,7 @@
 """From picture files to arrays."""
 
 import io
-import warnings
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def find_pictures(folder: Path) -> list[Path]:
-    """Lists the pictures below a folder, by their suffixes, in order; hidden files are left out.
+    """Lists the pictures below a folder, by their suffixes, in order; hidden ones are left out.
 
     Raises:
         ValueError: If the folder is missing or has no picture.
@@ -37,13 +37,17 @@ def find_pictures(folder: Path) -> list[Path]:
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not _hidden(path, folder)
     )
     if not found:
         raise ValueError(
             f"{folder} has no pictures; wanted files ending in {' '.join(sorted(SUFFIXES))}"
         )
     return found
+
+
+def _hidden(path, folder):
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def read_picture(path: Path, channels: int = 3) -> np.ndarray:
@@ -70,9 +74,9 @@ def read_picture(path: Path, channels: int = 3) -> np.ndarray:
 def decode_picture(data: bytes, channels: int = 3) -> np.ndarray:
     """Decodes the bytes of one picture; see `read_picture`."""
     kind = _checked_kind(data)
-    decode = {"PNG": _png, "JPEG": _jpeg, "MPO": _jpeg, "BMP": _bmp, "GIF": _gif}.get(kind)
+    decode = {"PNG": _png, "JPEG": _jpeg, "MPO": _jpeg}.get(kind)
     if decode is None and tfio is not None:
-        decode = {"TIFF": _tiff, "WEBP": _webp, "PPM": _pnm}.get(kind)
+        decode = {"TIFF": _tiff, "WEBP": _webp}.get(kind)
     try:
         pixels = (decode or _pillow)(data)
     except (tf.errors.OpError, OSError, SyntaxError) as error:
@@ -82,15 +86,14 @@ def decode_picture(data: bytes, channels: int = 3) -> np.ndarray:
 
 def _checked_kind(data):
     try:
-        with warnings.catch_warnings():
-            # Half the bound is a warning of Pillow's; only the bound counts here.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as header:
-                kind = header.format
+        with Image.open(io.BytesIO(data)) as header:
+            kind, pixels = header.format, header.width * header.height
     except Image.DecompressionBombError as error:
         raise ValueError(f"more pixels than the limit of {MAX_PIXELS:,}") from error
     except OSError as error:
         raise ValueError("no picture of a known format") from error
+    if pixels > MAX_PIXELS:  # Pillow's own guard can be moved or switched off by the program
+        raise ValueError(f"more pixels than the limit of {MAX_PIXELS:,}")
     return kind
 
 
@@ -104,18 +107,14 @@ def _jpeg(data):
     return tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE")
 
 
-def _bmp(data):
-    return tf.io.decode_bmp(data)
-
-
-def _gif(data):
-    return tf.io.decode_gif(data)[0]
-
-
 def _tiff(data):
     # tensorflow-io makes black rows of a file that is cut off, without a word; Pillow complains.
     with Image.open(io.BytesIO(data)) as picture:
         picture.load()
+        mode = picture.mode
+    # tensorflow-io makes 8 bits of everything and multiplies colour by alpha.
+    if mode not in ("1", "L", "P", "RGB", "CMYK"):
+        return _pillow(data)
     return tfio.experimental.image.decode_tiff(data)[..., :3]
 
 
@@ -123,14 +122,14 @@ def _webp(data):
     return tfio.image.decode_webp(data)[..., :3]
 
 
-def _pnm(data):
-    return tfio.experimental.image.decode_pnm(data)
-
-
 def _pillow(data):
+    # Also for BMP, GIF and PNM: TensorFlow's decoders ignore a BMP's palette, unpack every frame of
+    # a GIF, and refuse bitmaps, comments and 16 bits in PNM.
     with Image.open(io.BytesIO(data)) as picture:
-        if picture.mode.startswith("I;16"):
-            return np.asarray(picture)[..., None]
+        if picture.mode.startswith("I;16") or (picture.format, picture.mode) == ("PPM", "I"):
+            return np.asarray(picture).astype(np.uint16)[..., None]
+        if picture.mode in ("I", "F"):
+            raise OSError("32-bit samples have no white of their own")
         return np.asarray(picture.convert("RGB"))
 
 
@@ -147,4 +146,5 @@ def _with_channels(pixels, channels):
 
 def _first_line(error):
     text = getattr(error, "message", None) or str(error) or type(error).__name__
+    text = re.sub(r"^\{\{.*?\}\} ?", "", text)  # the name of TensorFlow's graph node
     return text.splitlines()[0][:120]

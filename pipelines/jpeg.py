@@ -152,7 +152,11 @@ def _doubled(plane, shape):
     left, right = _shifted(rows, 2)
     even = tf.floor((3.0 * rows + left + 8.0) / 16.0)
     odd = tf.floor((3.0 * rows + right + 7.0) / 16.0)
-    return _interleaved(even, odd, axis=2)[:, : shape[1], : shape[2]]
+    smooth = _interleaved(even, odd, axis=2)
+    # libjpeg only repeats samples where a chroma row has no more than two.
+    plain = tf.repeat(tf.repeat(plane, 2, axis=1), 2, axis=2)
+    doubled = tf.where(tf.shape(plane)[2] > 2, smooth, plain)
+    return doubled[:, : shape[1], : shape[2]]
 
 
 def _shifted(plane, axis):

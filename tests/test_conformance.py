@@ -52,7 +52,7 @@ SPECIMENS = {
     ),
 }
 # Registered, but no layers: each has a test of its own.
-OTHERS = {"AveragedAdam", "LevelLoss", "LevelPSNR", "mean_absolute_error_of_levels"}
+OTHERS = {"AveragedAdam", "LevelLoss", "LevelPSNR", "MeanLossOfLevels"}
 NAMES = sorted(SPECIMENS)
 
 

@@ -4,7 +4,6 @@ import importlib
 
 from keras_hyper.cli.one_line import OneLineParser, run
 
-# Imported only when asked for: TensorFlow takes seconds to load, --help should not.
 COMMANDS = {
     "restore": "restore a file or a folder of pictures",
     "evaluate": "measure PSNR and SSIM per level as the paper does",

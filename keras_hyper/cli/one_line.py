@@ -1,7 +1,6 @@
 """Commands that fail in one line: what was wanted, what came."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -34,8 +33,6 @@ def run(program: str, job: Callable[[], int | None], debug: bool = False) -> int
     Returns:
         The exit status: 0 done, 1 failed, 2 wrong arguments, 130 interrupted.
     """
-    # Read by TensorFlow when it is imported, which jobs do only once they run.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "2")
     try:
         return job() or 0
     except KeyboardInterrupt:

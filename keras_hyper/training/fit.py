@@ -13,7 +13,7 @@ from keras_hyper.models import HyperRes, MultiLevel
 from keras_hyper.models.precision import policy_of
 from keras_hyper.training.callbacks import History, StopOnNaN
 from keras_hyper.training.checkpoint import Checkpoint
-from keras_hyper.training.objective import level_metrics, mean_absolute_error_of_levels
+from keras_hyper.training.objective import MeanLossOfLevels, level_metrics
 from keras_hyper.training.progress import ProgressBar
 from keras_hyper.training.recipes import Recipe
 from keras_hyper.training.tensorboard import Profile, TensorBoardLog
@@ -77,7 +77,7 @@ def new_trainer(model: HyperRes, recipe: Recipe, run: Run) -> MultiLevel:
     trainer = MultiLevel(model)
     trainer.compile(
         optimizer=recipe.optimizer(run.steps),
-        loss=mean_absolute_error_of_levels,
+        loss=MeanLossOfLevels(),
         metrics=level_metrics(run.names),
     )
     return trainer

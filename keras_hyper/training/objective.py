@@ -7,19 +7,22 @@ from keras_hyper.metrics import psnr
 
 
 @keras.saving.register_keras_serializable(package="keras_hyper")
-def mean_absolute_error_of_levels(clean, restored):
+class MeanLossOfLevels(keras.losses.Loss):
     """Equation 1: the absolute error against the one clean patch, no level privileged.
 
     The mean over the k levels; the paper's sum differs by a factor that Adam does not see.
 
-    Args:
-        clean: ``(batch, height, width, channels)``.
-        restored: ``(batch, k, height, width, channels)``.
+    Call arguments:
+        y_true: Clean pictures ``(batch, height, width, channels)``.
+        y_pred: What was restored, ``(batch, k, height, width, channels)``.
 
-    Returns:
-        ``(batch,)``.
+    Reference:
+        Aharon and Ben-Artzi, arXiv:2206.05970, equation 1.
     """
-    return ops.mean(ops.abs(restored - clean[:, None]), axis=(1, 2, 3, 4))
+
+    # A plain function would do, but of its arguments Keras drops a last axis of 1: gray.
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.abs(y_pred - y_true[:, None]), axis=(1, 2, 3, 4))
 
 
 @keras.saving.register_keras_serializable(package="keras_hyper")

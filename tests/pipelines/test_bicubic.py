@@ -11,6 +11,17 @@ def to_bytes(picture):
     return np.rint(picture * 255).astype(np.uint8)
 
 
+@pytest.fixture(autouse=True)
+def plain_opencv():
+    """OpenCV by its plain code: the vectorised one rounds some sums to the other side."""
+    ipp = cv2.ipp.useIPP()
+    cv2.setUseOptimized(False)
+    cv2.ipp.setUseIPP(False)
+    yield
+    cv2.setUseOptimized(True)
+    cv2.ipp.setUseIPP(ipp)
+
+
 def opencv(pixels, factor):
     small = cv2.resize(pixels, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_CUBIC)
     return cv2.resize(small, pixels.shape[1::-1], interpolation=cv2.INTER_CUBIC)
@@ -26,17 +37,16 @@ def pillow(pixels, factor):
 def test_equals_opencv_with_its_drift(photo, factor):
     ours = shrink_and_enlarge(photo[None], factor)[0]
     difference = np.abs(to_bytes(ours).astype(int) - opencv(to_bytes(photo), factor))
-    # Its vector code rounds some sums to the other side, in each of the two steps.
+    # Even factors have ties, which its two steps break the other way.
     assert difference.max() <= 2
-    assert np.mean(difference <= 1) > 0.9995 and np.mean(difference == 0) > 0.94
+    assert np.mean(difference <= 1) > 0.9999 and np.mean(difference == 0) > 0.995
 
 
 @pytest.mark.parametrize("factor", [1.5, 2, 3, 4, 6])
 def test_antialiased_form_equals_pillow(photo, factor):
     ours = shrink_and_enlarge(photo[None], factor, antialias=True)[0]
     difference = np.abs(to_bytes(ours).astype(int) - pillow(to_bytes(photo), factor))
-    # Pillow rounds its weights and both passes of each step; single samples differ by 2.
-    assert np.mean(difference <= 1) > 0.99 and difference.max() <= 3
+    assert np.mean(difference <= 1) > 0.999 and difference.max() <= 2
 
 
 def test_without_drift_the_sizes_ratio_counts(photo):
@@ -44,7 +54,8 @@ def test_without_drift_the_sizes_ratio_counts(photo):
     small = cv2.resize(pixels, (150, 100), interpolation=cv2.INTER_CUBIC)
     expected = cv2.resize(small, (451, 300), interpolation=cv2.INTER_CUBIC)
     ours = to_bytes(shrink_and_enlarge(photo[None], 3, drift=False)[0])
-    assert np.abs(ours.astype(int) - expected).max() <= 2
+    difference = np.abs(ours.astype(int) - expected)
+    assert difference.max() <= 2 and np.mean(difference == 0) > 0.99
 
 
 def test_factor_one_is_the_identity(photo):

@@ -111,7 +111,8 @@ def test_decompression_bomb_is_refused_by_its_header():
 
 def test_finds_pictures_below_and_leaves_hidden_files(tmp_path):
     (tmp_path / "b").mkdir()
-    for name in ("z.png", "b/a.JPG", ".hidden.png", "notes.txt"):
+    (tmp_path / ".cache").mkdir()
+    for name in ("z.png", "b/a.JPG", ".hidden.png", ".cache/c.png", "notes.txt"):
         (tmp_path / name).touch()
     assert find_pictures(tmp_path) == [tmp_path / "b" / "a.JPG", tmp_path / "z.png"]
 
@@ -121,3 +122,22 @@ def test_missing_and_empty_folders_say_so(tmp_path):
         find_pictures(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="has no pictures"):
         find_pictures(tmp_path)
+
+
+def test_palette_of_a_bmp_counts(pixels):
+    picture = Image.fromarray(pixels).convert("P", palette=Image.ADAPTIVE, colors=16)
+    expected = np.asarray(picture.convert("RGB"))
+    np.testing.assert_array_equal(np.rint(decode_picture(saved(picture, "BMP")) * 255), expected)
+
+
+def test_tiff_with_alpha_and_with_sixteen_bits(pixels, rng):
+    rgba = Image.fromarray(np.dstack([pixels, pixels[..., :1]]))
+    np.testing.assert_array_equal(np.rint(decode_picture(saved(rgba, "TIFF")) * 255), pixels)
+    deep = (rng.random((6, 5)) * 65535).astype(np.uint16)
+    ours = decode_picture(saved(Image.fromarray(deep), "TIFF"), 1)[..., 0]
+    np.testing.assert_allclose(ours * 65535, deep, atol=0.01)
+
+
+def test_float_samples_are_refused():
+    with pytest.raises(ValueError, match="32-bit samples"):
+        decode_picture(saved(Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF"))

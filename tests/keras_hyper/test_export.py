@@ -1,0 +1,217 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_hyper.export import check_saved_model, export_saved_model
+from keras_hyper.serving_session import ServingSession
+from keras_hyper.warm_up import read_warm_up
+from tests.conftest import ROOT, random_network
+
+
+@pytest.fixture(scope="module")
+def model():
+    return random_network()
+
+
+@pytest.fixture(scope="module")
+def version(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("denoise")
+    return export_saved_model(model, folder, card={"data": "none"})
+
+
+@pytest.fixture(scope="module")
+def session(version):
+    with ServingSession(version) as session:
+        yield session
+
+
+def batch(rng, count=2, sides=(7, 9)):
+    image = rng.random((count, *sides, 3), dtype="float32")
+    return image, np.float32([25, 60, 10][:count])
+
+
+def to_bytes(image):
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+
+def png(pixels):
+    return tf.io.encode_png(pixels).numpy()
+
+
+def files(*data):
+    return np.array(data, object)
+
+
+@pytest.mark.parametrize("sides", [(1, 1), (7, 9), (16, 16)])
+def test_floats_equal_the_network(model, session, rng, sides):
+    image, level = batch(rng, 3, sides)
+    restored = session.predict("serving_default", {"image": image, "level": level})["restored"]
+    expected = np.clip(model({"image": image, "level": level}), 0, 1)
+    np.testing.assert_allclose(restored, expected, atol=1e-5)
+
+
+def test_bytes_equal_the_rounded_network(model, session, rng):
+    pixels = to_bytes(batch(rng)[0])
+    level = np.float32([25, 60])
+    restored = session.predict("serving_uint8", {"image": pixels, "level": level})["restored"]
+    expected = to_bytes(model({"image": pixels / np.float32(255), "level": level}))
+    assert restored.dtype == np.uint8
+    assert np.abs(restored.astype(int) - expected).max() <= 1
+
+
+def test_files_of_different_sizes_equal_the_bytes(session, rng):
+    pictures = [to_bytes(rng.random((*sides, 3))) for sides in ((7, 9), (12, 5))]
+    level = np.float32([25, 60])
+    answer = session.predict(
+        "serving_bytes", {"image_bytes": files(*map(png, pictures)), "level": level}
+    )
+    for picture, one, data in zip(pictures, level, answer["restored_bytes"], strict=True):
+        alone = session.predict("serving_uint8", {"image": picture[None], "level": one[None]})
+        np.testing.assert_array_equal(tf.io.decode_png(data), alone["restored"][0])
+
+
+def test_signature_names_and_shapes(session):
+    assert set(session.signatures) == {"serving_default", "serving_uint8", "serving_bytes"}
+    image = session.signatures["serving_default"].inputs["image"].tensor_shape
+    assert [side.size for side in image.dim] == [-1, -1, -1, 3]
+
+
+def bad_requests():
+    """Every row of what a real server must refuse: signature, inputs, words of the answer."""
+    image, level = batch(np.random.default_rng(0))
+    pixels = to_bytes(image)
+    whole = png(pixels[0])
+    bomb = whole[:16] + (100_000).to_bytes(4, "big") * 2 + whole[24:]
+    return {
+        "rank 3": ("serving_default", {"image": image[0], "level": level}, r"\[7,9,3\]"),
+        "rank 5": ("serving_default", {"image": image[None], "level": level}, "not compatible"),
+        "rank 3 bytes": ("serving_uint8", {"image": pixels[0], "level": level}, "not compatible"),
+        "one channel": ("serving_default", {"image": image[..., :1], "level": level}, "expected"),
+        "six channels": (
+            "serving_default",
+            {"image": np.concatenate([image, image], -1), "level": level},
+            "expected shape",
+        ),
+        "one image, two levels": ("serving_default", {"image": image[:1], "level": level}, "many"),
+        "two images, one level": ("serving_default", {"image": image, "level": level[:1]}, "many"),
+        "no height": ("serving_default", {"image": image[:, :0], "level": level}, "not be empty"),
+        "empty batch": ("serving_default", {"image": image[:0], "level": level[:0]}, "be empty"),
+        "level NaN": (
+            "serving_default",
+            {"image": image, "level": np.float32([1, np.nan])},
+            "`level` must be finite",
+        ),
+        "level infinite": (
+            "serving_uint8",
+            {"image": pixels, "level": np.float32([1, np.inf])},
+            "`level` must be finite",
+        ),
+        "level scalar": ("serving_default", {"image": image, "level": level[0]}, "expected"),
+        "level column": ("serving_default", {"image": image, "level": level[:, None]}, "expected"),
+        "pixel NaN": ("serving_default", {"image": image * np.nan, "level": level}, "finite"),
+        "wrong type": ("serving_default", {"image": pixels, "level": level}, "float"),
+        "garbage": ("serving_bytes", {"image_bytes": files(b"x"), "level": level[:1]}, "format"),
+        "empty file": ("serving_bytes", {"image_bytes": files(b""), "level": level[:1]}, "."),
+        "cut PNG": ("serving_bytes", {"image_bytes": files(whole[:60]), "level": level[:1]}, "PNG"),
+        "no files": ("serving_bytes", {"image_bytes": files(), "level": level[:0]}, "one file"),
+        "huge header": (
+            "serving_bytes",
+            {"image_bytes": files(bomb), "level": level[:1]},
+            "limit is 100000000",
+        ),
+    }
+
+
+BAD = bad_requests()
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_requests_are_invalid_arguments_with_a_text(session, case):
+    signature, inputs, words = BAD[case]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+        session.predict(signature, inputs)
+
+
+def test_a_bad_rank_does_not_end_the_process(version):
+    # In a process of its own: unguarded, this aborts.
+    code = f"""
+import numpy as np, tensorflow as tf
+from keras_hyper.serving_session import ServingSession
+session = ServingSession({str(version)!r})
+for image in (np.zeros((8, 8, 3), "float32"), np.zeros((8,), "float32")):
+    try:
+        session.predict("serving_default", dict(image=image, level=np.float32([1])))
+    except tf.errors.InvalidArgumentError:
+        print("refused")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.split() == ["refused", "refused"]
+
+
+def test_card_explains_the_artifact(model, version):
+    card = json.loads((version / "assets.extra" / "card.json").read_text())
+    assert card["task"] == "denoise" and card["level_range"] == [5, 75] and card["data"] == "none"
+    assert card["parameters"] == model.count_params() and card["halo"] == 12
+
+
+def test_warm_up_requests_run(session, version):
+    requests = read_warm_up(version)
+    assert set(requests) == set(session.signatures)
+    for signature, inputs in requests.items():
+        (output,) = session.predict(signature, inputs).values()
+        assert len(output) == 1
+
+
+def test_plain_network_of_one_level(model, tmp_path, rng):
+    version = export_saved_model(model, tmp_path, level=25.0)
+    image, _ = batch(rng)
+    with ServingSession(version) as session:
+        assert set(session.signatures["serving_default"].inputs) == {"image"}
+        restored = session.predict("serving_default", {"image": image})["restored"]
+        data = session.predict("serving_bytes", {"image_bytes": files(png(to_bytes(image[0])))})
+    expected = np.clip(model({"image": image, "level": 25}), 0, 1)
+    np.testing.assert_allclose(restored, expected, atol=1e-5)
+    assert tf.io.decode_png(data["restored_bytes"][0]).shape == (7, 9, 3)
+
+
+def test_gray_network(tmp_path, rng):
+    model = random_network(channels=1)
+    image = rng.random((2, 5, 6, 1), dtype="float32")
+    level = np.float32([25, 60])
+    with ServingSession(export_saved_model(model, tmp_path)) as session:
+        restored = session.predict("serving_default", {"image": image, "level": level})["restored"]
+    expected = np.clip(model({"image": image, "level": level}), 0, 1)
+    np.testing.assert_allclose(restored, expected, atol=1e-5)
+
+
+def test_versions_number_up_and_failed_exports_leave_nothing(model, tmp_path, monkeypatch):
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "something").touch()
+    (tmp_path / "notes").mkdir()
+
+    def fail(version):
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("keras_hyper.export.check_saved_model", fail)
+        with pytest.raises(OSError, match="no space left"):
+            export_saved_model(model, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["7", "notes"]
+    assert export_saved_model(model, tmp_path).name == "8"
+
+
+def test_a_version_that_does_not_run_is_found_out(version, tmp_path):
+    import shutil
+
+    broken = tmp_path / "1"
+    shutil.copytree(version, broken)
+    for part in (broken / "variables").iterdir():
+        part.unlink()
+    with pytest.raises((OSError, ValueError, tf.errors.OpError)):
+        check_saved_model(broken)

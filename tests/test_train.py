@@ -1,0 +1,225 @@
+"""train.py as people run it: short runs on small pictures."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import train
+from keras_hyper.serving_session import ServingSession
+from tests.conftest import ROOT
+
+SHORT = ["--blocks", "1", "--batch", "2", "--patch", "16", "--precision", "float32"]
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photographs")
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        small = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(small).resize((64, 48), Image.BICUBIC).save(folder / f"{number}.png")
+    return folder
+
+
+def arguments(photographs, out, *more, task="denoise", steps=6):
+    return ["--task", task, "--data", str(photographs), "--out", str(out), "--steps", str(steps),
+            "--every", "3", *SHORT, *more]  # fmt: skip
+
+
+def refused(capsys, argv, status=2):
+    try:
+        found = train.main(argv)
+    except SystemExit as leaving:
+        found = leaving.code
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert found == status and error.startswith("train.py: ")
+    return error
+
+
+@pytest.mark.parametrize(
+    ("task", "more"),
+    [
+        ("denoise", ["--levels", "15", "50"]),
+        ("dejpeg", ["--channels", "1", "--levels", "10:80", "--draws", "2"]),
+        ("sr", ["--levels", "2", "3", "--recipe", "authors"]),
+    ],
+)
+def test_a_run_leaves_everything_that_it_promises(photographs, tmp_path, capsys, task, more):
+    assert train.main(arguments(photographs, tmp_path, *more, task=task)) == 0
+    said = capsys.readouterr().out
+    run = tmp_path / task
+    model = keras.models.load_model(run / "model.keras")
+    assert model.task == task and model.dtype_policy.name == "float32"
+    assert f"{model.count_params():,} parameters" in said
+    assert "keras-hyper restore" in said and "tensorboard --logdir" in said
+    history = json.loads((run / "history.json").read_text())
+    assert [row["step"] for row in history] == [3, 6]
+    assert all(np.isfinite(list(row.values())).all() for row in history)
+    assert list((run / "logs").rglob("events*"))
+    pixels = np.zeros((1, 8, 8, model.channels), np.float32)
+    with ServingSession(run / "1") as session:
+        inputs = {"image": pixels, "level": np.float32([20])}
+        restored = session.predict("serving_default", inputs)["restored"]
+    expected = np.clip(model({"image": pixels, "level": 20.0}), 0, 1)
+    np.testing.assert_allclose(restored, expected, atol=1e-5)
+
+
+def test_resumed_run_ends_where_the_whole_one_does(photographs, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert train.main(arguments(photographs, whole)) == 0
+    assert interrupted(arguments(photographs, broken), 4) == 130
+    assert train.main(arguments(photographs, broken, "--resume")) == 0
+    first, second = (
+        keras.models.load_model(out / "denoise" / "model.keras") for out in (whole, broken)
+    )
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        # The sums of a step are added by threads, in an order of their own.
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    rows = [json.loads((out / "denoise" / "history.json").read_text()) for out in (whole, broken)]
+    assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]]
+    assert rows[0][-1]["val_loss"] == pytest.approx(rows[1][-1]["val_loss"], abs=1e-5)
+
+
+def interrupted(argv, step):
+    """Runs train.py and sends it Ctrl-C during a step; returns its exit status."""
+    from keras_hyper.training.progress import ProgressBar
+
+    original = ProgressBar.on_train_batch_end
+
+    def at_step(self, batch, logs=None):
+        original(self, batch, logs)
+        if self.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    ProgressBar.on_train_batch_end = at_step
+    try:
+        return train.main(argv)
+    finally:
+        ProgressBar.on_train_batch_end = original
+
+
+def test_killed_run_resumes_from_its_last_checkpoint(photographs, tmp_path):
+    argv = arguments(photographs, tmp_path, steps=100_000)
+    process = subprocess.Popen(
+        [sys.executable, "train.py", *argv], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
+    checkpoint = tmp_path / "denoise" / "checkpoint.keras"
+    for _ in range(600):
+        if checkpoint.exists() or process.poll() is not None:
+            break
+        time.sleep(0.2)
+    process.kill()
+    process.wait()
+    step = int(keras.models.load_model(checkpoint).optimizer.iterations)
+    assert step > 0 and step % 3 == 0
+    assert interrupted([*argv, "--resume"], step + 2) == 130
+    assert int(keras.models.load_model(checkpoint).optimizer.iterations) == step + 2
+
+
+def test_loss_that_is_no_number_stops_and_keeps_the_checkpoint(
+    photographs, tmp_path, capsys, monkeypatch
+):
+    from keras_hyper.training.objective import MeanLossOfLevels
+
+    def explode(self, y_true, y_pred):
+        # From the fourth step on: the first checkpoint is good.
+        steps.assign_add(1)
+        return tf.reduce_mean(y_pred, axis=(1, 2, 3, 4)) * tf.where(steps > 4, np.nan, 1.0)
+
+    steps = tf.Variable(0)
+    monkeypatch.setattr(MeanLossOfLevels, "call", explode)
+    error = refused(capsys, arguments(photographs, tmp_path, "--every", "2"), status=1)
+    assert "not finite at step" in error and "checkpoint.keras" in error
+    assert keras.models.load_model(tmp_path / "denoise" / "checkpoint.keras")
+
+
+def test_unreadable_files_are_named_and_left_out(photographs, tmp_path, capsys):
+    import shutil
+
+    folder = tmp_path / "photographs"
+    shutil.copytree(photographs, folder)
+    (folder / "1.png").write_bytes(b"no picture")
+    assert train.main(arguments(folder, tmp_path / "out", steps=1)) == 0
+    said = capsys.readouterr().out
+    assert "1 files could not be read" in said and "1.png" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--levels", "-5", "25"], "Received: -5"),
+        (["--levels", "nan"], "Received: nan"),
+        (["--levels", "300"], "0 to 255. Received: 300"),
+        (["--data", "nowhere"], "none at nowhere"),
+        (["--valid", "nowhere"], "none at nowhere"),
+        (["--task", "paint"], "'paint'"),
+        (["--steps", "0"], "at least 1, got '0'"),
+        (["--channels", "4"], "choose from"),
+        (["--resume"], "no checkpoint to resume from"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_are_one_line_and_leave_nothing(photographs, tmp_path, capsys, more, words):
+    out = tmp_path / "out"
+    assert words in refused(capsys, arguments(photographs, out, *more))
+    assert not out.exists()
+
+
+def test_folder_without_pictures_is_refused(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    argv = arguments(tmp_path / "empty", tmp_path / "out")
+    assert "has no pictures" in refused(capsys, argv)
+
+
+def test_another_run_is_not_overwritten(photographs, tmp_path, capsys):
+    (tmp_path / "denoise").mkdir()
+    (tmp_path / "denoise" / "model.keras").write_text("precious")
+    assert "holds another run" in refused(capsys, arguments(photographs, tmp_path))
+    assert (tmp_path / "denoise" / "model.keras").read_text() == "precious"
+
+
+def test_resumed_run_must_have_the_same_settings(photographs, tmp_path, capsys):
+    assert train.main(arguments(photographs, tmp_path, steps=1)) == 0
+    argv = arguments(photographs, tmp_path, "--resume", "--blocks", "2", steps=1)
+    assert "has blocks 1" in refused(capsys, argv)
+
+
+@pytest.mark.parametrize("content", ["garbage", "foreign"])
+def test_bad_checkpoint_is_refused(photographs, tmp_path, capsys, content):
+    assert train.main(arguments(photographs, tmp_path, steps=1)) == 0
+    checkpoint = tmp_path / "denoise" / "checkpoint.keras"
+    if content == "garbage":
+        checkpoint.write_bytes(b"PK not really")
+    else:
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(checkpoint)
+    argv = arguments(photographs, tmp_path, "--resume", steps=1)
+    assert "checkpoint" in refused(capsys, argv, status=1)
+
+
+def test_disk_that_fills_is_one_line_and_keeps_the_last_checkpoint(
+    photographs, tmp_path, capsys, monkeypatch
+):
+    assert train.main(arguments(photographs, tmp_path, steps=3)) == 0
+    checkpoint = tmp_path / "denoise" / "checkpoint.keras"
+    before = checkpoint.read_bytes()
+    run = tmp_path / "denoise" / "run.json"
+    run.write_text(run.read_text().replace('"steps": 3', '"steps": 9'))
+
+    def full(self, path, *args, **kwargs):
+        path.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", full)
+    argv = arguments(photographs, tmp_path, "--resume", steps=9)
+    assert "no space left" in refused(capsys, argv, status=1)
+    assert checkpoint.read_bytes() == before
+    assert not list(checkpoint.parent.glob(".*partial*"))
