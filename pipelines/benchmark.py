@@ -9,16 +9,6 @@ import tensorflow as tf
 from pipelines.decode import read_picture
 from pipelines.tasks import Task
 
-# One line for every table of figures.
-PROTOCOLS = {
-    "denoise": "RGB, even crop, noise clipped and floored to 8 bits, result rounded to 8 bits; "
-    "PSNR and SSIM on the picture as it is, border 0",
-    "dejpeg": "libjpeg at its defaults (colour 4:2:0), even crop, accurate inverse DCT, gray is "
-    "round(0.299R + 0.587G + 0.114B); PSNR and SSIM on the picture as it is, border 0",
-    "sr": "OpenCV bicubic without antialiasing, down by exactly the factor and up to the old size "
-    "in 8 bits; PSNR on Y (16-235, rounded), SSIM on the picture as it is, border 0",
-}
-
 
 def benchmark_pairs(
     paths: Sequence[Path], task: Task, level: float, channels: int = 3, seed: int = 0

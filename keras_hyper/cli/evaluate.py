@@ -5,12 +5,13 @@ from pathlib import Path
 
 from keras_hyper.cli.load import load_hyper_res
 from keras_hyper.cli.one_line import WrongArgumentError, checked
+from pipelines import TASKS
 
 
 def add_arguments(parser):
     """Adds the arguments of ``keras-hyper evaluate``."""
     add = parser.add_argument
-    add("--task", required=True, choices=["denoise", "dejpeg", "sr"], help="what to undo")
+    add("--task", required=True, choices=list(TASKS), help="what to undo")
     add("--data", required=True, type=Path, help="folder of clean pictures")
     add("--levels", nargs="+", help="levels to measure; by default those trained on")
     add("--model", help="a model.keras or a run's folder; by default the one that ships")
@@ -27,10 +28,10 @@ def job(args) -> None:
     import pipelines
     from keras_hyper.evaluation import evaluate_level
     from keras_hyper.restoration import restore
-    from pipelines.benchmark import PROTOCOLS, benchmark_pairs
+    from pipelines.benchmark import benchmark_pairs
     from pipelines.decode import find_pictures
 
-    task = pipelines.get_task(args.task)
+    task = TASKS[args.task]
     model = load_hyper_res(args.model or args.task).with_precision(args.precision)
     if model.task != args.task:
         raise WrongArgumentError(
@@ -48,12 +49,12 @@ def job(args) -> None:
                 lambda degraded, level: restore(degraded, level, model, tile=4096),
                 benchmark_pairs(paths, task, level, model.channels, args.seed),
                 level,
-                on_luma=args.task == "sr",
+                on_luma=task.on_luma,
                 on_picture=lambda: bar.advance(line),
             )
             rows.append({"set": args.data.name, **row})
     name = args.model or args.task
-    report = {"task": task.name, "model": name, "protocol": PROTOCOLS[task.name], "rows": rows}
+    report = {"task": task.name, "model": name, "protocol": task.protocol, "rows": rows}
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(report, indent=1))

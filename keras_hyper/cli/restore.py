@@ -7,6 +7,7 @@ from pathlib import Path
 
 from keras_hyper.cli.load import checked_level, load_hyper_res
 from keras_hyper.cli.one_line import WrongArgumentError
+from pipelines import TASKS
 
 
 def add_arguments(parser):
@@ -14,7 +15,7 @@ def add_arguments(parser):
     add = parser.add_argument
     add("source", metavar="IN", type=Path, help="a picture, or a folder of pictures")
     add("out", metavar="OUT", type=Path, help="the file or folder to write")
-    add("--task", required=True, choices=["denoise", "dejpeg", "sr"], help="what to undo")
+    add("--task", required=True, choices=list(TASKS), help="what to undo")
     add("--level", type=float, required=True, help="noise sigma, JPEG quality, or factor")
     add("--model", help="a model.keras or a run's folder; by default the one that ships")
     add("--same-size", action="store_true", help="sr: the picture is enlarged already")
@@ -110,7 +111,7 @@ def _restore_file(source, out, model, args, bar):
 
     picture = read_picture_file(source, args.max_pixels)
     pixels = picture.pixels
-    if args.task == "sr" and not args.same_size:
+    if TASKS[args.task].enlarges and not args.same_size:
         height, width = (max(1, round(side * args.level)) for side in pixels.shape[:2])
         if height * width > args.max_pixels:
             raise ValueError(

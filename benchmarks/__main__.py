@@ -1,0 +1,18 @@
+"""All benchmarks as tables: `python -m benchmarks [NAME ...]`."""
+
+import argparse
+import importlib
+
+NAMES = ("network", "training_step", "pipeline", "memory")
+
+
+def main() -> None:
+    """Runs those that are named, or all."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *NAMES], default=[], metavar="NAME")
+    for name in parser.parse_args().names or NAMES:
+        importlib.import_module(f"benchmarks.{name}").run()
+
+
+if __name__ == "__main__":
+    main()

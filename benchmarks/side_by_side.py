@@ -1,0 +1,43 @@
+"""Timing two things in turn, so that a machine that slows down slows both."""
+
+import statistics
+import time
+
+from rich.console import Console
+from rich.table import Table
+
+console = Console(width=110)
+
+
+def ratio(ours, theirs, rounds: int) -> tuple[float, float, float]:
+    """Times two functions in turn.
+
+    Args:
+        ours: The first function; called once before it is timed.
+        theirs: The second.
+        rounds: How often each is timed.
+
+    Returns:
+        Median seconds of ours, median seconds of theirs, median over the rounds of theirs / ours.
+    """
+    ours(), theirs()
+    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds)]
+    first, second = zip(*pairs, strict=True)
+    quotient = statistics.median(b / a for a, b in pairs)
+    return statistics.median(first), statistics.median(second), quotient
+
+
+def _seconds(function):
+    begun = time.perf_counter()
+    function()
+    return time.perf_counter() - begun
+
+
+def show(title: str, headings, rows) -> None:
+    """Prints a table; numbers with three digits."""
+    table = Table(title=title, title_justify="left")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if number == 0 else "right")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, str) else f"{cell:.3g}" for cell in row))
+    console.print(table)

@@ -1,0 +1,42 @@
+"""The same network in PyTorch, for comparison: generated kernels, stride 2, pixel shuffle."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class Generated(nn.Module):
+    """A 3x3 convolution with the kernel ``level * w + b``."""
+
+    def __init__(self, filters):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(filters, filters, 3, 3) * 0.01)
+        self.b = nn.Parameter(torch.randn(filters, filters, 3, 3) * 0.01)
+        self.bias_w = nn.Parameter(torch.zeros(filters))
+        self.bias_b = nn.Parameter(torch.zeros(filters))
+
+    def forward(self, x, level):
+        """Convolves."""
+        kernel, bias = level * self.w + self.b, level * self.bias_w + self.bias_b
+        return functional.conv2d(x, kernel, bias, padding=1)
+
+
+class TorchNetwork(nn.Module):
+    """Stride-2 head, residual blocks, long skip, pixel shuffle, two convolutions."""
+
+    def __init__(self, blocks, filters=64, channels=3):
+        super().__init__()
+        self.head = nn.Conv2d(channels, filters, 3, stride=2, padding=1)
+        self.convs = nn.ModuleList(Generated(filters) for _ in range(2 * blocks))
+        self.skip = nn.Conv2d(filters, filters, 3, padding=1)
+        self.expand = nn.Conv2d(filters, 4 * filters, 3, padding=1)
+        self.merge = nn.Conv2d(filters, filters, 3, padding=1)
+        self.tail = nn.Conv2d(filters, channels, 3, padding=1)
+
+    def forward(self, image, level):
+        """Restores a batch ``(batch, channels, height, width)`` at one level."""
+        x = head = self.head(image)
+        for first, second in zip(self.convs[::2], self.convs[1::2], strict=True):
+            x = x + second(functional.relu(first(x, level)), level)
+        x = functional.relu(functional.pixel_shuffle(self.expand(self.skip(x) + head), 2))
+        return self.tail(functional.relu(self.merge(x)))
