@@ -39,10 +39,10 @@ lint: $(VENV)/installed-$(EXTRAS)
 	$(VENV)/bin/mypy
 
 test: $(VENV)/installed-$(EXTRAS) lint
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n 2
 
 test-latest: $(LATEST)/installed
-	$(LATEST)/bin/python -m pytest
+	$(LATEST)/bin/python -m pytest -n 2
 
 bench: $(VENV)/installed
 	$(VENV)/bin/pip install -q -c constraints.txt -e '.[bench]'

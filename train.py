@@ -26,7 +26,8 @@ def train(args) -> None:
     paths, held_out, watched = one_line.checked(lambda: pipelines.split(args.data, args.valid))
     settings = {**vars(args), "levels": str(levels), "batch": batch, "patch": patch}
     folder = run_folder.open_run(args.out / args.task, settings, args.resume)
-    run = training.Run(folder, args.steps, args.every, levels.names(), settings, args.profile)
+    facts = run_folder.fixed(settings)
+    run = training.Run(folder, args.steps, args.every, levels.names(), facts, args.profile)
 
     if args.resume:
         trainer = training.load_trainer(run)

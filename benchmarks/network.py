@@ -31,7 +31,8 @@ def run(rounds: int = 7) -> None:
     for precision in ("float32", "bfloat16"):
         model = HyperRes.from_preset("paper").with_precision(precision)
         ours = _graph(model, tf.constant(25.0))
-        rows.append((precision, *ratio(lambda: ours(image).numpy(), pytorch, rounds)))
+        times = ratio(lambda ours=ours: ours(image).numpy(), pytorch, rounds)
+        rows.append((precision, *times))
     show(
         "Restoring 480x320, 16 blocks; PyTorch in float32",
         ("ours in", "ours, s", "PyTorch, s", "PyTorch / ours"),

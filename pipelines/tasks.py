@@ -117,8 +117,9 @@ TASKS = {
             level_scale=35.0,
             degrade_whole=compress_jpeg_libjpeg,
             margin=16,
-            protocol="libjpeg at its defaults (colour 4:2:0), accurate inverse DCT, even crop, gray "
-            "is round(0.299R + 0.587G + 0.114B); PSNR and SSIM on the picture as it is, border 0",
+            protocol="libjpeg at its defaults (colour 4:2:0), accurate inverse DCT, even crop, "
+            "gray is round(0.299R + 0.587G + 0.114B); PSNR and SSIM on the picture as it is, "
+            "border 0",
         ),
         Task(
             name="sr",
@@ -134,8 +135,8 @@ TASKS = {
             multiple=_common_multiple,
             enlarges=True,
             on_luma=True,
-            protocol="OpenCV bicubic without antialiasing, down by exactly the factor and up to the "
-            "old size in 8 bits; PSNR on Y (16-235, rounded), SSIM on RGB, border 0",
+            protocol="OpenCV bicubic without antialiasing, down by exactly the factor and up to "
+            "the old size in 8 bits; PSNR on Y (16-235, rounded), SSIM on RGB, border 0",
         ),
     )
 }

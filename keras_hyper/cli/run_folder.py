@@ -10,6 +10,11 @@ _FIXED = ("task", "levels", "draws", "blocks", "channels", "steps", "batch", "pa
           "seed", "every", "precision")  # fmt: skip
 
 
+def fixed(settings: dict) -> dict:
+    """Returns those settings that make a run what it is, as JSON gives them back."""
+    return json.loads(json.dumps({name: settings[name] for name in _FIXED}))
+
+
 def open_run(folder: Path, settings: dict, resume: bool) -> Path:
     """Makes the folder of a new run, or checks that a run can be resumed in it.
 
@@ -26,7 +31,7 @@ def open_run(folder: Path, settings: dict, resume: bool) -> Path:
             other settings.
     """
     record = folder / "run.json"
-    settings = json.loads(json.dumps({name: settings[name] for name in _FIXED}))
+    settings = fixed(settings)
     if not resume:
         if folder.exists() and any(folder.iterdir()):
             raise WrongArgumentError(

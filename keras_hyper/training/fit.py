@@ -122,7 +122,9 @@ def fit(trainer: MultiLevel, pairs_from, validation, run: Run, console: Console)
     """
     step = int(ops.convert_to_numpy(trainer.optimizer.iterations))
     checkpoint = Checkpoint(run.checkpoint, step)
-    log = TensorBoardLog(run.folder / "logs", next(iter(validation)), run.names, step, run.settings)
+    log = TensorBoardLog(
+        run.folder / "logs", next(validation.as_numpy_iterator()), run.names, step, run.settings
+    )
     callbacks = [
         StopOnNaN(step, run.checkpoint),
         ProgressBar(step, run.steps, console),
@@ -143,6 +145,7 @@ def fit(trainer: MultiLevel, pairs_from, validation, run: Run, console: Console)
                 steps_per_epoch=length,
                 epochs=epochs,
                 callbacks=callbacks,
+                shuffle=False,  # the pairs come in their own order
                 verbose=0,
             )
     finally:
@@ -185,7 +188,8 @@ def psnr_before_and_after(model: HyperRes, validation) -> list[tuple[float, floa
         validation: Validation pairs.
     """
     rows: dict[float, list] = {}
-    for inputs, clean in validation:
+    # As numpy arrays: the pipeline is TensorFlow's, the network any backend's.
+    for inputs, clean in validation.as_numpy_iterator():
         for draw, level in enumerate(np.asarray(inputs["level"])[0].tolist()):
             degraded = inputs["image"][:, draw]
             restored = ops.clip(model({"image": degraded, "level": level}), 0.0, 1.0)

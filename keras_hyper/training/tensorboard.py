@@ -27,7 +27,10 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def __init__(self, folder: Path, pairs, names, step: int, settings: dict):
         super().__init__()
-        self.pairs, self.names, self.step = pairs, names, step
+        self.names, self.step = names, step
+        # Four pictures: more would be too small to see.
+        inputs, clean = pairs
+        self.pairs = {name: part[:4] for name, part in inputs.items()}, clean[:4]
         self.first = step
         # Numbers can be sorted and plotted in the tab; anything else is shown as text.
         self.settings = {
@@ -43,9 +46,15 @@ class TensorBoardLog(keras.callbacks.Callback):
         """Writes the graph of the network and the hyperparameters, once."""
         if self.step > self.first:
             return
-        with self.writers["train"].as_default(step=self.step):
+        # Beside the validation alone: the tab averages a figure over all runs that have settings.
+        with self.writers["validation"].as_default(step=self.step):
+            hparams.hparams_config(
+                hparams=[hparams.HParam(name) for name in self.settings],
+                metrics=[hparams.Metric(_tag(f"psnr_{name}")) for name in self.names],
+            )
             hparams.hparams(self.settings)
-            if keras.backend.backend() == "tensorflow":
+        if keras.backend.backend() == "tensorflow":
+            with self.writers["train"].as_default(step=self.step):
                 tf.summary.graph(_network_graph(self.model.main))
 
     def on_train_batch_end(self, batch, logs=None):
@@ -54,7 +63,7 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def on_test_end(self, logs=None):
         """Writes the sheet while the averaged weights are in place."""
-        (inputs, clean) = self.pairs
+        inputs, clean = self.pairs
         restored = np.clip(ops.convert_to_numpy(self.model(inputs)), 0.0, 1.0)
         for draw, name in enumerate(self.names):
             rows = [clean, inputs["image"][:, draw], restored[:, draw]]
@@ -80,14 +89,6 @@ class TensorBoardLog(keras.callbacks.Callback):
                     for part, weight in (("w", layer.w), ("b", layer.b)):
                         norm = np.linalg.norm(ops.convert_to_numpy(weight))
                         tf.summary.scalar(f"norm of {part}/{layer.name}", norm)
-
-    def on_train_end(self, logs=None):
-        """Writes the final figures, which the hyperparameters' tab shows beside the settings."""
-        with self.writers["validation"].as_default(step=self.step):
-            hparams.hparams(self.settings)
-            for name, value in (logs or {}).items():
-                if name.startswith("val_psnr_"):
-                    tf.summary.scalar(f"final/{name.removeprefix('val_')}", value)
 
     def close(self):
         """Closes the event files."""
