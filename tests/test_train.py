@@ -187,6 +187,19 @@ def test_another_run_is_not_overwritten(photographs, tmp_path, capsys):
     assert (tmp_path / "denoise" / "model.keras").read_text() == "precious"
 
 
+def test_a_run_that_never_began_is_begun_again(photographs, tmp_path, capsys):
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "a.png").write_bytes(b"no picture")
+    assert "None of 1 pictures" in refused(capsys, arguments(bad, tmp_path), status=1)
+    assert train.main(arguments(photographs, tmp_path, steps=1)) == 0
+
+
+def test_profile_is_written_where_tensorboard_looks(photographs, tmp_path):
+    assert train.main(arguments(photographs, tmp_path, "--profile", steps=22)) == 0
+    assert list((tmp_path / "denoise" / "logs" / "train" / "plugins" / "profile").iterdir())
+
+
 def test_resumed_run_must_have_the_same_settings(photographs, tmp_path, capsys):
     assert train.main(arguments(photographs, tmp_path, steps=1)) == 0
     argv = arguments(photographs, tmp_path, "--resume", "--blocks", "2", steps=1)

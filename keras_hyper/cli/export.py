@@ -1,8 +1,10 @@
 """Writes the next version of a model in TF-Serving's layout."""
 
+import json
 from pathlib import Path
 
 from keras_hyper.cli.load import checked_level, load_hyper_res
+from keras_hyper.cli.one_line import checked
 
 
 def add_arguments(parser):
@@ -11,6 +13,7 @@ def add_arguments(parser):
     parser.add_argument("out", metavar="OUT", type=Path, help="the model's folder; gets 1/, 2/ ...")
     parser.add_argument("--format", choices=["saved_model"], default="saved_model", help="what")
     parser.add_argument("--level", type=float, help="only the plain network of this level")
+    parser.add_argument("--card", type=Path, metavar="F", help="JSON file of facts for the card")
     parser.add_argument(
         "--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers"
     )
@@ -24,7 +27,8 @@ def job(args) -> None:
     from keras_hyper.export import export_saved_model
     from keras_hyper.serving_session import ServingSession
 
-    version = export_saved_model(model, args.out, level=args.level)
+    card = checked(lambda: _card(args.card))
+    version = export_saved_model(model, args.out, card=card, level=args.level)
     with ServingSession(version) as session:
         names = ", ".join(sorted(session.signatures))
     folder = args.out.resolve()
@@ -33,3 +37,15 @@ def job(args) -> None:
         f"  docker run -p 8500:8500 -p 8501:8501 -v {folder}:/models/{folder.name} "
         f"-e MODEL_NAME={folder.name} tensorflow/serving:2.17.1"
     )
+
+
+def _card(path):
+    if path is None:
+        return None
+    try:
+        card = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(card, dict):
+        raise ValueError(f"{path} must hold a JSON object. Received: {type(card).__name__}")
+    return card

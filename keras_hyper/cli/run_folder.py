@@ -1,6 +1,7 @@
 """The folder of a run: whose it is, and whether it may be written to."""
 
 import json
+import shutil
 from pathlib import Path
 
 from keras_hyper.cli.one_line import WrongArgumentError
@@ -33,10 +34,12 @@ def open_run(folder: Path, settings: dict, resume: bool) -> Path:
     record = folder / "run.json"
     settings = fixed(settings)
     if not resume:
-        if folder.exists() and any(folder.iterdir()):
+        # A run that ended before its first checkpoint left nothing that could be lost.
+        if folder.exists() and {path.name for path in folder.iterdir()} - {"run.json", "logs"}:
             raise WrongArgumentError(
                 f"{folder} holds another run: give --resume to go on with it, or another --out"
             )
+        shutil.rmtree(folder / "logs", ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         record.write_text(json.dumps(settings, indent=1))
         return folder

@@ -7,15 +7,20 @@ import keras
 from rich.console import Console
 from rich.table import Table
 
+from keras_hyper.models.precision import accelerators
+
 
 def announce(console: Console, settings, task, levels, bank, watched, model) -> None:
     """Says what will be done, in a few lines."""
     args = SimpleNamespace(**settings)
     source = args.data or "those that ship with the project (--data DIR for your own)"
     memory = bank.pixels.shape[0] / 2**20
+    low, high = bank.sides.numpy().min(axis=0), bank.sides.numpy().max(axis=0)
+    sides = f"{low[1]}x{low[0]} to {high[1]}x{high[0]} pixels"
     lines = {
         "task": f"{task.name}, level is the {task.unit}",
-        "data": f"{bank.pictures} pictures, {bank.windows} windows, {memory:.0f} MiB, of {source}",
+        "data": f"{bank.pictures} pictures, {bank.windows} windows of {sides}, "
+        f"{memory:.0f} MiB, of {source}",
         "validation": watched,
         "network": f"{model.blocks} blocks, {model.channels} channels, "
         f"{model.count_params():,} parameters",
@@ -35,8 +40,8 @@ def announce(console: Console, settings, task, levels, bank, watched, model) -> 
 
 
 def _device():
-    accelerators = keras.distribution.list_devices("gpu") + keras.distribution.list_devices("tpu")
-    return accelerators[0] if accelerators else "CPU"
+    found = accelerators()
+    return found[0] if found else "CPU"
 
 
 def accelerator(device: str | None) -> str | None:

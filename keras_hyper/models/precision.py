@@ -21,9 +21,14 @@ def policy_of(precision: str) -> str:
     return _POLICIES[precision]
 
 
+def accelerators() -> list[str]:
+    """Returns the GPUs and TPUs that Keras's backend has, by name."""
+    return [name for name in keras.distribution.list_devices() if "cpu" not in name.lower()]
+
+
 def multiplies_in_bfloat16() -> bool:
     """Whether the device has instructions for it: without them bfloat16 is slower, not faster."""
-    if keras.distribution.list_devices("gpu") or keras.distribution.list_devices("tpu"):
+    if accelerators():
         return True
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():  # not Linux: no way to ask without another package

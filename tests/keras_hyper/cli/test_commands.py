@@ -149,9 +149,16 @@ def test_a_model_of_another_kind_is_refused(pictures, tmp_path, capsys):
 
 
 def test_export_writes_a_version_and_says_how_to_serve_it(model, tmp_path, capsys):
-    assert main(["export", model, str(tmp_path / "denoise"), "--level", "25"]) == 0
-    assert (tmp_path / "denoise" / "1" / "saved_model.pb").exists()
+    card = tmp_path / "card.json"
+    card.write_text('{"data": "six pictures"}')
+    argv = ["export", model, str(tmp_path / "denoise"), "--level", "25", "--card", str(card)]
+    assert main(argv) == 0
     assert "MODEL_NAME=denoise" in capsys.readouterr().out
+    written = tmp_path / "denoise" / "1" / "assets.extra" / "card.json"
+    assert json.loads(written.read_text())["data"] == "six pictures"
+    card.write_text("[")
+    assert "cannot be read as JSON" in wrong(capsys, lambda: main(argv))
+    assert (tmp_path / "denoise" / "1" / "saved_model.pb").exists()
     assert "none at nothing" in wrong(capsys, lambda: main(["export", "nothing", str(tmp_path)]))
 
 
