@@ -1,6 +1,8 @@
 """Picture files in and out: what surrounds the pixels stays with them."""
 
+import contextlib
 import os
+import re
 import struct
 import warnings
 import zlib
@@ -8,9 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-_MODES = {"L", "LA", "RGB", "RGBA", "I;16"}
+# The largest sample of a colour PNM, the third number of its header.
+_PNM_PEAK = re.compile(rb"P[36](?:(?:\s|#[^\n]*\n)+(\d+)){3}")
+# Formats that cannot say which way up a picture is.
+_WITHOUT_EXIF = {"BMP", "GIF", "PPM"}
 # Description, make, model, software, date, artist, copyright.
 _DESCRIPTIONS = {270, 271, 272, 305, 306, 315, 33432}
 _SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP",
@@ -25,7 +30,8 @@ class PictureFile:
     Args:
         pixels: uint8 or uint16, ``(height, width)`` or ``(height, width, 2 | 3 | 4)``, as they are
             stored: an EXIF orientation is not applied, and stays true of the result. (TIFF alone
-            is turned upright, by Pillow, which then drops the orientation.)
+            is turned upright, by Pillow, which then drops the orientation; and what is written to
+            a format without EXIF is turned upright then.)
         kept: ``exif`` and ``icc_profile`` bytes, where there are any.
         lossless: Whether the file's own compression keeps every bit.
     """
@@ -38,8 +44,9 @@ class PictureFile:
 def read_picture_file(path: Path, max_pixels: int) -> PictureFile:
     """Reads a still picture.
 
-    Palettes and black-and-white become gray or colour, CMYK becomes RGB (without its profile,
-    which would no longer fit).
+    Palettes and black-and-white become gray or colour, a transparent colour becomes alpha, CMYK and
+    Lab become RGB (without their profile, which would no longer fit). Of the several pictures in a
+    telephone's JPEG (previews, depth, gain) the first is the photograph.
 
     Args:
         path: A file that Pillow knows.
@@ -53,10 +60,20 @@ def read_picture_file(path: Path, max_pixels: int) -> PictureFile:
     data = path.read_bytes()
     try:
         with warnings.catch_warnings(), _Limit(max_pixels):
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # About damaged tags, in Pillow's own terms.
+            warnings.simplefilter("ignore")
             return _read(path, data, max_pixels)
-    except (OSError, SyntaxError, struct.error, zlib.error) as error:
+    except (_RefusedError, MemoryError):
+        raise
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path}: more than the limit of {max_pixels:,} pixels") from error
+    # Pillow's readers raise whatever a damaged byte leads them to: TypeError, KeyError, ...
+    except Exception as error:
         raise ValueError(f"{path}: no picture, or a damaged one ({error})") from error
+
+
+class _RefusedError(ValueError):
+    """A sound picture that is not taken."""
 
 
 class _Limit:
@@ -76,16 +93,16 @@ def _read(path, data, max_pixels):
     with Image.open(path) as picture:
         width, height = picture.size
         if width * height > max_pixels:
-            raise ValueError(
+            raise _RefusedError(
                 f"{path}: {width}x{height} pixels are more than the limit of {max_pixels:,}"
             )
         frames = getattr(picture, "n_frames", 1)
-        if frames > 1:
-            raise ValueError(f"{path}: {frames} frames; a still picture was wanted")
+        if frames > 1 and picture.format != "MPO":
+            raise _RefusedError(f"{path}: {frames} frames; a still picture was wanted")
         kept = {
             name: picture.info[name] for name in ("exif", "icc_profile") if name in picture.info
         }
-        if picture.mode == "CMYK":
+        if picture.mode in ("CMYK", "LAB"):
             kept.pop("icc_profile", None)
         lossy = picture.format in ("JPEG", "MPO") or (
             picture.format == "WEBP" and b"VP8L" not in data[:64]
@@ -104,20 +121,31 @@ def _descriptions(picture):
 
 
 def _pixels(picture, data, path):
-    # Pillow reads 16-bit colour as 8 bits; bytes 24 and 25 of a PNG are its depth and colour type.
+    # Bytes 24 and 25 of a PNG are its depth and colour type.
     if picture.format == "PNG" and data[24] == 16 and data[25] != 0:
         return _png16(data)
-    if picture.mode in ("F", "I") and picture.format != "PNG":
-        raise ValueError(f"{path}: pixels of 32 bits; 8 or 16 were wanted")
-    if picture.mode in ("I", "I;16B"):
+    # Both hold 16-bit gray in 32 bits.
+    if picture.mode == "I" and picture.format in ("PNG", "PPM"):
         return np.asarray(picture).astype(np.uint16)
-    if picture.mode == "P":
-        picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
-    elif picture.mode == "1":
+    if picture.mode in ("F", "I"):
+        raise _RefusedError(f"{path}: pixels of 32 bits; 8 or 16 were wanted")
+    if picture.mode.startswith("I;16"):
+        return np.asarray(picture).astype(np.uint16)
+    if _deeper_than_read(picture, data):
+        raise _RefusedError(f"{path}: {picture.format} colour of 16 bits; as PNG it can be read")
+    gray = picture.mode in ("1", "L", "LA", "La")
+    mode = ("L" if gray else "RGB") + ("A" if picture.has_transparency_data else "")
+    if picture.mode == "1":
         picture = picture.convert("L")
-    elif picture.mode not in _MODES:
-        picture = picture.convert("RGB")
-    return np.asarray(picture)
+    return np.asarray(picture if picture.mode == mode else picture.convert(mode))
+
+
+def _deeper_than_read(picture, data):
+    """Whether Pillow, which has no 16-bit colour, would cut the samples to 8 bits unsaid."""
+    if picture.format == "TIFF":
+        return max(picture.tag_v2.get(258, (1,))) > 8
+    peak = _PNM_PEAK.match(data) if picture.format == "PPM" else None
+    return peak is not None and int(peak[1]) > 255
 
 
 def _png16(data):
@@ -126,7 +154,8 @@ def _png16(data):
     try:
         return tf.io.decode_png(data, dtype=tf.uint16).numpy()
     except tf.errors.OpError as error:
-        raise OSError(error.message.splitlines()[0]) from error
+        # TensorFlow's own text begins with the name of a graph's node.
+        raise OSError("invalid PNG data") from error
 
 
 def format_of(path: Path) -> str:
@@ -142,6 +171,18 @@ def format_of(path: Path) -> str:
         raise ValueError(f"{path}: a suffix that names a format was wanted: {known}") from None
 
 
+def check_holds(path: Path, pixels: np.ndarray) -> None:
+    """Checks that the format of a path's suffix holds a picture's depth.
+
+    Raises:
+        ValueError: If it does not, or the suffix is unknown.
+    """
+    kind = format_of(path)
+    deep = pixels.dtype == np.uint16
+    if deep and not (kind == "PNG" or (pixels.ndim == 2 and kind in ("TIFF", "PPM"))):
+        raise ValueError(f"{path}: {kind} cannot hold these 16 bits; PNG can")
+
+
 def write_picture_file(picture: PictureFile, path: Path) -> None:
     """Writes a picture in the format of its suffix, beside and then renamed into place.
 
@@ -149,27 +190,30 @@ def write_picture_file(picture: PictureFile, path: Path) -> None:
         ValueError: If the format cannot hold the picture's depth.
         OSError: If the disk is full or the folder cannot be written; `path` is as it was.
     """
-    kind = format_of(path)
-    pixels = picture.pixels
-    deep = pixels.dtype == np.uint16
-    if deep and not (kind == "PNG" or (pixels.ndim == 2 and kind == "TIFF")):
-        raise ValueError(f"{path}: {kind} cannot hold these 16 bits; PNG can")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_holds(path, picture.pixels)
     partial = path.with_name(f".{path.name}.partial")
     try:
-        if deep and pixels.ndim == 3:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if picture.pixels.dtype == np.uint16 and picture.pixels.ndim == 3:
             partial.write_bytes(_deep_png(picture))
         else:
-            _save(picture, partial, kind)
+            _save(picture, partial, format_of(path))
         os.replace(partial, path)
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        # Where the folder is a file, there is nothing to remove either.
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _save(picture, partial, kind):
     image = Image.fromarray(np.ascontiguousarray(picture.pixels))
     if kind in ("JPEG", "BMP", "PPM") and image.mode in ("LA", "RGBA"):
         image = image.convert("L" if image.mode == "LA" else "RGB")
+    if kind in _WITHOUT_EXIF and "exif" in picture.kept:
+        image.info["exif"] = picture.kept["exif"]
+        image = ImageOps.exif_transpose(image)
     how: dict = {}
     if kind == "JPEG" or (kind == "WEBP" and not picture.lossless):
         # 95 and, in JPEG, full chroma: a second loss that nobody sees.

@@ -1,8 +1,8 @@
 """One picture of any kind in, the same kind out."""
 
-import functools
 import math
 import warnings
+import weakref
 from collections.abc import Callable
 
 import keras
@@ -122,23 +122,36 @@ def _restore_tile(pixels, level, model):
 
 def _run(model, image, level):
     level = level[None] if level.ndim else level
-    return np.asarray(_compiled(model, level.ndim)(image[None], level))[0]
+    restored = _compiled(model, level.ndim)(image[None], level)
+    return np.asarray(keras.ops.convert_to_numpy(restored))[0]
 
 
-@functools.lru_cache(maxsize=8)
+# model: {rank of the level: graph}, for as long as the model is used.
+_graphs: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
 def _compiled(model, rank):
     """The network as one graph for all sizes, for a number or for a map of levels."""
+    graphs = _graphs.setdefault(model, {})
+    if rank not in graphs:
+        graphs[rank] = _graph(weakref.ref(model), model.channels, rank)
+    return graphs[rank]
 
+
+def _graph(model, channels, rank):
+    # Through a weak reference: a graph that held its model would keep its own key alive.
     def run(image, level):
-        return model({"image": image, "level": level})
+        return model()({"image": image, "level": level})
 
     if keras.backend.backend() != "tensorflow":
         return run
     import tensorflow as tf
 
-    image = tf.TensorSpec((1, None, None, model.channels), tf.float32)
+    image = tf.TensorSpec((1, None, None, channels), tf.float32)
     level = tf.TensorSpec(() if rank == 0 else (1, None, None), tf.float32)
-    return tf.function(run, input_signature=[image, level])
+    # Traced once, here: called as a tf.function, a second model would count as a retracing.
+    graph = tf.function(run, input_signature=[image, level]).get_concrete_function()
+    return lambda image, level: graph(tf.constant(image), tf.constant(level))
 
 
 def _to_float(pixels):

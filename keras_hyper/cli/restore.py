@@ -5,8 +5,8 @@ import time
 import warnings
 from pathlib import Path
 
-from keras_hyper.cli.load import checked_level, load_hyper_res
-from keras_hyper.cli.one_line import WrongArgumentError
+from keras_hyper.cli.load import load_hyper_res
+from keras_hyper.cli.one_line import WrongArgumentError, checked
 from pipelines import TASKS
 
 
@@ -32,7 +32,9 @@ def job(args) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    pairs = _pairs(args)
+    if args.tile < 2 or args.tile % 2:
+        raise WrongArgumentError(f"--tile must be even and at least 2. Received: {args.tile}")
+    pairs = checked(lambda: _pairs(args))
     there = [str(out) for _, out in pairs if out.exists()]
     if there and not args.force:
         raise WrongArgumentError(f"{there[0]} is there (--force replaces {len(there)} such files)")
@@ -41,7 +43,8 @@ def job(args) -> int:
         raise WrongArgumentError(
             f"a model for {args.task} was wanted; this one is for {model.task}"
         )
-    checked_level(model, args.level)
+    # By the task named here, since a converted network may not know its own.
+    checked(lambda: TASKS[args.task].check_level(args.level))
     _warn_once(model, args.level)
     console = Console(stderr=True)
     begun, left_out = time.perf_counter(), []
@@ -50,10 +53,10 @@ def job(args) -> int:
         for source, out in pairs:
             try:
                 _restore_file(source, out, model, args, bar)
-            except (ValueError, OSError) as error:
+            except (ValueError, OSError, MemoryError) as error:
                 if len(pairs) == 1:
                     raise
-                left_out.append(" ".join(str(error).split()))
+                left_out.append(_reason(source, error))
             bar.advance(overall)
     seconds = time.perf_counter() - begun
     done = len(pairs) - len(left_out)
@@ -61,6 +64,11 @@ def job(args) -> int:
     for line in left_out:
         print(f"left out: {line}")
     return 1 if left_out else 0
+
+
+def _reason(source, error):
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if source.name in text else f"{source}: {text}"
 
 
 def _warn_once(model, level):
@@ -95,22 +103,23 @@ def _pairs(args):
         out = out / source.name
     if out.resolve() == source.resolve():
         raise WrongArgumentError(f"IN and OUT are the same file: {out}")
-    from keras_hyper.cli.one_line import checked
     from keras_hyper.picture_files import format_of
 
-    checked(lambda: format_of(out))
+    format_of(out)
     return [(source, out)]
 
 
 def _restore_file(source, out, model, args, bar):
     from dataclasses import replace
 
-    from keras_hyper.picture_files import read_picture_file, write_picture_file
+    from keras_hyper.picture_files import check_holds, read_picture_file, write_picture_file
     from keras_hyper.restoration import restore
     from pipelines.bicubic import enlarge_picture
 
     picture = read_picture_file(source, args.max_pixels)
     pixels = picture.pixels
+    # Before the work: what cannot be written need not be restored.
+    check_holds(out, pixels)
     if TASKS[args.task].enlarges and not args.same_size:
         height, width = (max(1, round(side * args.level)) for side in pixels.shape[:2])
         if height * width > args.max_pixels:

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -154,3 +155,77 @@ def test_a_failed_write_leaves_the_old_file(pixels, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space left"):
         write_picture_file(PictureFile(255 - pixels), out)
     assert out.read_bytes() == before and list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(
+    ("mode", "key", "shape"), [("L", 7, (4, 4, 2)), ("RGB", (1, 2, 3), (4, 4, 4))]
+)
+def test_a_transparent_colour_becomes_alpha(tmp_path, mode, key, shape):
+    picture = Image.new(mode, (4, 4), key)
+    picture.putpixel((1, 2), 200 if mode == "L" else (9, 9, 9))
+    picture.save(tmp_path / "in.png", transparency=key)
+    pixels = read_picture_file(tmp_path / "in.png", LIMIT).pixels
+    assert pixels.shape == shape
+    assert pixels[2, 1, -1] == 255 and pixels[..., -1].sum() == 255
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".ppm", ".gif"])
+def test_formats_without_exif_get_upright_pixels(tmp_path, suffix):
+    Image.new("RGB", (14, 11)).save(tmp_path / "in.jpg", exif=exif())
+    result = there_and_back(tmp_path / "in.jpg", tmp_path / f"out{suffix}")
+    assert result.pixels.shape[:2] == (14, 11)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
+def test_sixteen_bit_gray_keeps_every_bit(rng, tmp_path, suffix):
+    deep = rng.integers(0, 65536, (7, 9), dtype=np.uint16)
+    source = tmp_path / f"in{suffix}"
+    assert cv2.imwrite(str(source), deep)
+    np.testing.assert_array_equal(read_picture_file(source, LIMIT).pixels, deep)
+    result = there_and_back(source, tmp_path / f"out{suffix}")
+    np.testing.assert_array_equal(result.pixels, deep)
+    written = cv2.imread(str(tmp_path / f"out{suffix}"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(written, deep)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".ppm"])
+def test_sixteen_bit_colour_that_would_be_cut_is_refused(rng, tmp_path, suffix):
+    source = tmp_path / f"in{suffix}"
+    assert cv2.imwrite(str(source), rng.integers(0, 65536, (7, 9, 3), dtype=np.uint16))
+    with pytest.raises(ValueError, match=f"in{suffix}: .* colour of 16 bits"):
+        read_picture_file(source, LIMIT)
+
+
+def test_the_photograph_of_a_telephones_jpeg_is_read(tmp_path):
+    photograph, preview = Image.new("RGB", (16, 12)), Image.new("RGB", (4, 3))
+    photograph.save(tmp_path / "in.jpg", "MPO", save_all=True, append_images=[preview])
+    assert read_picture_file(tmp_path / "in.jpg", LIMIT).pixels.shape == (12, 16, 3)
+
+
+def test_a_picture_far_beyond_the_limit_is_refused(pixels, tmp_path):
+    # Twice the limit is where Pillow raises an error of its own kind.
+    Image.fromarray(pixels).save(tmp_path / "bomb.png")
+    with pytest.raises(ValueError, match=r"bomb\.png: more than the limit of 20 pixels"):
+        read_picture_file(tmp_path / "bomb.png", 20)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".gif", ".webp", ".pgm"])
+def test_damage_anywhere_is_an_error_that_names_the_file_or_a_picture(tmp_path, rng, suffix):
+    sound = tmp_path / f"sound{suffix}"
+    Image.fromarray(rng.integers(0, 256, (9, 8), dtype=np.uint8)).save(sound)
+    broken = tmp_path / f"broken{suffix}"
+    for _ in range(60):
+        data = bytearray(sound.read_bytes())
+        for place in rng.integers(0, min(len(data), 300), 4):
+            data[place] = rng.integers(256)
+        broken.write_bytes(data[: rng.integers(1, len(data) + 1)])
+        try:
+            read_picture_file(broken, LIMIT)
+        except ValueError as error:
+            assert f"broken{suffix}" in str(error)
+
+
+def test_a_folder_that_is_a_file_is_named(pixels, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"out\.png cannot be written"):
+        write_picture_file(PictureFile(pixels), tmp_path / "file" / "out.png")

@@ -1,3 +1,7 @@
+import gc
+import logging
+import weakref
+
 import numpy as np
 import pytest
 
@@ -93,3 +97,51 @@ def test_bad_input_says_what_came(colour, picture, level, words):
 def test_odd_tile_is_refused(colour):
     with pytest.raises(ValueError, match="tile=33"):
         keras_hyper.restore(np.zeros((4, 4)), 25, colour, tile=33)
+
+
+@pytest.mark.parametrize("sides", [(161, 330), (40, 333)])
+def test_tiles_of_the_papers_depth_equal_the_whole(rng, sides):
+    deep = random_network(blocks=16)
+    # Away from the ends, where clipping would hide a difference.
+    picture = 0.3 + 0.4 * rng.random((*sides, 3), dtype="float32")
+    whole = keras_hyper.restore(picture, 25, deep, tile=1000)
+    assert ((whole > 0) & (whole < 1)).mean() > 0.8 and np.abs(whole - picture).mean() > 0.05
+    np.testing.assert_allclose(keras_hyper.restore(picture, 25, deep, tile=32), whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("sides", [(1, 97), (95, 1), (95, 64)])
+def test_tiles_of_integers_equal_the_whole(colour, rng, dtype, sides):
+    picture = rng.integers(0, np.iinfo(dtype).max, (*sides, 3), dtype=dtype)
+    whole = keras_hyper.restore(picture, 25, colour, tile=1000).astype(int)
+    tiled = keras_hyper.restore(picture, 25, colour, tile=16).astype(int)
+    # 1e-5 of the range, and the rounding to whole numbers.
+    assert np.abs(tiled - whole).max() <= 1
+
+
+def test_gray_through_a_colour_network_is_the_luma_of_three_equal_channels(colour, rng):
+    picture = rng.random((9, 7), dtype="float32")
+    three = colour({"image": np.repeat(picture[None, ..., None], 3, axis=-1), "level": 25.0})
+    expected = np.clip(np.asarray(three)[0] @ np.float32([0.299, 0.587, 0.114]), 0, 1)
+    np.testing.assert_allclose(keras_hyper.restore(picture, 25, colour), expected, atol=1e-5)
+
+
+def test_new_weights_are_used_at_once():
+    model, picture = random_network(), np.full((6, 6, 3), 0.5)
+    before = keras_hyper.restore(picture, 25, model)
+    model.set_weights([0.5 * w for w in model.get_weights()])
+    assert np.abs(keras_hyper.restore(picture, 25, model) - before).max() > 1e-3
+
+
+def test_models_are_let_go_and_many_give_no_warning(caplog):
+    caplog.set_level(logging.WARNING)
+    released = []
+    for _ in range(7):
+        model = random_network()
+        keras_hyper.restore(np.zeros((4, 4, 3)), 25, model)
+        released.append(weakref.ref(model))
+        del model
+    gc.collect()
+    # The newest may still be held by what traced it; a leak would hold them all.
+    assert not any(reference() for reference in released[:-1])
+    assert "retracing" not in caplog.text

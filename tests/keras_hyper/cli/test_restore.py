@@ -1,0 +1,195 @@
+"""What `keras-hyper restore` does with files of every kind, and where it stops."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_hyper import picture_files
+from keras_hyper.cli import main
+from pipelines.bicubic import enlarge_picture
+from tests.conftest import random_network
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Folders, as runs have them: one that knows its task, one that knows none, one for sr."""
+    root = tmp_path_factory.mktemp("models")
+    for name, task in (("denoise", "denoise"), ("unnamed", ""), ("sr", "sr")):
+        (root / name).mkdir()
+        random_network(task=task).save(root / name / "model.keras")
+    return root
+
+
+@pytest.fixture
+def call(models):
+    def restore(source, out, *more, task="denoise", level="25", model="denoise"):
+        try:
+            return main(["restore", str(source), str(out), "--task", task, "--level", level,
+                         "--model", str(models / model), *more])  # fmt: skip
+        except SystemExit as leaving:
+            return leaving.code
+
+    return restore
+
+
+def noise(mode, rng, sides=(13, 17)):
+    if mode == "I;16":
+        return Image.fromarray(rng.integers(0, 65536, sides, dtype=np.uint16))
+    channels = {"LA": 2, "RGB": 3, "RGBA": 4}.get(mode, 3)
+    pixels = rng.integers(0, 256, (*sides, channels), dtype=np.uint8)
+    return Image.fromarray(pixels) if channels != 3 else Image.fromarray(pixels).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "comes_back"),
+    [
+        ("L", ".png", "L"),
+        ("LA", ".png", "LA"),
+        ("RGB", ".png", "RGB"),
+        ("RGBA", ".png", "RGBA"),
+        ("RGBA", ".webp", "RGBA"),
+        ("I;16", ".png", "I;16"),
+        ("I;16", ".tif", "I;16"),
+        ("P", ".png", "RGB"),
+        ("1", ".png", "L"),
+        ("L", ".jpg", "L"),
+        ("RGB", ".jpg", "RGB"),
+        ("RGB", ".tif", "RGB"),
+        ("RGB", ".bmp", "RGB"),
+    ],
+)
+def test_the_same_kind_of_file_comes_out(call, tmp_path, rng, mode, suffix, comes_back):
+    source, out = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    picture = noise(mode, rng)
+    picture.save(source, **({"lossless": True, "exact": True} if suffix == ".webp" else {}))
+    assert call(source, out, "--tile", "16") == 0
+    with Image.open(source) as before, Image.open(out) as after:
+        assert (after.mode, after.size, after.format) == (comes_back, before.size, before.format)
+        if mode in ("LA", "RGBA"):
+            alphas = [np.asarray(image)[..., -1] for image in (before, after)]
+            np.testing.assert_array_equal(*alphas)
+
+
+def test_orientation_and_profile_survive(call, tmp_path, rng):
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    noise("RGB", rng).save(tmp_path / "in.jpg", exif=tags, icc_profile=b"a profile")
+    assert call(tmp_path / "in.jpg", tmp_path / "out.jpg") == 0
+    with Image.open(tmp_path / "out.jpg") as written:
+        assert written.size == (17, 13) and written.getexif()[0x0112] == 6
+        assert written.info["icc_profile"] == b"a profile"
+
+
+def test_jpeg_keeps_full_chroma(call, tmp_path, rng):
+    noise("RGB", rng).save(tmp_path / "in.jpg")
+    assert call(tmp_path / "in.jpg", tmp_path / "out.jpg") == 0
+    with Image.open(tmp_path / "out.jpg") as written:
+        assert {layer[1:3] for layer in written.layer} == {(1, 1)}
+
+
+def test_bombs_and_damage_leave_the_others_done(call, tmp_path, rng, capsys):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    noise("RGB", rng).save(folder / "a.png")
+    noise("RGB", rng, (60, 60)).save(folder / "bomb.png")
+    (folder / "half.png").write_bytes((folder / "bomb.png").read_bytes()[:900])
+    noise("RGB", rng).save(folder / "z.png")
+    assert call(folder, out, "--max-pixels", "400") == 1
+    said = capsys.readouterr().out
+    assert "2 of 4 restored" in said and "bomb.png: more than the limit of 400" in said
+    assert {path.name for path in out.iterdir()} == {"a.png", "z.png"}
+
+
+def test_one_file_in_the_way_stops_a_folder_before_any_work(call, tmp_path, rng, capsys):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for place in (folder, out):
+        place.mkdir()
+        noise("RGB", rng).save(place / "b.png")
+    noise("RGB", rng).save(folder / "a.png")
+    before = (out / "b.png").read_bytes()
+    assert call(folder, out) == 2 and "b.png is there" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["b.png"]
+    assert (out / "b.png").read_bytes() == before
+    assert call(folder, out, "--force") == 0 and (out / "b.png").read_bytes() != before
+
+
+def test_an_interruption_leaves_finished_pictures_whole(call, tmp_path, rng, monkeypatch):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        noise("RGB", rng).save(folder / name)
+    save = picture_files._save
+
+    def interrupted(picture, partial, kind):
+        if "b.png" in partial.name:
+            partial.write_bytes(b"half")
+            raise KeyboardInterrupt
+        save(picture, partial, kind)
+
+    monkeypatch.setattr(picture_files, "_save", interrupted)
+    assert call(folder, out) == 130
+    assert [path.name for path in out.iterdir()] == ["a.png"]
+    with Image.open(out / "a.png") as written:
+        written.load()
+
+
+def test_a_write_that_fails_names_its_file(call, tmp_path, rng, monkeypatch, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        noise("RGB", rng).save(folder / name)
+    save = picture_files._save
+
+    def full(picture, partial, kind):
+        if "a.png" in partial.name:
+            raise OSError(28, "No space left on device")
+        save(picture, partial, kind)
+
+    monkeypatch.setattr(picture_files, "_save", full)
+    assert call(folder, tmp_path / "out") == 1
+    assert "a.png cannot be written: No space left on device" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.png"]
+
+
+def test_super_resolution_enlarges_before_it_restores(call, tmp_path, rng):
+    small = noise("RGB", rng, (7, 9))
+    small.save(tmp_path / "small.png")
+    Image.fromarray(enlarge_picture(np.asarray(small), 21, 27)).save(tmp_path / "large.png")
+    sr = {"task": "sr", "level": "3", "model": "sr"}
+    assert call(tmp_path / "small.png", tmp_path / "a.png", **sr) == 0
+    assert call(tmp_path / "large.png", tmp_path / "b.png", "--same-size", **sr) == 0
+    with Image.open(tmp_path / "a.png") as a, Image.open(tmp_path / "b.png") as b:
+        assert a.size == (27, 21)
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+
+
+@pytest.mark.parametrize("tile", ["0", "33", "-2"])
+def test_a_tile_of_no_sense_is_a_wrong_argument(call, tmp_path, rng, capsys, tile):
+    noise("RGB", rng).save(tmp_path / "in.png")
+    assert call(tmp_path / "in.png", tmp_path / "out.png", "--tile", tile) == 2
+    assert f"Received: {tile}" in capsys.readouterr().err
+
+
+def test_the_level_is_checked_by_the_task_when_the_network_knows_none(call, tmp_path, rng, capsys):
+    noise("RGB", rng).save(tmp_path / "in.png")
+    for level in ("0", "101", "nan"):
+        status = call(
+            tmp_path / "in.png", tmp_path / "out.png", task="dejpeg", level=level, model="unnamed"
+        )
+        assert status == 2 and "JPEG quality" in capsys.readouterr().err
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_depth_that_the_output_cannot_hold_is_refused_before_the_work(
+    call, tmp_path, rng, capsys, monkeypatch
+):
+    noise("I;16", rng).save(tmp_path / "in.png")
+    monkeypatch.setattr("keras_hyper.restoration.restore", lambda *_, **__: pytest.fail("worked"))
+    assert call(tmp_path / "in.png", tmp_path / "out.jpg") == 1
+    assert "JPEG cannot hold these 16 bits" in capsys.readouterr().err
+
+
+def test_a_folder_without_pictures_is_a_wrong_argument(call, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    assert call(tmp_path / "in", tmp_path / "out") == 2
+    assert "has no pictures" in capsys.readouterr().err
