@@ -31,7 +31,7 @@ $(LATEST)/installed: pyproject.toml latest.txt
 
 # Trains the tiny network for some minutes on the pictures that ship, and shows what it learned.
 demo: $(VENV)/installed
-	$(VENV)/bin/python -m keras_hyper.cli.demo_run
+	$(VENV)/bin/python -m keras_hyper.cli.first_run
 
 lint: $(VENV)/installed-$(EXTRAS)
 	$(VENV)/bin/ruff check $(SOURCES)

@@ -53,10 +53,15 @@ def wrong(capsys, call):
     return error
 
 
+def size_of(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
 def test_restores_a_file(pictures, model, tmp_path, capsys):
     out = tmp_path / "out.png"
     assert denoise(pictures / "a.png", out, model) == 0
-    assert Image.open(out).size == (18, 16)
+    assert size_of(out) == (18, 16)
     assert "1 of 1 restored" in capsys.readouterr().out
 
 
@@ -81,7 +86,7 @@ def test_nothing_is_overwritten_without_force(pictures, model, tmp_path, capsys)
     assert "--force" in wrong(capsys, lambda: denoise(pictures / "a.png", out, model))
     assert out.read_text() == "precious"
     assert denoise(pictures / "a.png", out, model, "--force") == 0
-    assert Image.open(out).size == (18, 16)
+    assert size_of(out) == (18, 16)
 
 
 def test_super_resolution_enlarges_unless_told_otherwise(pictures, sr_model, tmp_path):
@@ -90,8 +95,8 @@ def test_super_resolution_enlarges_unless_told_otherwise(pictures, sr_model, tmp
                      "--level", "2.5", "--model", sr_model, *more])  # fmt: skip
 
     assert call("large.png") == 0 and call("same.png", "--same-size") == 0
-    assert Image.open(tmp_path / "large.png").size == (45, 40)
-    assert Image.open(tmp_path / "same.png").size == (18, 16)
+    assert size_of(tmp_path / "large.png") == (45, 40)
+    assert size_of(tmp_path / "same.png") == (18, 16)
 
 
 def test_level_beyond_the_range_works_and_says_so(pictures, model, tmp_path, capsys):
