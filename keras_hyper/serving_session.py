@@ -1,9 +1,22 @@
 """A SavedModel in the session that TF-Serving would run it in."""
 
+import contextlib
 from pathlib import Path
 
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
+
+
+@contextlib.contextmanager
+def _without_deprecations():
+    # The loader is deprecated in Python for one that would hide what the server meets.
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class ServingSession:
@@ -22,7 +35,7 @@ class ServingSession:
     def __init__(self, version: Path | str):
         self.graph = tf.Graph()
         self.session = tf.compat.v1.Session(graph=self.graph)
-        with self.graph.as_default():
+        with self.graph.as_default(), _without_deprecations():
             meta = tf.compat.v1.saved_model.loader.load(self.session, ["serve"], str(version))
         # Of the signatures, those with a method; the initialisation op has none.
         self.signatures = {

@@ -64,7 +64,9 @@ def export(model, folder: Path, rows, settings: dict) -> Path | None:
 
 def conclude(console: Console, task: str, folder: Path, rows, version: Path | None) -> None:
     """Shows PSNR per level before and after, where everything lies, and what to do next."""
-    table = Table(title="PSNR on the validation pictures, dB")
+    # A title would be wrapped to the width of the columns.
+    console.print("PSNR on the validation pictures, dB")
+    table = Table()
     for heading in ("level", "before", "after", "gain"):
         table.add_column(heading, justify="right")
     for level, before, after in rows:

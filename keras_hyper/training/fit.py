@@ -127,7 +127,7 @@ def fit(trainer: MultiLevel, pairs_from, validation, run: Run, console: Console)
     )
     callbacks = [
         StopOnNaN(step, run.checkpoint),
-        ProgressBar(step, run.steps, console),
+        ProgressBar(step, run.steps, run.names, console),
         # Before the swap: its sheet is drawn with the averaged weights.
         log,
         History(run.folder / "history.json", step),

@@ -11,12 +11,13 @@ class ProgressBar(keras.callbacks.Callback):
     Args:
         step: Step that the run begins at.
         steps: Step after the last.
+        names: What the k levels are called, in their order.
         console: Where it is shown.
     """
 
-    def __init__(self, step: int, steps: int, console: Console):
+    def __init__(self, step: int, steps: int, names: list[str], console: Console):
         super().__init__()
-        self.step, self.console = step, console
+        self.step, self.names, self.console = step, names, console
         self.bar = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -40,14 +41,11 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Prints the figures of the validation."""
-        levels = "  ".join(
-            f"{name.removeprefix('val_psnr_')}: {value:.2f}"
-            for name, value in logs.items()
-            if name.startswith("val_psnr_")
-        )
+        levels = "  ".join(f"{name}: {logs[f'val_psnr_{name}']:.2f}" for name in self.names)
         self.console.print(
             f"step {self.step}: loss {logs['loss']:.4f}, validation PSNR in dB  {levels}",
             highlight=False,
+            soft_wrap=True,
         )
 
     def on_train_end(self, logs=None):
