@@ -10,11 +10,10 @@ from tensorboard.plugins.hparams import api as hparams
 
 from keras_hyper.layers import HyperConv2D
 
-
 _PART_OF = {
-    "train": "Training: mean over the epoch's patches. Many patches are flat and easy, so that their "
-    "PSNR lies some dB above that of whole pictures.",
-    "validation": "Validation: mean over whole pictures that are not trained on, restored with the "
+    "train": "Training: mean over the epoch's patches. Many patches are flat and easy, so that "
+    "their PSNR lies some dB above that of whole pictures.",
+    "validation": "Validation: mean over pictures that are not trained on, restored with the "
     "averaged weights.",
 }
 

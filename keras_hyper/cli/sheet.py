@@ -1,0 +1,90 @@
+"""A sheet of degraded, restored and clean pictures side by side, restored as a server would."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from keras_hyper.cli import one_line
+
+SIDE, EDGE = 256, 22
+
+
+def write_sheet(version: Path, picture: Path, task, levels, out: Path) -> list[tuple]:
+    """Degrades the middle of a picture at some levels, restores it, and writes one PNG.
+
+    Args:
+        version: Folder of a SavedModel.
+        picture: A clean picture.
+        task: The `Task` that degrades it.
+        levels: One row of the sheet each, in the task's unit.
+        out: The PNG file.
+
+    Returns:
+        Rows of level, PSNR of the degraded and PSNR of the restored picture in dB, over the whole.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    rows = list(_rows(version, picture, task, levels))
+    sheet = Image.new("RGB", (3 * SIDE, len(rows) * (SIDE + EDGE)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for row, (level, pictures, before, after) in enumerate(rows):
+        words = (f"{level:g}: {before:.1f} dB", f"restored: {after:.1f} dB", "clean")
+        for column, (text, part) in enumerate(zip(words, pictures, strict=True)):
+            left, top = column * SIDE, row * (SIDE + EDGE)
+            draw.text((left + 4, top + 2), text, fill="black", font=font)
+            sheet.paste(Image.fromarray(_middle(part)), (left, top + EDGE))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(out)
+    return [(level, before, after) for level, _, before, after in rows]
+
+
+def _rows(version, picture, task, levels):
+    from keras_hyper.evaluation import score
+    from keras_hyper.serving_session import ServingSession
+    from pipelines.benchmark import benchmark_pairs
+
+    with ServingSession(version) as session:
+        image = session.signatures["serving_default"].inputs["image"]
+        channels = image.tensor_shape.dim[-1].size
+        for level in levels:
+            _, degraded, clean = next(benchmark_pairs([picture], task, level, channels))
+            inputs = {"image": degraded[None], "level": np.array([level], np.float32)}
+            restored = session.predict("serving_default", inputs)["restored"][0]
+            before, after = (score(clean, other, task.on_luma)[0] for other in (degraded, restored))
+            yield level, (degraded, restored, clean), before, after
+
+
+def _middle(picture):
+    top, left = (max(0, length - SIDE) // 2 for length in picture.shape[:2])
+    part = np.clip(picture[top : top + SIDE, left : left + SIDE], 0, 1)
+    return np.rint(np.broadcast_to(part, (*part.shape[:2], 3)) * 255).astype(np.uint8)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Writes a sheet of any version: ``python -m keras_hyper.cli.sheet VERSION PICTURE OUT``."""
+    from pipelines import TASKS
+
+    parser = one_line.OneLineParser(prog="sheet", description=__doc__)
+    parser.add_argument("version", type=Path, help="folder of a SavedModel")
+    parser.add_argument("picture", type=Path, help="a clean picture")
+    parser.add_argument("out", type=Path, help="the PNG to write")
+    parser.add_argument("--task", choices=list(TASKS), default="denoise", help="what degrades it")
+    parser.add_argument("--levels", type=float, nargs="+", default=[15.0, 25.0, 50.0], help="rows")
+    args: argparse.Namespace = parser.parse_args(argv)
+    task = TASKS[args.task]
+    return one_line.run(
+        parser.prog,
+        lambda: show(write_sheet(args.version, args.picture, task, args.levels, args.out)),
+    )
+
+
+def show(rows) -> None:
+    """Prints what `write_sheet` returned."""
+    for level, before, after in rows:
+        print(f"level {level:g}: PSNR {before:.2f} dB -> {after:.2f} dB")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
