@@ -1,5 +1,6 @@
 """What TensorBoard shows of a run."""
 
+import contextlib
 from pathlib import Path
 
 import keras
@@ -114,19 +115,17 @@ class Profile(keras.callbacks.Callback):
     def __init__(self, folder: Path):
         super().__init__()
         self.folder, self.done = folder, 0
-        self.step = None
+        self.step = contextlib.ExitStack()
 
     def on_train_batch_begin(self, batch, logs=None):
         """Marks a step, without which the profile knows no step times."""
         if 10 <= self.done < 20:
-            self.step = tf.profiler.experimental.Trace("train", step_num=self.done, _r=1)
-            self.step.__enter__()
+            mark = tf.profiler.experimental.Trace("train", step_num=self.done, _r=1)
+            self.step.enter_context(mark)
 
     def on_train_batch_end(self, batch, logs=None):
         """Begins after ten steps and ends after twenty."""
-        if self.step is not None:
-            self.step.__exit__(None, None, None)
-            self.step = None
+        self.step.close()
         self.done += 1
         if self.done == 10:
             tf.profiler.experimental.start(str(self.folder))
