@@ -155,12 +155,18 @@ class GrpcServer:
         _load_descriptions()
         names = (PREDICTION, MODEL, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
-        self.port = _bound(self._server, options)
+        self._options = options
 
-    async def start(self, serving: bool) -> None:
-        """Opens the port; `serving` is what health says then."""
-        await self.set_health(serving)
+    async def start(self) -> int:
+        """Opens the port and returns it; health says NOT_SERVING until it is told otherwise.
+
+        Raises:
+            OSError: If it cannot be opened, or a certificate cannot be read.
+        """
+        await self.set_health(False)
+        port = _bound(self._server, self._options)
         await self._server.start()
+        return port
 
     async def set_health(self, serving: bool) -> None:
         """Tells whether requests can be answered."""
@@ -172,9 +178,9 @@ class GrpcServer:
         """Says NOT_SERVING from now on, and goes on answering."""
         await self._health.enter_graceful_shutdown()
 
-    async def stop(self, grace: float) -> None:
-        """Refuses new calls; gives those inside `grace` seconds to end."""
-        await self._server.stop(grace)
+    async def stop(self) -> None:
+        """Refuses new calls; those inside get the grace of the options to end."""
+        await self._server.stop(self._options.grace)
 
 
 def _load_descriptions():

@@ -57,12 +57,13 @@ def inputs_of(request: Request, definition, max_pixels: int) -> dict[str, np.nda
     """
     raw = request.read(definition)
     _check_names(definition, raw)
+    shapes = {name: request.shape(name, raw[name]) for name in definition.inputs}
+    _check_sizes(shapes, max_pixels)
     arrays = {}
     for name, info in definition.inputs.items():
-        _check_size(name, request.shape(name, raw[name]), max_pixels)
         array = request.convert(name, raw[name], info)
         _check_fits(name, array, info)
-        if array.dtype == object:
+        if name.endswith("_bytes"):
             check_files(name, array, max_pixels)
         arrays[name] = array
     return arrays
@@ -106,15 +107,17 @@ def _check_names(definition, raw):
         )
 
 
-def _check_size(name, shape, max_pixels):
-    """Of pictures (batch, height, width, channels) the pixels; of anything else the elements."""
-    pixels = math.prod(shape[:3] if len(shape) == 4 else shape)
-    # Four channels at most, whatever the shape claims the last side to be.
-    if pixels > max_pixels or math.prod(shape) > 4 * max_pixels:
-        raise invalid(
-            f"{name}: a tensor of shape {list(shape)} is beyond this server's limit of "
-            f"{max_pixels} pixels a request"
-        )
+def _check_sizes(shapes, max_pixels):
+    """Limits the pixels that come in, and those that go out where one picture has many levels."""
+    most = max((shape[0] for shape in shapes.values() if shape), default=1)
+    for name, shape in shapes.items():
+        pixels = most * math.prod(shape[1:3]) if len(shape) == 4 else math.prod(shape)
+        # Four channels at most, whatever the shape claims the last side to be.
+        if pixels > max_pixels or math.prod(shape) > 4 * max_pixels:
+            raise invalid(
+                f"{name}: shape {list(shape)}, {pixels} pixels in all, is beyond this server's "
+                f"limit of {max_pixels} pixels a request"
+            )
 
 
 def _check_fits(name, array, info):

@@ -8,6 +8,7 @@ from keras_hyper.serving.config import ModelConfig
 from keras_hyper.serving.grpc_server import GrpcServer
 from keras_hyper.serving.metrics import Metrics
 from keras_hyper.serving.options import Options
+from keras_hyper.serving.rest import RestServer
 from keras_hyper.serving.service import Service
 from keras_hyper.serving.watcher import Watcher
 
@@ -76,16 +77,23 @@ class Server:
         self._stopping = asyncio.Event()
         service = Service(self.watcher, self.options, Metrics())
         grpc_server = GrpcServer(service, self.options)
-        await grpc_server.start(self.watcher.is_available())
-        self.port = grpc_server.port
-        self._started.set()
+        ports: list[GrpcServer | RestServer] = [grpc_server]
+        if self.options.rest_port is not None:
+            ports.append(RestServer(service, self.options))
+        try:
+            self.port, self.rest_port = [*[await port.start() for port in ports], None][:2]
+            self._started.set()
+            await self._until_stopped(grpc_server)
+        finally:
+            await asyncio.gather(*(port.stop() for port in ports))
+            service.close()
+
+    async def _until_stopped(self, grpc_server):
         while not self._stopping.is_set():
             await grpc_server.set_health(self.watcher.is_available())
             await _within(_HEALTH_INTERVAL, self._stopping.wait())
         await grpc_server.drain()
         await asyncio.sleep(self.options.drain)
-        await grpc_server.stop(self.options.grace)
-        service.close()
 
 
 async def _within(seconds, waiting):
