@@ -105,14 +105,22 @@ def _holds(dtype, array):
 
 
 def _files(name, values):
-    if isinstance(values, list):
-        parts = [_files(name, value) for value in values]
-        if len({part.shape for part in parts}) > 1:
-            raise invalid(f"{name}: the rows differ in size")
-        return np.array(parts, object) if parts else np.zeros((0,), object)
-    one = np.empty((), object)
-    one[()] = _file(name, values)
-    return one
+    shape = _shape(values)
+    files: list[bytes] = []
+    _collect(name, values, shape, files)
+    array = np.empty(len(files), object)
+    array[:] = files
+    return array.reshape(shape)
+
+
+def _collect(name, values, shape, files):
+    if not shape:
+        files.append(_file(name, values))
+    elif isinstance(values, list) and len(values) == shape[0]:
+        for value in values:
+            _collect(name, value, shape[1:], files)
+    else:
+        raise invalid(f"{name}: the rows differ in size")
 
 
 def _file(name, value):

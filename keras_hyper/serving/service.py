@@ -1,6 +1,7 @@
 """The API itself, whichever way a request comes: one place maps it to an answer or an error."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,9 @@ from keras_hyper.serving.queue import Job, Queue, batch_key
 from keras_hyper.serving.request import Request, check_outputs, inputs_of
 from keras_hyper.serving.version import Version
 from keras_hyper.serving.watcher import Watcher
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -130,12 +134,19 @@ class Service:
             model = request.model
             hold = self.watcher.acquire(model, request.version, request.label)
             job = await self._prepared(request, hold, deadline)
+            queued = time.perf_counter()
             outputs = await self._queue.run(job)
+            self.metrics.runtime(model, time.perf_counter() - queued)
             answer = Answer(model, hold.number, job.signature, outputs)
             result = await self._in_thread(write, answer)
         except ServingError as error:
             self.metrics.count(model, error.code.name)
             raise
+        except Exception as error:
+            # A fault of ours: the caller gets an answer, the log the reason.
+            _log.exception("a request for %r failed", model)
+            self.metrics.count(model, "INTERNAL")
+            raise ServingError(grpc.StatusCode.INTERNAL, type(error).__name__) from error
         self.metrics.count(model, "OK")
         self.metrics.latency(model, entrypoint, time.perf_counter() - begun)
         return result
