@@ -86,12 +86,22 @@ def _of_field(name, tensor, dtype, shape):
             f"tensor parsing error: {name}: shape {list(shape)} takes {count} values, "
             f"{len(values)} came"
         )
-    flat = np.fromiter(values, dtype, len(values))
+    flat = _from_values(name, values, dtype)
     if len(flat) < count:
         # By the rules of TensorProto the last value stands for all that follow; none means 0.
         last = flat[-1] if len(flat) else (b"" if dtype is object else dtype(0))
         flat = np.concatenate([flat, np.full(count - len(flat), last, dtype)])
     return flat.reshape(shape)
+
+
+def _from_values(name, values, dtype):
+    if np.dtype(dtype).kind not in "iu" or np.dtype(dtype).itemsize >= 4:
+        return np.fromiter(values, dtype, len(values))
+    wide = np.fromiter(values, np.int32, len(values))
+    limits = np.iinfo(dtype)
+    if wide.size and not limits.min <= wide.min() <= wide.max() <= limits.max:
+        raise invalid(f"tensor parsing error: {name}: values must be {limits.min} to {limits.max}")
+    return wide.astype(dtype)
 
 
 def fill(tensor: tensor_pb2.TensorProto, array: np.ndarray, as_content: bool = False) -> None:
