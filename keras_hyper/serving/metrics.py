@@ -85,7 +85,7 @@ class Histogram:
             lines.append(f'{name}_bucket{{{labels},le="{text}"}} {below}')
         return [
             *lines,
-            f"{name}_sum{{{labels}}} {self._sum:g}",
+            f"{name}_sum{{{labels}}} {self._sum!r}",
             f"{name}_count{{{labels}}} {below}",
         ]
 

@@ -20,7 +20,6 @@ from keras_hyper.serving.request import Request, check_outputs, inputs_of
 from keras_hyper.serving.version import Version
 from keras_hyper.serving.watcher import Watcher
 
-
 _log = logging.getLogger(__name__)
 
 
