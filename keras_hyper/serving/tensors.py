@@ -16,6 +16,9 @@ from keras_hyper.serving.errors import invalid
 _FLOAT_VAL, _INT_VAL = b"\x2a", b"\x3a"
 # Every byte as a varint of two bytes; a needless second one (0) is read as well.
 _VARINTS = ((np.arange(256) | 0x80) | (np.arange(256) >> 7 << 8)).astype("<u2")
+_MOST_VALUES = 1 << 40
+# NumPy 1 has no more.
+_MOST_SIDES = 32
 _FIELDS = {
     types_pb2.DT_FLOAT: "float_val",
     types_pb2.DT_DOUBLE: "double_val",
@@ -40,11 +43,14 @@ def shape_of(tensor: tensor_pb2.TensorProto) -> tuple[int, ...]:
     """Returns the shape that a message claims; nothing is allocated for it.
 
     Raises:
-        ServingError: If the rank is unknown or a side is negative.
+        ServingError: If the rank is unknown, a side is negative, or no array could be that large.
     """
     shape = tuple(dimension.size for dimension in tensor.tensor_shape.dim)
     if tensor.tensor_shape.unknown_rank or any(side < 0 for side in shape):
         raise invalid(f"a tensor's shape must be known. Received: {list(shape)}")
+    # Sides of 0 hide the others from a product; NumPy minds them all the same.
+    if math.prod(max(side, 1) for side in shape) > _MOST_VALUES or len(shape) > _MOST_SIDES:
+        raise invalid(f"a tensor cannot be that large. Received: {list(shape)}")
     return shape
 
 

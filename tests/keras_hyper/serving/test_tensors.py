@@ -59,6 +59,8 @@ def test_the_last_value_stands_for_the_rest():
         of("float32", (1,), float_val=[1, 2]),
         of("string", (1,), tensor_content=b"x"),
         of("float32", (-1,)),
+        of("float32", (0, (1 << 63) - 1)),
+        of("float32", (1,) * 40),
         of("uint8", (2,), int_val=[1, 256]),
         of("uint8", (2,), int_val=[1, -1]),
         of("complex64", (1,)),
