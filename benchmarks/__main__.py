@@ -3,7 +3,7 @@
 import argparse
 import importlib
 
-NAMES = ("network", "training_step", "pipeline", "memory", "degradation")
+NAMES = ("network", "training_step", "pipeline", "memory", "degradation", "serving")
 
 
 def main() -> None:

@@ -37,11 +37,10 @@ class ServingSession:
         self.session = tf.compat.v1.Session(graph=self.graph)
         with self.graph.as_default(), _without_deprecations():
             meta = tf.compat.v1.saved_model.loader.load(self.session, ["serve"], str(version))
-        # Of the signatures, those with a method; the initialisation op has none.
+        self.definitions = dict(meta.signature_def)
+        # Of them, those with a method; the initialisation op has none.
         self.signatures = {
-            name: signature
-            for name, signature in meta.signature_def.items()
-            if signature.method_name
+            name: signature for name, signature in self.definitions.items() if signature.method_name
         }
         self.callables: dict = {}
 

@@ -30,6 +30,7 @@ ROOMS = {
         "keras_hyper/warm_up.py",
     },
     "keras_hyper/convert.py": {"keras_hyper/models"},
+    "keras_hyper/serving": {"keras_hyper/serving_session.py"},
 }
 # Joiners may import every room.
 FREE = {"keras_hyper/cli", "keras_hyper/__init__.py", "keras_hyper/__main__.py"}

@@ -1,0 +1,49 @@
+"""A server in a process of its own, for the benchmarks that ask one."""
+
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+_NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+@contextmanager
+def served(models: Path, *flags: str):
+    """Serves a folder of models while the block runs.
+
+    Args:
+        models: The folder.
+        *flags: Further ones of ``keras-hyper serve``.
+
+    Yields:
+        The stub of its PredictionService, and the process's number.
+    """
+    command = [sys.executable, "-m", "keras_hyper", "serve", "--models", str(models)]
+    process = subprocess.Popen(
+        [*command, "--port", "0", "--rest-port", "-1", *flags],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    try:
+        port = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())[1]
+        with grpc.insecure_channel(f"127.0.0.1:{port}", options=_NO_LIMIT) as channel:
+            yield prediction_service_pb2_grpc.PredictionServiceStub(channel), process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def request_for(model: str, signature: str, image: np.ndarray, level: np.ndarray):
+    """Returns a PredictRequest; the arrays go in packed bytes."""
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = model
+    request.model_spec.signature_name = signature
+    request.inputs["image"].CopyFrom(tf.make_tensor_proto(image))
+    request.inputs["level"].CopyFrom(tf.make_tensor_proto(level))
+    return request

@@ -1,0 +1,103 @@
+"""Serving on one machine: what the call adds, and what joining requests brings."""
+
+import tempfile
+import threading
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.served import request_for, served
+from benchmarks.side_by_side import ratio, show
+from keras_hyper import HyperRes
+from keras_hyper.export import export_saved_model
+from keras_hyper.serving.grpc_server import CONTENT_KEY
+from keras_hyper.serving_session import ServingSession
+
+CLIENTS = 16
+_PACKED = [(CONTENT_KEY, "1")]
+
+
+def run(rounds: int = 30, seconds: float = 10.0) -> None:
+    """Prints the tables.
+
+    Args:
+        rounds: Calls a row of the first table.
+        seconds: Of each of the turns of the second.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        models = Path(folder)
+        for precision in ("float32", "bfloat16"):
+            network = HyperRes.from_preset("denoise").with_precision(precision)
+            export_saved_model(network, models / precision)
+        _calls(models, rounds)
+        _joined(models, seconds)
+
+
+def _calls(models, rounds):
+    image = np.random.default_rng(0).integers(0, 256, (1, 512, 512, 3)).astype(np.uint8)
+    level = np.float32([25])
+    rows = []
+    with served(models) as (stub, _):
+        for precision in ("float32", "bfloat16"):
+            with ServingSession(models / precision / "1") as session:
+                for form, metadata in (("packed bytes", _PACKED), ("typed fields", None)):
+                    here, there, _ = ratio(
+                        lambda: session.predict("serving_uint8", {"image": image, "level": level}),
+                        lambda: _call(stub, precision, image, level, metadata),
+                        rounds,
+                    )
+                    rows.append(
+                        (f"{precision}, {form}", here, there, f"{1e3 * (there - here):.1f}")
+                    )
+    show(
+        "512x512 uint8, tiny network: in this process, and called over loopback",
+        ("network, form of the answer", "here, s", "called, s", "added, ms"),
+        rows,
+    )
+
+
+def _call(stub, model, image, level, metadata):
+    request = request_for(model, "serving_uint8", image, level)
+    answer = stub.Predict(request, metadata=metadata, timeout=60)
+    return tf.make_ndarray(answer.outputs["restored"])
+
+
+def _joined(models, seconds, turns=3):
+    rows = []
+    for name, levels in (("one level", [25.0]), ("16 levels", np.linspace(5, 75, CLIENTS))):
+        rates = {"1": [], "16": []}
+        with served(models) as (off, _), served(models, "--batch", "16") as (on, _):
+            for _ in range(turns):  # in turns: a machine that slows down slows both
+                for batch, stub in (("1", off), ("16", on)):
+                    rates[batch].append(_rate(stub, levels, seconds))
+        off, on = median(rates["1"]), median(rates["16"])
+        rows.append((f"float32, {name}", off, on, on / off))
+    show(
+        f"{CLIENTS} clients with 128x128 tiles, pictures a second",
+        ("levels", "--batch 1", "--batch 16", "on / off"),
+        rows,
+    )
+
+
+def _rate(stub, levels, seconds):
+    """Pictures a second that all clients together get restored."""
+    tile = np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3)).astype(np.uint8)
+    done, end = [0] * CLIENTS, time.perf_counter() + seconds
+
+    def client(number):
+        level = np.float32([levels[number % len(levels)]])
+        request = request_for("float32", "serving_uint8", tile, level)
+        while time.perf_counter() < end:
+            stub.Predict(request, metadata=_PACKED, timeout=60)
+            done[number] += 1
+
+    begun = time.perf_counter()
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(done) / (time.perf_counter() - begun)

@@ -1,0 +1,1 @@
+"""The TF-Serving API: a server for one machine, and a client."""

@@ -1,0 +1,134 @@
+"""The server as a process: started, stopped, killed; and exports that are killed."""
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from keras_hyper.cli import main
+from keras_hyper.serving.config import ModelConfig
+from keras_hyper.serving.model import Model
+from tests.conftest import ROOT, random_network
+from tests.keras_hyper.serving.conftest import MODELS, Target
+from tests.keras_hyper.serving.requests_to_make import floats
+from tests.keras_hyper.serving.test_api_conformance import arrays, ask
+
+EXPORT = MODELS / "denoise" / "1"
+
+
+def start(*arguments):
+    """Starts a server on free ports; returns the process and where it listens."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "keras_hyper", "serve", "--port", "0", "--rest-port", "0",
+         "--poll", "0.1", *map(str, arguments)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    first = process.stdout.readline()
+    ports = re.findall(r"127\.0\.0\.1:(\d+)", first)
+    assert len(ports) == 2, first
+    return process, Target(f"127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
+
+
+def end(process, target, number):
+    target.channel.close()
+    process.send_signal(number)
+    process.stdout.close()
+    return process.wait(60)
+
+
+def wrong(capsys, *arguments):
+    """Runs a command that must refuse its arguments; returns its one line."""
+    try:
+        status = main(["serve", *map(str, arguments)])
+    except SystemExit as leaving:
+        status = leaving.code
+    error = capsys.readouterr().err
+    assert status == 2 and error.count("\n") == 1 and "Traceback" not in error
+    return error
+
+
+def test_wrong_arguments_are_one_line(capsys, tmp_path):
+    assert "required" in wrong(capsys)
+    assert "must be a folder" in wrong(capsys, "--models", tmp_path / "nowhere")
+    assert "cannot be read" in wrong(capsys, "--model_config_file", tmp_path / "nowhere")
+    assert "--batch must be 1 to" in wrong(capsys, "--models", tmp_path, "--batch", 0)
+    assert "--port must be 0 to 65535" in wrong(capsys, "--models", tmp_path, "--port", 70_000)
+    assert "needs --cert and --key" in wrong(capsys, "--models", tmp_path, "--cert", "x")
+    pem = tmp_path / "pem"
+    pem.write_text("no certificate")
+    line = wrong(capsys, "--models", tmp_path, "--cert", pem, "--key", pem)
+    assert "certificates cannot be read" in line
+
+
+def test_config_file_with_labels_then_sigterm(tmp_path):
+    config = tmp_path / "models.config"
+    config.write_text(
+        f'model_config_list {{ config {{ name: "restorer" base_path: "{MODELS / "denoise"}" '
+        'model_platform: "tensorflow" version_labels { key: "stable" value: 1 } } }'
+    )
+    process, target = start("--model_config_file", config)
+    answer = target.predict(floats(model="restorer", label="stable"))
+    assert answer.model_spec.version.value == 1
+    assert ask(f"{target.rest}/v1/models/restorer/labels/stable")[0] == 200
+    assert end(process, target, signal.SIGTERM) == 0
+    with pytest.raises(OSError):
+        socket.create_connection(target.address.split(":"), timeout=5)
+
+
+def test_killed_and_started_again_serves_the_newest_whole_version(tmp_path):
+    folder = tmp_path / "denoise"
+    shutil.copytree(EXPORT, folder / "1")
+    process, target = start("--models", tmp_path)
+    expected = arrays(target.predict(floats()))["restored"]
+    assert end(process, target, signal.SIGKILL) == -signal.SIGKILL
+    # What a killed copy leaves: the graph and half of the rest.
+    shutil.copytree(EXPORT, folder / "2")
+    shutil.copytree(EXPORT, folder / "3")
+    shutil.rmtree(folder / "3" / "variables")
+    process, target = start("--models", tmp_path)
+    answer = target.predict(floats())
+    assert answer.model_spec.version.value == 2
+    np.testing.assert_allclose(arrays(answer)["restored"], expected, atol=1e-5)
+    assert end(process, target, signal.SIGKILL) == -signal.SIGKILL
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    path = tmp_path_factory.mktemp("network") / "model.keras"
+    random_network().save(path)
+    return path
+
+
+# Seconds after the first file appears: while files are written, and while the whole is tried.
+@pytest.mark.parametrize("delay", [0.0, 1.0])
+def test_an_export_that_is_killed_leaves_no_version_that_answers_wrongly(network, tmp_path, delay):
+    folder = tmp_path / "denoise"
+    shutil.copytree(EXPORT, folder / "1")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "keras_hyper", "export", str(network), str(folder)],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    while process.poll() is None and not list(folder.glob(".partial-*/*")):
+        time.sleep(0.01)
+    time.sleep(delay)
+    process.kill()
+    process.wait()
+    model = Model(ModelConfig("denoise", folder))
+    model.poll()
+    # Either nothing new, or the whole of it.
+    assert model.available == [2 if (folder / "2").is_dir() else 1]
+    assert {path.name for path in folder.iterdir() if path.name.isdecimal()} <= {"1", "2"}
+    hold = model.acquire()
+    image, level = np.full((1, 8, 9, 3), 0.5, np.float32), np.float32([25])
+    restored = hold.loaded.run("serving_default", {"image": image, "level": level})["restored"]
+    if hold.number == 2:
+        expected = np.clip(random_network()({"image": image, "level": level}), 0, 1)
+        np.testing.assert_allclose(restored, expected, atol=1e-5)
+    hold.release()
+    model.close()

@@ -1,0 +1,296 @@
+"""What TF-Serving's API does: asked of our server, and of any that the environment names."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    predict_pb2,
+)
+
+from tests.keras_hyper.serving.requests_to_make import (
+    CASES,
+    INVALID,
+    MISSING,
+    floats,
+    pixels,
+    png,
+    request_for,
+)
+
+
+def refusal(call):
+    with pytest.raises(grpc.RpcError) as caught:
+        call()
+    return caught.value.code(), caught.value.details()
+
+
+def arrays(response):
+    return {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_refuses_with_the_code_and_the_text(target, name):
+    case = CASES[name]
+    code, text = refusal(lambda: target.predict(case.request()))
+    assert code is case.code
+    assert text.startswith(case.text) and text
+    assert target.predict(floats()).outputs  # others are unharmed
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "serving_uint8", "serving_bytes"])
+def test_answers_equal_the_local_ones(target, local, signature):
+    image = pixels(2, 33, 20, 3)
+    inputs = {"level": np.float32([15, 50])}
+    if signature == "serving_bytes":
+        inputs["image_bytes"] = np.array([png(33, 20), png(10, 40)], object)
+    else:
+        inputs["image"] = image if signature == "serving_uint8" else image / np.float32(255)
+    response = target.predict(request_for(signature=signature, **inputs))
+    expected = local.predict(signature, inputs)
+    assert list(response.outputs) == list(expected)
+    for output, array in arrays(response).items():
+        if array.dtype == object:
+            array, wanted = (
+                np.concatenate([tf.io.decode_png(data).numpy().ravel() for data in one])
+                for one in (array, expected[output])
+            )
+        else:
+            wanted = expected[output]
+        # Servers join requests or split the work otherwise: the last bit may differ.
+        np.testing.assert_allclose(
+            array.astype(float), wanted.astype(float), atol=1e-5 if array.dtype.kind == "f" else 1
+        )
+
+
+def test_default_signature_and_newest_version_are_named_in_the_answer(target):
+    spec = target.predict(floats()).model_spec
+    assert (spec.name, spec.version.value, spec.signature_name) == ("denoise", 1, "serving_default")
+    assert target.predict(floats(version=1)).model_spec.version.value == 1
+
+
+def test_answers_come_in_typed_fields(target):
+    restored = target.predict(floats()).outputs["restored"]
+    assert len(restored.float_val) == 8 * 9 * 3 and not restored.tensor_content
+    request = request_for(signature="serving_uint8", image=pixels(1, 4, 5, 3), level=[25.0])
+    restored = target.predict(request).outputs["restored"]
+    assert restored.dtype == tf.uint8.as_datatype_enum
+    assert len(restored.int_val) == 4 * 5 * 3 and not restored.tensor_content
+
+
+def test_both_forms_of_a_tensor_and_the_repeated_last_value_are_read(target):
+    expected = arrays(target.predict(floats()))["restored"]
+    typed = floats()
+    image = typed.inputs["image"]
+    image.tensor_content = b""
+    image.float_val.extend([0.5] * (8 * 9 * 3))
+    np.testing.assert_array_equal(arrays(target.predict(typed))["restored"], expected)
+    del image.float_val[1:]
+    np.testing.assert_array_equal(arrays(target.predict(typed))["restored"], expected)
+
+
+def test_output_filter_picks(target):
+    request = floats()
+    request.output_filter.append("restored")
+    assert list(target.predict(request).outputs) == ["restored"]
+
+
+def test_texts_are_cut(target):
+    code, text = refusal(lambda: target.predict(floats(model="n" * 2000)))
+    assert code is MISSING and len(text) == 1024 and text.endswith("...TRUNCATED")
+
+
+def metadata_request(model="denoise", version=None, fields=("signature_def",)):
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=fields)
+    request.model_spec.name = model
+    if version is not None:
+        request.model_spec.version.value = version
+    return request
+
+
+def test_metadata_has_all_signatures(target):
+    response = target.prediction.GetModelMetadata(metadata_request())
+    assert (response.model_spec.name, response.model_spec.version.value) == ("denoise", 1)
+    assert response.model_spec.signature_name == ""
+    found = get_model_metadata_pb2.SignatureDefMap()
+    assert response.metadata["signature_def"].Unpack(found)
+    signatures = found.signature_def
+    assert {"serving_default", "serving_uint8", "__saved_model_init_op"} <= set(signatures)
+    assert signatures["serving_default"].inputs["image"].dtype == tf.float32.as_datatype_enum
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "text"),
+    [
+        (get_model_metadata_pb2.GetModelMetadataRequest(), INVALID, "Missing ModelSpec"),
+        (
+            metadata_request(fields=()),
+            INVALID,
+            "GetModelMetadataRequest must specify at least one metadata_field",
+        ),
+        (metadata_request(fields=["x"]), INVALID, "Metadata field x is not supported"),
+        (metadata_request("nobody"), MISSING, "Servable not found for request: Latest(nobody)"),
+        (
+            metadata_request(version=9),
+            MISSING,
+            "Servable not found for request: Specific(denoise, 9)",
+        ),
+    ],
+)
+def test_metadata_refusals(target, request_, code, text):
+    assert refusal(lambda: target.prediction.GetModelMetadata(request_)) == (code, text)
+
+
+def status_request(model="denoise", version=None, label=""):
+    request = get_model_status_pb2.GetModelStatusRequest()
+    request.model_spec.name = model
+    if version is not None:
+        request.model_spec.version.value = version
+    if label:
+        request.model_spec.version_label = label
+    return request
+
+
+@pytest.mark.parametrize("more", [{}, {"version": 1}, {"label": "nobody looks at it"}])
+def test_status_is_available(target, more):
+    (status,) = target.model.GetModelStatus(status_request(**more)).model_version_status
+    assert (status.version, status.state, status.status.error_code) == (1, 30, 0)
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "text"),
+    [
+        (get_model_status_pb2.GetModelStatusRequest(), INVALID, "Missing ModelSpec"),
+        (status_request("nobody"), MISSING, "Could not find any versions of model nobody"),
+        (status_request(version=9), MISSING, "Could not find version 9 of model denoise"),
+    ],
+)
+def test_status_refusals(target, request_, code, text):
+    assert refusal(lambda: target.model.GetModelStatus(request_)) == (code, text)
+
+
+def test_classify_is_refused_and_harms_nobody(target):
+    request = classification_pb2.ClassificationRequest()
+    request.model_spec.name = "denoise"
+    code, text = refusal(lambda: target.prediction.Classify(request, timeout=60))
+    assert code is not grpc.StatusCode.OK and text
+    assert target.predict(floats()).outputs
+
+
+def test_a_deadline_that_is_over(target):
+    request = floats((1, 700, 700, 3))
+    code, _ = refusal(lambda: target.predict(request, timeout=0.01))
+    assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert target.predict(floats()).outputs
+
+
+def test_five_megabytes_pass_and_a_client_with_the_default_limit_is_told(target):
+    request = floats((1, 664, 664, 3))
+    assert request.ByteSize() > 5 * 2**20
+    assert len(target.predict(request).outputs["restored"].float_val) == 664 * 664 * 3
+    with grpc.insecure_channel(target.address) as channel:
+        predict = channel.unary_unary(
+            "/tensorflow.serving.PredictionService/Predict",
+            predict_pb2.PredictRequest.SerializeToString,
+            predict_pb2.PredictResponse.FromString,
+        )
+        code, text = refusal(lambda: predict(request, timeout=60))
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text
+
+
+def ask(url, body=None):
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(url, data, timeout=60) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+def as_rest(request):
+    """The path and body that ask the same over REST."""
+    spec = request.model_spec
+    path = f"/v1/models/{urllib.parse.quote(spec.name)}"
+    if spec.HasField("version"):
+        path += f"/versions/{spec.version.value}"
+    if spec.version_label:
+        path += f"/labels/{spec.version_label}"
+    body = {"inputs": {n: tf.make_ndarray(t).tolist() for n, t in request.inputs.items()}}
+    if spec.signature_name:
+        body["signature_name"] = spec.signature_name
+    return path, body
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if CASES[name].rest_text is not None])
+def test_rest_refuses_alike(rest, name):
+    case = CASES[name]
+    path, body = as_rest(case.request())
+    status, answer = ask(f"{rest}{path}:predict", body)
+    assert status == (404 if case.code is MISSING else 400)
+    assert answer["error"].startswith(case.rest_text)
+
+
+def test_rest_answers_rows_and_columns_alike(rest, target):
+    request = floats()
+    expected = arrays(target.predict(request))["restored"]
+    path, body = as_rest(request)
+    status, answer = ask(f"{rest}{path}:predict", body)
+    assert status == 200 and set(answer) == {"outputs"}
+    np.testing.assert_allclose(answer["outputs"], expected, atol=1e-6)
+    image, level = body["inputs"]["image"][0], body["inputs"]["level"][0]
+    rows = {"instances": [{"image": image, "level": level}] * 2}
+    status, answer = ask(f"{rest}{path}/versions/1:predict", rows)
+    assert status == 200 and len(answer["predictions"]) == 2
+    np.testing.assert_allclose(answer["predictions"][1], expected[0], atol=1e-6)
+
+
+def test_rest_takes_and_gives_files(rest, local):
+    import base64
+
+    data = png(12, 9)
+    row = {"image_bytes": {"b64": base64.b64encode(data).decode()}, "level": 25}
+    body = {"signature_name": "serving_bytes", "instances": [row]}
+    status, answer = ask(f"{rest}/v1/models/denoise:predict", body)
+    assert status == 200
+    restored = tf.io.decode_png(base64.b64decode(answer["predictions"][0]["b64"])).numpy()
+    inputs = {"image_bytes": np.array([data], object), "level": np.float32([25])}
+    (expected,) = local.predict("serving_bytes", inputs)["restored_bytes"]
+    np.testing.assert_allclose(restored, tf.io.decode_png(expected).numpy(), atol=1)
+
+
+def test_rest_status_and_metadata(rest):
+    for path in ("/v1/models/denoise", "/v1/models/denoise/versions/1"):
+        status, answer = ask(rest + path)
+        assert status == 200
+        assert answer["model_version_status"][0] == {
+            "version": "1",
+            "state": "AVAILABLE",
+            "status": {"error_code": "OK", "error_message": ""},
+        }
+    status, answer = ask(rest + "/v1/models/denoise/metadata")
+    assert status == 200 and answer["model_spec"]["version"] == "1"
+    signatures = answer["metadata"]["signature_def"]["signature_def"]
+    image = signatures["serving_default"]["inputs"]["image"]
+    assert image["dtype"] == "DT_FLOAT"
+    assert [side["size"] for side in image["tensor_shape"]["dim"]] == ["-1", "-1", "-1", "3"]
+
+
+@pytest.mark.parametrize("body", [b"x", b"[1]", b"{}", b'{"instances": []}', b"[" * 100_000])
+def test_rest_refuses_what_is_no_request(rest, body):
+    status, answer = ask(f"{rest}/v1/models/denoise:predict", body)
+    assert status == 400 and answer["error"]
+
+
+def test_rest_does_not_know_the_path(rest):
+    status, answer = ask(f"{rest}/v1/nothing")
+    assert status == 400 and answer["error"].startswith("Malformed request")
+    assert ask(f"{rest}/v1/models/nobody")[0] == 404
