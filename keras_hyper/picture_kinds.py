@@ -1,5 +1,7 @@
 """Pictures of any kind through networks of any channels: what local and remote restoring share."""
 
+import math
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -35,6 +37,36 @@ def checked_picture(picture: np.ndarray) -> np.ndarray:
     if not (low >= -0.5 and high <= 1.5):
         raise ValueError(f"Float pixels in [0, 1] were wanted. Received: {low:g} to {high:g}")
     return picture
+
+
+def checked_level(level, shape: tuple[int, ...], trained_on, unit: str) -> np.ndarray:
+    """Returns a level as float32: one number, or a map of a picture's shape.
+
+    Args:
+        level: In the task's unit.
+        shape: Height and width of the picture.
+        trained_on: Lowest and highest level trained on; beyond them there is a warning.
+        unit: What a level of 1 means, in words.
+
+    Raises:
+        ValueError: If it is of another shape, negative or not finite.
+    """
+    level = np.asarray(level, np.float32)
+    if level.ndim != 0 and level.shape != shape:
+        raise ValueError(
+            f"A level is one number or a map of the picture's shape {shape}. "
+            f"Received: shape {level.shape}"
+        )
+    low, high = float(level.min()), float(level.max())
+    if not (math.isfinite(low) and math.isfinite(high) and low >= 0):
+        raise ValueError(f"A level is finite and not negative. Received: {low:g} to {high:g}")
+    if low < trained_on[0] or high > trained_on[1]:
+        warnings.warn(
+            f"level {low:g}{f' to {high:g}' if high > low else ''} is outside the range trained "
+            f"on, {trained_on[0]:g} to {trained_on[1]:g} ({unit})",
+            stacklevel=3,
+        )
+    return level
 
 
 def split_alpha(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -1,8 +1,6 @@
 """One picture of any kind in, the same kind out."""
 
 import functools
-import math
-import warnings
 import weakref
 from collections.abc import Callable
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from keras_hyper.models import HyperRes
 from keras_hyper.picture_kinds import (
+    checked_level,
     checked_picture,
     split_alpha,
     through_channels,
@@ -47,7 +46,7 @@ def restore(
         ValueError: If picture or level is of another kind; the text says what came.
     """
     pixels, alpha = split_alpha(checked_picture(picture))
-    levels = _checked_level(level, picture.shape[:2], model)
+    levels = checked_level(level, picture.shape[:2], model.level_range, model.unit)
     restored = np.empty_like(pixels)
     rows = windows(pixels.shape, tile, model.halo)
     for done, (window, kept, inside) in enumerate(rows, 1):
@@ -59,25 +58,6 @@ def restore(
     if alpha is not None:
         restored = np.concatenate([restored, alpha], axis=-1)
     return restored.reshape(picture.shape)
-
-
-def _checked_level(level, shape, model):
-    level = np.asarray(level, np.float32)
-    if level.ndim != 0 and level.shape != shape:
-        raise ValueError(
-            f"A level is one number or a map of the picture's shape {shape}. "
-            f"Received: shape {level.shape}"
-        )
-    low, high = float(level.min()), float(level.max())
-    if not (math.isfinite(low) and math.isfinite(high) and low >= 0):
-        raise ValueError(f"A level is finite and not negative. Received: {low:g} to {high:g}")
-    if low < model.level_range[0] or high > model.level_range[1]:
-        warnings.warn(
-            f"level {low:g}{f' to {high:g}' if high > low else ''} is outside the range trained "
-            f"on, {model.level_range[0]:g} to {model.level_range[1]:g} ({model.unit})",
-            stacklevel=3,
-        )
-    return level
 
 
 def _run(model, image, *, level):

@@ -27,6 +27,7 @@ ROOMS = {
     "keras_hyper/signatures.py": set(),
     "keras_hyper/warm_up.py": set(),
     "keras_hyper/serving_session.py": set(),
+    "keras_hyper/serving": {"keras_hyper/picture_kinds.py", "keras_hyper/tiles.py"},
     "keras_hyper/card.py": {"keras_hyper/models"},
     "keras_hyper/export.py": {
         "keras_hyper/card.py",
