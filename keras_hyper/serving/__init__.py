@@ -7,10 +7,10 @@ import importlib
 
 _PUBLIC = {
     "Client": "keras_hyper.serving.client",
-    "ServingError": "keras_hyper.serving.client_retry",
+    "CallError": "keras_hyper.serving.client_retry",
 }
 
-__all__ = ["Client", "ServingError"]
+__all__ = ["Client", "CallError"]
 
 
 def __getattr__(name):

@@ -14,13 +14,13 @@ from keras_hyper.serving.client_answers import arrays
 from keras_hyper.serving.client_channel import Channel
 from keras_hyper.serving.client_model import ServedModel, read_metadata, with_card
 from keras_hyper.serving.client_picture import PictureOnTheWay, levels_for
-from keras_hyper.serving.client_retry import Patience, ServingError
+from keras_hyper.serving.client_retry import CallError, Patience
 
 # How many versions may come and go while one picture is under way.
 _SWAPS = 4
 
 
-class _VersionGoneError(ServingError):
+class _VersionGoneError(CallError):
     """The version that this client had settled on was unloaded."""
 
 
@@ -103,7 +103,7 @@ class Client:
 
         Raises:
             ValueError: If picture or level is of another kind; the text says what came.
-            ServingError: If the server refused or could not be reached; with its code and text.
+            CallError: If the server refused or could not be reached; with its code and text.
         """
         return self._restore(self._on_the_way(picture, tile), [level], on_tile)
 
@@ -128,7 +128,7 @@ class Client:
 
         Raises:
             ValueError: As `restore`, or if the model has no signature ``sweep``.
-            ServingError: As `restore`.
+            CallError: As `restore`.
         """
         if not len(levels):
             raise ValueError("at least one level was wanted. Received: none")
@@ -166,7 +166,7 @@ class Client:
         answer = self._predict(form.signature, inputs, version)
         restored = form.from_wire(answer[form.gives])
         if restored.shape[-3:] != pixels.shape:
-            raise ServingError(
+            raise CallError(
                 self.who,
                 grpc.StatusCode.UNKNOWN,
                 f"{form.signature} answered shape {restored.shape} to {pixels.shape}",
@@ -181,7 +181,7 @@ class Client:
             request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
         try:
             return arrays(self._call(self._channel.predict, request))
-        except ServingError as error:
+        except CallError as error:
             if error.code is grpc.StatusCode.NOT_FOUND and version != self.version:
                 raise _VersionGoneError(self.who, error.code, error.details) from error
             raise
@@ -203,7 +203,7 @@ class Client:
             again: Ask even if it was asked before: the version may be another now.
 
         Raises:
-            ServingError: If there is no such model, or no answer.
+            CallError: If there is no such model, or no answer.
             ValueError: If the model restores no pictures.
         """
         with self._lock:
@@ -227,7 +227,7 @@ class Client:
         """Waits until a version of the model is available.
 
         Raises:
-            ServingError: If none was in time; the text is the last that the server said.
+            CallError: If none was in time; the text is the last that the server said.
         """
         request = get_model_status_pb2.GetModelStatusRequest()
         self._name(request.model_spec, self.version)
@@ -248,7 +248,7 @@ class Client:
             except grpc.RpcError as error:
                 code, said = error.code(), error.details()
             if left == 0.0:
-                raise ServingError(self.who, code, said)
+                raise CallError(self.who, code, said)
             time.sleep(min(0.2, left))
 
     def close(self) -> None:

@@ -69,9 +69,14 @@ def _values(tensor):
 def _bytes_of_varints(data):
     """Numbers up to 255 as they lie in a packed field; None if there is another among them.
 
-    Below 128 a number is its own byte. From 128 on it is its own byte again, whose high bit says
-    that one more follows, which is 1.
+    Each is one byte of seven bits, or two: a high bit says that one more byte follows, which holds
+    what is above.
     """
     begins = np.ones(data.size, bool)
     begins[1:] = data[:-1] < 128
-    return data[begins] if (data[~begins] == 1).all() else None
+    numbers, above = data[begins], data[~begins]
+    two = numbers >= 128
+    if np.count_nonzero(two) != above.size or (above > 1).any():
+        return None
+    numbers[two] = numbers[two] & 127 | above << 7
+    return numbers

@@ -74,7 +74,7 @@ class PictureOnTheWay:
             ``(height, width, ...)`` or ``(K, height, width, ...)``.
 
         Raises:
-            ServingError: If a call failed; calls not yet begun are then left out.
+            CallError: If a call failed; calls not yet begun are then left out.
         """
         rows = self.windows(served)
         restored = np.empty((*self.several, *self.pixels.shape), self.pixels.dtype)

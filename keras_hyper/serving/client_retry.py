@@ -28,7 +28,7 @@ _OF_ONE_REQUEST = {
 _TOO_LARGE = "larger than max"
 
 
-class ServingError(RuntimeError):
+class CallError(RuntimeError):
     """What a server answered instead of a result.
 
     Args:
@@ -70,7 +70,7 @@ class Patience:
         """Returns ``function(timeout)``, repeated while that may help and time is left.
 
         Raises:
-            ServingError: If it failed otherwise, or the time was over.
+            CallError: If it failed otherwise, or the time was over.
         """
         begun, pause = time.monotonic(), self.pause
         while True:
@@ -86,7 +86,7 @@ class Patience:
                 allowed = self.seconds if self.met else self.first_contact
                 again = code in _PASSING and _TOO_LARGE not in details
                 if not again or elapsed + wait >= allowed:
-                    raise ServingError(who, code, details) from error
+                    raise CallError(who, code, details) from error
             else:
                 self.met = True
                 return result
