@@ -89,16 +89,17 @@ def through_channels(
 
     Returns:
         float32 ``(..., height, width, 1 | 3)``. Gray goes through as three equal channels; of
-        colour the luma is restored.
+        colour the luma is restored. What comes of the network is clipped to [0, 1] before it is
+        mixed, as every signature of an export clips it: both ways give the same picture.
     """
     colours = image.shape[-1]
     if colours == channels:
         return run(image)
     if colours == 1:
-        return (run(np.repeat(image, 3, axis=-1)) @ _LUMA)[..., None]
+        return (np.clip(run(np.repeat(image, 3, axis=-1)), 0.0, 1.0) @ _LUMA)[..., None]
     # Adding one number to all three colours changes the luma and leaves the chroma.
     luma = (image @ _LUMA)[..., None]
-    return image + (run(luma) - luma)
+    return image + (np.clip(run(luma), 0.0, 1.0) - luma)
 
 
 def to_float(pixels: np.ndarray) -> np.ndarray:

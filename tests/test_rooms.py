@@ -82,6 +82,14 @@ def test_room_imports_only_what_it_may(room):
             assert used is None or used == room or used in ROOMS[room], f"{path} imports {module}"
 
 
+@pytest.mark.parametrize(
+    "room", ["keras_hyper/serving", "keras_hyper/tiles.py", "keras_hyper/picture_kinds.py"]
+)
+def test_what_serves_needs_no_keras(room):
+    for path in files(room):
+        assert "keras" not in {module.split(".")[0] for module in imports(path)}, path
+
+
 def test_every_file_has_a_room():
     known = {path for room in {*ROOMS, *FREE} for path in files(room)}
     ours = {path for top in ("keras_hyper", "pipelines") for path in (ROOT / top).rglob("*.py")}

@@ -146,9 +146,9 @@ class Client:
         levels = levels_for(served, levels)
         many = len(picture.windows(served)) > 1
 
-        def once(again=False):
+        def once():
             # The newest now, by its number: what comes meanwhile has no part in this picture.
-            now = self.served_model(again=again or many)
+            now = self.served_model(again=many)
             version = now.version if many else self.version
             return picture.restored(
                 now,
@@ -232,24 +232,19 @@ class Client:
         request = get_model_status_pb2.GetModelStatusRequest()
         self._name(request.model_spec, self.version)
         end = time.monotonic() + seconds
-        while True:
-            left = max(0.0, end - time.monotonic())
+        code, said = grpc.StatusCode.UNAVAILABLE, "no answer"
+        while (left := end - time.monotonic()) > 0:
             try:
-                answer = self._channel.status(request, timeout=left, wait_for_ready=True)
+                answer = self._channel.status(request, timeout=left)
+            except grpc.RpcError as error:
+                code, said = error.code(), error.details()
+            else:
                 states = answer.model_version_status
                 if any(state.state == state.AVAILABLE for state in states):
                     return
-                code = grpc.StatusCode.UNAVAILABLE
-                said = "; ".join(
-                    f"version {state.version} is {state.State.Name(state.state)} "
-                    f"{state.status.error_message}".strip()
-                    for state in states
-                )
-            except grpc.RpcError as error:
-                code, said = error.code(), error.details()
-            if left == 0.0:
-                raise CallError(self.who, code, said)
-            time.sleep(min(0.2, left))
+                said = "; ".join(map(_said, states))
+            time.sleep(min(0.1, left))
+        raise CallError(self.who, code, said)
 
     def close(self) -> None:
         """Ends the connection; calls under way fail."""
@@ -261,6 +256,11 @@ class Client:
 
     def __exit__(self, *error):
         self.close()
+
+
+def _said(state):
+    name = type(state).State.Name(state.state)
+    return f"version {state.version} is {name} {state.status.error_message}".strip()
 
 
 def _while_versions_change(function):

@@ -57,9 +57,14 @@ class Patience:
             should be told of soon, a server that restarts should be waited for.
         pause: Seconds before the first repetition; doubled each time, less a random part.
         longest: Most seconds between two.
+
+    Raises:
+        ValueError: If there is no time.
     """
 
     def __init__(self, seconds: float, first_contact=5.0, pause=0.1, longest=2.0):
+        if not seconds > 0:
+            raise ValueError(f"`timeout` must be above 0 seconds. Received: timeout={seconds}")
         self.seconds = seconds
         self.first_contact = min(first_contact, seconds)
         self.pause = pause
