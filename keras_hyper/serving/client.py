@@ -1,27 +1,16 @@
 """Restoring pictures on a server that speaks TF-Serving's API."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
-import tensorflow as tf
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
-from keras_hyper.serving.client_answers import arrays
-from keras_hyper.serving.client_channel import Channel
-from keras_hyper.serving.client_model import ServedModel, read_metadata, with_card
+from keras_hyper.serving.client_calls import ModelCalls, while_versions_change
+from keras_hyper.serving.client_model import ServedModel
 from keras_hyper.serving.client_picture import PictureOnTheWay, levels_for
-from keras_hyper.serving.client_retry import CallError, Patience
-
-# How many versions may come and go while one picture is under way.
-_SWAPS = 4
-
-
-class _VersionGoneError(CallError):
-    """The version that this client had settled on was unloaded."""
+from keras_hyper.serving.client_retry import CallError
 
 
 class Client:
@@ -72,12 +61,11 @@ class Client:
             )
         if halo is not None and (halo < 0 or halo % 2):
             raise ValueError(f"`halo` must be even and not negative. Received: halo={halo}")
-        self.who = f"server {address}, model {model}"
-        self.model, self.version, self.label = model, version, label
+        if concurrency < 1:
+            raise ValueError(f"`concurrency` must be at least 1. Received: {concurrency}")
         self.slow_link, self.halo = slow_link, halo
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="keras-hyper-client")
-        self._patience = Patience(timeout)
-        self._channel = Channel(address, credentials, options)
+        self._calls = ModelCalls(address, model, version, label, timeout, credentials, options)
         self._served: ServedModel | None = None
         self._lock = threading.Lock()
 
@@ -133,7 +121,9 @@ class Client:
         if not len(levels):
             raise ValueError("at least one level was wanted. Received: none")
         if "sweep" not in self.served_model().signatures:
-            raise ValueError(f"{self.who}: it has no signature `sweep`; `restore` level by level")
+            raise ValueError(
+                f"{self._calls.who}: it has no signature `sweep`; `restore` level by level"
+            )
         return self._restore(self._on_the_way(picture, tile, len(levels)), levels, on_tile)
 
     def _on_the_way(self, picture, tile, levels=0):
@@ -149,7 +139,7 @@ class Client:
         def once():
             # The newest now, by its number: what comes meanwhile has no part in this picture.
             now = self.served_model(again=many)
-            version = now.version if many else self.version
+            version = now.version if many else self._calls.version
             return picture.restored(
                 now,
                 lambda form, pixels: self._restored_window(form, pixels, levels, version),
@@ -157,44 +147,21 @@ class Client:
                 on_tile,
             )
 
-        return _while_versions_change(once)
+        return while_versions_change(once)
 
     def _restored_window(self, form, pixels, levels, version):
         inputs = {form.takes: form.to_wire(pixels)}
         if levels is not None:
             inputs["level"] = levels
-        answer = self._predict(form.signature, inputs, version)
+        answer = self._calls.predict(form.signature, inputs, version)
         restored = form.from_wire(answer[form.gives])
         if restored.shape[-3:] != pixels.shape:
             raise CallError(
-                self.who,
+                self._calls.who,
                 grpc.StatusCode.UNKNOWN,
                 f"{form.signature} answered shape {restored.shape} to {pixels.shape}",
             )
         return restored
-
-    def _predict(self, signature, inputs, version):
-        request = predict_pb2.PredictRequest()
-        self._name(request.model_spec, version)
-        request.model_spec.signature_name = signature
-        for name, value in inputs.items():
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
-        try:
-            return arrays(self._call(self._channel.predict, request))
-        except CallError as error:
-            if error.code is grpc.StatusCode.NOT_FOUND and version != self.version:
-                raise _VersionGoneError(self.who, error.code, error.details) from error
-            raise
-
-    def _name(self, spec, version):
-        spec.name = self.model
-        if version is not None:
-            spec.version.value = version
-        elif self.label is not None:
-            spec.version_label = self.label
-
-    def _call(self, method, request):
-        return self._patience.call(self.who, lambda left: method(request, timeout=left))
 
     def served_model(self, again: bool = False) -> ServedModel:
         """Returns what the server says of the model.
@@ -208,20 +175,8 @@ class Client:
         """
         with self._lock:
             if self._served is None or again:
-                self._served = _while_versions_change(self._ask)
+                self._served = while_versions_change(self._calls.describe)
             return self._served
-
-    def _ask(self):
-        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
-        self._name(request.model_spec, self.version)
-        try:
-            served = read_metadata(self._call(self._channel.metadata, request))
-        except ValueError as error:
-            raise ValueError(f"{self.who}: {error}") from error
-        if "describe" not in served.signatures:
-            return served
-        answer = self._predict("describe", {"query": np.array([b""], object)}, served.version)
-        return with_card(served, answer["card"][0])
 
     def wait_until_ready(self, seconds: float = 60.0) -> None:
         """Waits until a version of the model is available.
@@ -229,44 +184,15 @@ class Client:
         Raises:
             CallError: If none was in time; the text is the last that the server said.
         """
-        request = get_model_status_pb2.GetModelStatusRequest()
-        self._name(request.model_spec, self.version)
-        end = time.monotonic() + seconds
-        code, said = grpc.StatusCode.UNAVAILABLE, "no answer"
-        while (left := end - time.monotonic()) > 0:
-            try:
-                answer = self._channel.status(request, timeout=left)
-            except grpc.RpcError as error:
-                code, said = error.code(), error.details()
-            else:
-                states = answer.model_version_status
-                if any(state.state == state.AVAILABLE for state in states):
-                    return
-                said = "; ".join(map(_said, states))
-            time.sleep(min(0.1, left))
-        raise CallError(self.who, code, said)
+        self._calls.wait_until_ready(seconds)
 
     def close(self) -> None:
         """Ends the connection; calls under way fail."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._channel.close()
+        self._calls.channel.close()
+        self._pool.shutdown(cancel_futures=True)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
         self.close()
-
-
-def _said(state):
-    name = type(state).State.Name(state.state)
-    return f"version {state.version} is {name} {state.status.error_message}".strip()
-
-
-def _while_versions_change(function):
-    for _ in range(_SWAPS):
-        try:
-            return function()
-        except _VersionGoneError as error:
-            last = error
-    raise last

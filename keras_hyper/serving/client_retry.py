@@ -28,7 +28,7 @@ _OF_ONE_REQUEST = {
 _TOO_LARGE = "larger than max"
 
 
-class CallError(RuntimeError):
+class CallError(OSError):
     """What a server answered instead of a result.
 
     Args:

@@ -38,10 +38,11 @@ class SmallServicer(
     def Predict(self, request, context):  # noqa: N802 - gRPC names it
         self.before(request)
         version, session = self._find(request.model_spec, context)
+        weight = request.model_spec.signature_name != "describe"
         with self.lock:
             self.seen.append((request.model_spec.signature_name, version))
             fault = self.faults.pop(0) if self.faults else None
-            self.at_once += 1
+            self.at_once += weight
             self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             if fault:
@@ -52,7 +53,7 @@ class SmallServicer(
             context.abort(_code(error.error_code), error.message)
         finally:
             with self.lock:
-                self.at_once -= 1
+                self.at_once -= weight
         response = predict_pb2.PredictResponse()
         response.model_spec.CopyFrom(request.model_spec)
         response.model_spec.version.value = version

@@ -212,7 +212,7 @@ def test_bad_input_says_what_came_and_is_not_sent(servicer, client, picture, lev
     [
         ({"version": 1, "label": "stable"}, "a label was wanted"),
         ({"halo": 3}, "halo=3"),
-        ({"concurrency": 0}, "max_workers"),
+        ({"concurrency": 0}, "`concurrency` must be at least 1"),
         ({"timeout": 0}, "timeout=0"),
     ],
 )
@@ -275,7 +275,7 @@ def test_an_unknown_model_is_named(address):
 
 def test_nobody_there_is_told_soon():
     with Client("127.0.0.1:1", "denoise") as client:
-        client._patience.first_contact = 0.3
+        client._calls.patience.first_contact = 0.3
         with pytest.raises(CallError, match="server 127.0.0.1:1, model denoise: UNAVAILABLE"):
             client.restore(np.zeros((4, 4, 3)), 25)
 
