@@ -14,6 +14,8 @@ from keras_hyper.serving.client_retry import CallError, Patience
 
 # How many versions may come and go while one thing is done.
 _SWAPS = 4
+# Asks `keras-hyper serve` for tensors as packed bytes; TF-Serving passes over it.
+_ASK = (("keras-hyper-tensor-content", "1"),)
 
 
 class VersionGoneError(CallError):
@@ -81,7 +83,9 @@ class ModelCalls:
             spec.version_label = self.label
 
     def _call(self, method, request):
-        return self.patience.call(self.who, lambda left: method(request, timeout=left))
+        return self.patience.call(
+            self.who, lambda left: method(request, timeout=left, metadata=_ASK)
+        )
 
     def describe(self) -> ServedModel:
         """Returns what the server says of the model now.

@@ -31,12 +31,14 @@ class SmallServicer(
         self.typed = True
         self.faults = []
         self.seen = []
+        self.asked = {}
         self.at_once = self.most_at_once = 0
         self.before = lambda request: None
         self.lock = threading.Lock()
 
     def Predict(self, request, context):  # noqa: N802 - gRPC names it
         self.before(request)
+        self.asked = dict(context.invocation_metadata())
         version, session = self._find(request.model_spec, context)
         weight = request.model_spec.signature_name != "describe"
         with self.lock:

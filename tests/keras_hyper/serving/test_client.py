@@ -116,6 +116,11 @@ def test_tiles_over_many_calls_equal_the_whole(servicer, client, colour, rng, si
     assert len(calls) > 1 or sides == (16, 17)
 
 
+def test_packed_bytes_are_asked_for_where_a_server_offers_them(servicer, client):
+    client.restore(np.zeros((4, 4, 3), np.uint8), 25)
+    assert servicer.asked["keras-hyper-tensor-content"] == "1"
+
+
 def test_files_over_a_slow_link_lose_nothing(servicer, address, client, colour, rng):
     picture = draw(rng, (70, 41, 4), "uint8")
     with Client(address, "denoise", slow_link=True) as thrifty:
