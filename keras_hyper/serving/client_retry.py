@@ -24,6 +24,8 @@ _OF_ONE_REQUEST = {
     grpc.StatusCode.RESOURCE_EXHAUSTED,
     grpc.StatusCode.INTERNAL,
 }
+# TF-Serving's words where batching joined this request to one of another size, and failed both.
+_BAD_COMPANY = "padding is turned off"
 # gRPC's words for a message beyond a limit of one of the two sides, under RESOURCE_EXHAUSTED.
 _TOO_LARGE = "larger than max"
 
@@ -89,11 +91,14 @@ class Patience:
                 elapsed = time.monotonic() - begun
                 wait = pause * random.uniform(0.5, 1.0)
                 allowed = self.seconds if self.met else self.first_contact
-                again = code in _PASSING and _TOO_LARGE not in details
-                if not again or elapsed + wait >= allowed:
+                if not _may_pass(code, details) or elapsed + wait >= allowed:
                     raise CallError(who, code, details) from error
             else:
                 self.met = True
                 return result
             time.sleep(wait)
             pause = min(2 * pause, self.longest)
+
+
+def _may_pass(code, details):
+    return (code in _PASSING and _TOO_LARGE not in details) or _BAD_COMPANY in details
