@@ -5,7 +5,6 @@
 """
 
 import argparse
-import re
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.own_server import own_server
 from keras_hyper.serving_session import ServingSession
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,22 +36,8 @@ def main() -> int:
         _write_question(args.models / args.model / "1", Path(folder))
         if args.address:
             return _ask_all(args.address, args.rest, args.model, folder)
-        with _server(args.models) as server:
-            try:
-                line = server.stdout.readline()
-                found = re.fullmatch(r"gRPC (\S+), REST (\S+)\n", line)
-                if not found:
-                    raise RuntimeError(f"the server did not start; it said {line!r}")
-                return _ask_all(found[1], found[2], args.model, folder)
-            finally:
-                server.terminate()
-
-
-def _server(models):
-    command = [sys.executable, "-m", "keras_hyper", "serve", "--models", str(models)]
-    return subprocess.Popen(
-        [*command, "--port", "0", "--rest-port", "0"], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
+        with own_server(args.models) as (address, rest):
+            return _ask_all(address, rest, args.model, folder)
 
 
 def _write_question(version, folder):
