@@ -9,7 +9,7 @@ VENV = .venv
 LATEST = .venv-latest
 SOURCES = keras_hyper pipelines benchmarks tests train.py setup.py
 
-.PHONY: demo test test-latest lint bench clean
+.PHONY: demo test test-latest lint third-party bench clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 was wanted; none was found" >&2; exit 1; }
@@ -44,9 +44,13 @@ test: $(VENV)/installed-$(EXTRAS) lint
 test-latest: $(LATEST)/installed
 	$(LATEST)/bin/python -m pytest -n 2
 
+# Clients that nobody here wrote, each in an environment of its own, against `keras-hyper serve`.
+third-party: $(VENV)/installed-$(EXTRAS)
+	$(VENV)/bin/python -m tests.third_party
+
 bench: $(VENV)/installed
 	$(VENV)/bin/pip install -q -c constraints.txt -e '.[bench]'
 	$(VENV)/bin/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) $(LATEST) demo_out
+	rm -rf $(VENV) $(LATEST) .venv-third-party demo_out

@@ -60,13 +60,16 @@ def _write(model, partial, card, level):
     def restore(image, level):
         return network(image) if level is None else network({"image": image, "level": level})
 
-    for name, (function, inputs) in signatures(restore, model.channels, level is None).items():
+    facts = card_of(model, level, {"tensorflow": tf.__version__, **(card or {})})
+    text = json.dumps(facts, indent=1)
+    sweep = model.sweep if level is None else None
+    endpoints = signatures(restore, model.channels, level is None, text, sweep)
+    for name, (function, inputs) in endpoints.items():
         archive.add_endpoint(name, function, input_signature=inputs)
     archive.write_out(str(partial), verbose=False)
-    known = model.level_range[0] if level is None else None
+    known = model.level_range if level is None else None
     write_warm_up(partial, warm_up_requests(model.channels, known))
-    facts = card_of(model, level, {"tensorflow": tf.__version__, **(card or {})})
-    (partial / "assets.extra" / "card.json").write_text(json.dumps(facts, indent=1))
+    (partial / "assets.extra" / "card.json").write_text(text)
     os.chmod(partial, 0o755)  # mkdtemp makes it the owner's alone; a server is somebody else
 
 

@@ -1,4 +1,4 @@
-"""The three doors of a SavedModel, each of which checks what comes in.
+"""The doors of a SavedModel, each of which checks what comes in.
 
 The C++ session does not enforce the shapes of a signature: on some builds an image of rank 3 ends
 the server's process. So every check is an operation of the graph, and nothing runs before it.
@@ -8,9 +8,11 @@ import tensorflow as tf
 
 # A header may claim any size: decoding is refused beyond this, before memory is taken for it.
 MAX_PIXELS = 100_000_000
+# A card is a few kilobytes: more than a batch of them is no question but a burden.
+MAX_CARDS = 1024
 
 
-def signatures(restore, channels: int, with_level: bool):
+def signatures(restore, channels: int, with_level: bool, card: str, sweep=None):
     """Returns the endpoints of an export by name, with their input signatures.
 
     Args:
@@ -18,13 +20,16 @@ def signatures(restore, channels: int, with_level: bool):
             the level is None in an export of one level.
         channels: 1 or 3.
         with_level: Whether the endpoints take a level.
+        card: What the export says of itself, as JSON.
+        sweep: ``(image (1, height, width, channels), level (levels,)) -> (levels, height, width,
+            channels)``; None in an export of one level.
 
     Returns:
         A dict from name to ``(function, list of tf.TensorSpec)``.
     """
     level = [tf.TensorSpec((None,), tf.float32, name="level")] if with_level else []
     shape = (None, None, None, channels)
-    return {
+    endpoints = {
         "serving_default": (
             _of_floats(restore, channels),
             [tf.TensorSpec(shape, tf.float32, name="image"), *level],
@@ -37,7 +42,12 @@ def signatures(restore, channels: int, with_level: bool):
             _of_files(restore, channels),
             [tf.TensorSpec((None,), tf.string, name="image_bytes"), *level],
         ),
+        "describe": (_of_itself(card), [tf.TensorSpec((None,), tf.string, name="query")]),
     }
+    if sweep is not None:
+        one = tf.TensorSpec((1, *shape[1:]), tf.float32, name="image")
+        endpoints["sweep"] = (_of_levels(sweep, channels), [one, *level])
+    return endpoints
 
 
 def _of_floats(restore, channels):
@@ -78,41 +88,89 @@ def _of_files(restore, channels):
     return serving_bytes
 
 
+def _of_levels(sweep_of, channels):
+    def sweep(image, level):
+        image, level = _checked_sweep(image, level, channels)
+        return {"restored": tf.clip_by_value(sweep_of(image, level), 0.0, 1.0)}
+
+    return sweep
+
+
+def _of_itself(card):
+    # As many answers as questions, whatever they are: where a server batches, every input and
+    # output must have the batch's size, and a signature must have an input.
+    def describe(query):
+        query = tf.ensure_shape(query, (None,))
+        rows = tf.size(query)
+        few = (rows > 0) & (rows <= MAX_CARDS)
+        check = _check(few, f"`query` must hold 1 to {MAX_CARDS} questions, not", rows)
+        with tf.control_dependencies([check]):
+            return {"card": tf.fill((tf.identity(rows),), tf.constant(card))}
+
+    return describe
+
+
 def _to_bytes(image):
     return tf.cast(tf.round(tf.clip_by_value(image, 0.0, 1.0) * 255.0), tf.uint8)
 
 
 def _checked(image, level, channels):
-    # An operation, not a comparison of ranks: the rank is fixed in the signature, so comparing it
-    # would be folded to True when the graph is optimised.
-    image = tf.ensure_shape(image, (None, None, None, channels))
-    shape = tf.shape(image)
-    checks = [_check(tf.reduce_all(shape > 0), "`image` must not be empty; its shape is", shape)]
-    if image.dtype.is_floating:
-        finite = tf.reduce_all(tf.math.is_finite(image))
-        checks.append(_check(finite, "`image` must be finite everywhere"))
+    image, checks = _checked_image(image, (None, None, None, channels))
+    if level is not None:
+        level = tf.ensure_shape(level, (None,))
+        checks += _of_batch(tf.shape(image)[0], level)
     return _after(checks, image, level)
 
 
 def _checked_files(image_bytes, level):
     image_bytes = tf.ensure_shape(image_bytes, (None,))
     checks = [_check(tf.size(image_bytes) > 0, "`image_bytes` must hold at least one file")]
+    if level is not None:
+        level = tf.ensure_shape(level, (None,))
+        checks += _of_batch(tf.size(image_bytes), level)
     return _after(checks, image_bytes, level)
 
 
-def _after(checks, image, level):
-    """Returns image and level such that using either waits for all checks."""
-    if level is not None:
-        level = tf.ensure_shape(level, (None,))
-        images, levels = tf.shape(image)[0], tf.shape(level)[0]
-        checks.append(
-            _check(images == levels, "images and levels in the batch must be as many:", images,
-                   "and", levels)
-        )  # fmt: skip
-        finite = tf.reduce_all(tf.math.is_finite(level))
-        checks.append(_check(finite, "`level` must be finite, not", level))
+def _checked_sweep(image, level, channels):
+    image, checks = _checked_image(image, (1, None, None, channels))
+    level = tf.ensure_shape(level, (None,))
+    pixels = tf.size(image, tf.int64) // channels * tf.size(level, tf.int64)
+    few = pixels <= MAX_PIXELS
+    checks += [
+        _check(tf.size(level) > 0, "`level` must hold at least one level"),
+        _check(few, "the restored pictures have", pixels, f"pixels; the limit is {MAX_PIXELS}"),
+        _finite(level),
+    ]
+    return _after(checks, image, level)
+
+
+def _checked_image(image, shape):
+    # An operation, not a comparison of ranks: the rank is fixed in the signature, so comparing it
+    # would be folded to True when the graph is optimised.
+    image = tf.ensure_shape(image, shape)
+    sides = tf.shape(image)
+    checks = [_check(tf.reduce_all(sides > 0), "`image` must not be empty; its shape is", sides)]
+    if image.dtype.is_floating:
+        finite = tf.reduce_all(tf.math.is_finite(image))
+        checks.append(_check(finite, "`image` must be finite everywhere"))
+    return image, checks
+
+
+def _of_batch(images, level):
+    """Checks of levels that go with as many images."""
+    levels = tf.shape(level)[0]
+    text = ("images and levels in the batch must be as many:", images, "and", levels)
+    return [_check(images == levels, *text), _finite(level)]
+
+
+def _finite(level):
+    return _check(tf.reduce_all(tf.math.is_finite(level)), "`level` must be finite, not", level)
+
+
+def _after(checks, *tensors):
+    """Returns the tensors such that using any of them waits for all checks."""
     with tf.control_dependencies(checks):
-        return tf.identity(image), None if level is None else tf.identity(level)
+        return [None if tensor is None else tf.identity(tensor) for tensor in tensors]
 
 
 def _check(condition, *text):

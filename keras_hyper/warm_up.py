@@ -4,6 +4,7 @@ The messages are those of TF-Serving's API. Its package wants a TensorFlow of it
 so the few fields that are needed are described here.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,21 +71,26 @@ def _add_field(message, name, number, kind):
 PredictionLog = _prediction_log()
 
 
-def warm_up_requests(channels: int, level: float | None, side: int = 64) -> dict[str, dict]:
+def warm_up_requests(channels: int, levels: Sequence[float] | None, side: int = 64) -> dict:
     """Returns one small request a signature: name of the signature to inputs by name.
 
     Args:
         channels: 1 or 3.
-        level: A level the network knows; None for an export without one.
+        levels: Levels the network knows; None for an export without one.
         side: Side of the picture in pixels.
     """
     pixels = np.full((1, side, side, channels), 128, np.uint8)
-    levels = {} if level is None else {"level": np.array([level], np.float32)}
-    return {
-        "serving_default": {"image": np.float32(pixels) / np.float32(255), **levels},
-        "serving_uint8": {"image": pixels, **levels},
-        "serving_bytes": {"image_bytes": np.array([_png(pixels[0])], object), **levels},
+    floats = np.float32(pixels) / np.float32(255)
+    first = {"level": np.array(levels[:1], np.float32)} if levels is not None else {}
+    requests = {
+        "serving_default": {"image": floats, **first},
+        "serving_uint8": {"image": pixels, **first},
+        "serving_bytes": {"image_bytes": np.array([_png(pixels[0])], object), **first},
+        "describe": {"query": np.array([b""], object)},
     }
+    if levels is not None:
+        requests["sweep"] = {"image": floats, "level": np.array(levels, np.float32)}
+    return requests
 
 
 def _png(pixels):

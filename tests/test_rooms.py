@@ -13,14 +13,21 @@ ROOMS = {
     "keras_hyper/layers": set(),
     "keras_hyper/metrics": set(),
     "keras_hyper/image_size.py": set(),
+    "keras_hyper/picture_kinds.py": set(),
+    "keras_hyper/tiles.py": set(),
     "keras_hyper/models": {"keras_hyper/layers", "keras_hyper/image_size.py"},
     "keras_hyper/training": {"keras_hyper/layers", "keras_hyper/metrics", "keras_hyper/models"},
-    "keras_hyper/restoration.py": {"keras_hyper/models", "keras_hyper/image_size.py"},
+    "keras_hyper/restoration.py": {
+        "keras_hyper/models",
+        "keras_hyper/picture_kinds.py",
+        "keras_hyper/tiles.py",
+    },
     "keras_hyper/evaluation.py": {"keras_hyper/metrics"},
     "keras_hyper/picture_files.py": set(),
     "keras_hyper/signatures.py": set(),
     "keras_hyper/warm_up.py": set(),
     "keras_hyper/serving_session.py": set(),
+    "keras_hyper/serving": {"keras_hyper/picture_kinds.py", "keras_hyper/tiles.py"},
     "keras_hyper/card.py": {"keras_hyper/models"},
     "keras_hyper/export.py": {
         "keras_hyper/card.py",
@@ -74,6 +81,14 @@ def test_room_imports_only_what_it_may(room):
         for module in imports(path):
             used = room_of(module)
             assert used is None or used == room or used in ROOMS[room], f"{path} imports {module}"
+
+
+@pytest.mark.parametrize(
+    "room", ["keras_hyper/serving", "keras_hyper/tiles.py", "keras_hyper/picture_kinds.py"]
+)
+def test_what_serves_needs_no_keras(room):
+    for path in files(room):
+        assert "keras" not in {module.split(".")[0] for module in imports(path)}, path
 
 
 def test_every_file_has_a_room():

@@ -1,13 +1,17 @@
 """Restores a picture or a folder of pictures at the level you choose."""
 
-import sys
+import threading
 import time
-import warnings
 from pathlib import Path
 
-from keras_hyper.cli.load import load_hyper_res
+from keras_hyper.cli.in_flight import in_flight
 from keras_hyper.cli.one_line import WrongArgumentError, checked
+from keras_hyper.cli.restorers import add_server_arguments, restorer_for, warn_once
+from keras_hyper.cli.resume import check_same, forget, is_done, note, settings_of
 from pipelines import TASKS
+
+# Pillow's limit of pixels and Python's warnings, which reading sets for its time, are one for all.
+_reading = threading.Lock()
 
 
 def add_arguments(parser):
@@ -21,65 +25,85 @@ def add_arguments(parser):
     add("--same-size", action="store_true", help="sr: the picture is enlarged already")
     add("--tile", type=int, default=512, help="pixels that a tile adds each way, even")
     add(
-        "--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of the layers"
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="of a network here",
     )
     add("--max-pixels", type=int, default=178_956_970, help="pictures that claim more are refused")
-    add("--force", action="store_true", help="replace files that are there")
+    there = parser.add_mutually_exclusive_group()
+    there.add_argument("--force", action="store_true", help="replace files that are there")
+    there.add_argument(
+        "--resume", action="store_true", help="pass over pictures restored since they last changed"
+    )
+    add_server_arguments(parser)
 
 
 def job(args) -> int:
     """Restores; returns 1 if a picture had to be left out."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     if args.tile < 2 or args.tile % 2:
         raise WrongArgumentError(f"--tile must be even and at least 2. Received: {args.tile}")
     pairs = checked(lambda: _pairs(args))
-    there = [str(out) for _, out in pairs if out.exists()]
-    if there and not args.force:
-        raise WrongArgumentError(f"{there[0]} is there (--force replaces {len(there)} such files)")
-    model = load_hyper_res(args.model or args.task).with_precision(args.precision)
-    if model.task and model.task != args.task:
-        raise WrongArgumentError(
-            f"a model for {args.task} was wanted; this one is for {model.task}"
-        )
-    # By the task named here, since a converted network may not know its own.
-    checked(lambda: TASKS[args.task].check_level(args.level))
-    _warn_once(model, args.level)
-    console = Console(stderr=True)
-    begun, left_out = time.perf_counter(), []
-    with Progress(console=console, disable=not console.is_terminal) as bar:
-        overall = bar.add_task("pictures", total=len(pairs))
-        for source, out in pairs:
-            try:
-                _restore_file(source, out, model, args, bar)
-            except (ValueError, OSError, MemoryError) as error:
-                if len(pairs) == 1:
-                    raise
-                left_out.append(_reason(source, error))
-            bar.advance(overall)
+    waiting = _waiting(pairs, args)
+    begun = time.perf_counter()
+    left_out = _restore_all(waiting, args) if waiting else []
     seconds = time.perf_counter() - begun
-    done = len(pairs) - len(left_out)
-    print(f"{done} of {len(pairs)} restored in {seconds:.1f} s: {args.out}")
+    if args.source.is_dir() and not left_out:
+        forget(args.out)
+    done = len(waiting) - len(left_out)
+    there = f"; {len(pairs) - len(waiting)} were there" if len(waiting) < len(pairs) else ""
+    print(f"{done} of {len(pairs)} restored in {seconds:.1f} s: {args.out}{there}")
     for line in left_out:
         print(f"left out: {line}")
     return 1 if left_out else 0
 
 
+def _waiting(pairs, args):
+    """The pairs that are still to be done; what would be overwritten without a word is refused."""
+    if args.resume:
+        check_same(args.out, settings_of(args))
+        return [(source, out) for source, out in pairs if not is_done(source, out)]
+    there = [str(out) for _, out in pairs if out.exists()]
+    if there and not args.force:
+        raise WrongArgumentError(
+            f"{there[0]} is there (--force replaces {len(there)} such files, --resume passes over)"
+        )
+    return pairs
+
+
+def _restore_all(pairs, args):
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    outs = dict(pairs)
+    with (
+        restorer_for(args) as restorer,
+        Progress(console=console, disable=not console.is_terminal) as bar,
+    ):
+        # By the task named here, since a converted network may not know its own.
+        checked(lambda: TASKS[args.task].check_level(args.level))
+        warn_once(restorer.level_range, args.level)
+        if args.source.is_dir():
+            note(args.out, settings_of(args))
+        overall = bar.add_task("pictures", total=len(pairs))
+
+        def one(source):
+            try:
+                _restore_file(source, outs[source], restorer, args, bar)
+            finally:
+                bar.advance(overall)
+
+        if len(pairs) == 1:
+            one(pairs[0][0])
+            return []
+        errors = in_flight(outs, one, restorer.at_once, restorer.of_all)
+    return [_reason(source, errors[source]) for source in outs if source in errors]
+
+
 def _reason(source, error):
     text = " ".join(str(error).split()) or type(error).__name__
     return text if source.name in text else f"{source}: {text}"
-
-
-def _warn_once(model, level):
-    low, high = model.level_range
-    if not low <= level <= high:
-        # One line before the work instead of Python's two, with the file's name, at every picture.
-        print(
-            f"keras-hyper: level {level:g} is outside the range trained on, {low:g} to {high:g}",
-            file=sys.stderr,
-        )
-    warnings.filterwarnings("ignore", message=".*outside the range trained on")
 
 
 def _pairs(args):
@@ -109,14 +133,14 @@ def _pairs(args):
     return [(source, out)]
 
 
-def _restore_file(source, out, model, args, bar):
+def _restore_file(source, out, restorer, args, bar):
     from dataclasses import replace
 
     from keras_hyper.picture_files import check_holds, read_picture_file, write_picture_file
-    from keras_hyper.restoration import restore
     from pipelines.bicubic import enlarge_picture
 
-    picture = read_picture_file(source, args.max_pixels)
+    with _reading:
+        picture = read_picture_file(source, args.max_pixels)
     pixels = picture.pixels
     # Before the work: what cannot be written need not be restored.
     check_holds(out, pixels)
@@ -129,12 +153,6 @@ def _restore_file(source, out, model, args, bar):
             )
         pixels = enlarge_picture(pixels, height, width)
     line = bar.add_task(source.name, total=None)
-    restored = restore(
-        pixels,
-        args.level,
-        model,
-        tile=args.tile,
-        on_tile=lambda done, count: bar.update(line, completed=done, total=count),
-    )
+    restored = restorer(pixels, lambda done, count: bar.update(line, completed=done, total=count))
     bar.remove_task(line)
     write_picture_file(replace(picture, pixels=restored), out)

@@ -119,10 +119,34 @@ class HyperRes(MainNetwork):
 
     def _restore(self, image, level):
         """Restores at one level for the whole batch, or at a map of levels."""
-        level = (level - self.level_offset) / self.level_scale
+        level = self._scalar(level)
         if len(level.shape) == 3:
             level = _at_half_resolution(level)
         return self.walk(image, lambda conv, x: conv(x, level))
+
+    def _scalar(self, level):
+        return (level - self.level_offset) / self.level_scale
+
+    def sweep(self, image, level):
+        """Restores one picture at several levels; what no level changes is computed once.
+
+        Args:
+            image: float ``(1, height, width, channels)`` in [0, 1], of any sides.
+            level: ``(levels,)`` in the task's unit.
+
+        Returns:
+            float32 ``(levels, height, width, channels)``, as the call returns level by level.
+
+        Raises:
+            ValueError: If the image is of another shape.
+        """
+        image, crop = pad_to_multiple(self.check_image(ops.convert_to_tensor(image)), 2)
+        head = self.walk_in(image)
+
+        def at(scalar):
+            return self.walk_on(image, head, lambda conv, x: conv(x, scalar))[0]
+
+        return crop(ops.map(at, self._scalar(_checked_level(level))))
 
     def at_level(self, level: float) -> PlainRes:
         """Returns the plain network of one level: ordinary convolutions, image -> restored.
@@ -136,7 +160,7 @@ class HyperRes(MainNetwork):
         shared = {key: value for key, value in self.get_config().items() if key in _SHARED}
         plain = PlainRes(level=level, **shared)
         plain.build()
-        scalar = (float(level) - self.level_offset) / self.level_scale
+        scalar = self._scalar(float(level))
         for ours, theirs in zip(self.layers, plain.layers, strict=True):
             if isinstance(ours, HyperConv2D):
                 theirs.set_weights([ours.kernel_at(scalar), ours.bias_at(scalar)])

@@ -89,16 +89,24 @@ class MainNetwork(keras.Model):
             float32, of the image's shape.
         """
         image, crop = pad_to_multiple(image, 2)
+        return crop(self.walk_on(image, self.walk_in(image), convolve))
+
+    def walk_in(self, image):
+        """Returns the head's features of an image with even sides: what no level changes."""
         # One pixel of zeros on all four sides, as the authors have it: Keras's "same" would pad
         # only below and to the right here, and shift the picture.
         head = self.head(ops.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0))))
-        x = head = ops.cast(head, self.compute_dtype)
+        return ops.cast(head, self.compute_dtype)
+
+    def walk_on(self, image, head, convolve):
+        """Returns the image restored from the head's features; arguments as of `walk`."""
+        x = head
         for first, second in zip(self.block_convs[::2], self.block_convs[1::2], strict=True):
             x = x + convolve(second, ops.relu(convolve(first, x)))
         x = self.skip(x) + head
         x = ops.relu(self.shuffle(self.expand(x)))
         x = self.tail(ops.relu(self.merge(x)))
-        return crop(x + image if self.image_residual else x)
+        return x + image if self.image_residual else x
 
     def check_image(self, image):
         """Returns `image` as float32, or raises ValueError if its rank or channels do not fit."""

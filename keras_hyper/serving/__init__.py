@@ -1,1 +1,26 @@
-"""The TF-Serving API: a server for one machine, and a client."""
+"""The TF-Serving API: a server for one machine, and a client.
+
+The names are loaded when they are asked for: each needs packages of the extra ``serving``.
+"""
+
+import importlib
+
+_PUBLIC = {
+    "Client": "keras_hyper.serving.client",
+    "CallError": "keras_hyper.serving.client_retry",
+}
+
+__all__ = ["Client", "CallError"]
+
+
+def __getattr__(name):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("grpc", "tensorflow_serving"):
+            raise
+        raise ModuleNotFoundError(
+            f"{error.name} is missing: pip install 'keras-hyper[serving]'", name=error.name
+        ) from error

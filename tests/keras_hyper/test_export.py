@@ -75,9 +75,30 @@ def test_files_of_different_sizes_equal_the_bytes(session, rng):
 
 
 def test_signature_names_and_shapes(session):
-    assert set(session.signatures) == {"serving_default", "serving_uint8", "serving_bytes"}
-    image = session.signatures["serving_default"].inputs["image"].tensor_shape
-    assert [side.size for side in image.dim] == [-1, -1, -1, 3]
+    names = {"serving_default", "serving_uint8", "serving_bytes", "sweep", "describe"}
+    assert set(session.signatures) == names
+    for name, batch in (("serving_default", -1), ("serving_uint8", -1), ("sweep", 1)):
+        image = session.signatures[name].inputs["image"].tensor_shape
+        assert [side.size for side in image.dim] == [batch, -1, -1, 3]
+
+
+@pytest.mark.parametrize("sides", [(1, 1), (7, 9), (16, 16)])
+@pytest.mark.parametrize("levels", [[40], [5, 25, 25, 75, 110]])
+def test_a_sweep_equals_its_levels_one_by_one(session, rng, sides, levels):
+    image = rng.random((1, *sides, 3), dtype="float32")
+    levels = np.float32(levels)
+    swept = session.predict("sweep", {"image": image, "level": levels})["restored"]
+    alone = [
+        session.predict("serving_default", {"image": image, "level": level[None]})["restored"][0]
+        for level in levels
+    ]
+    np.testing.assert_allclose(swept, alone, atol=1e-6)
+
+
+def test_an_export_describes_itself_once_a_row(version, session):
+    answer = session.predict("describe", {"query": files(b"", b"whatever")})["card"]
+    assert len(answer) == 2 and answer[0] == answer[1]
+    assert answer[0].decode() == (version / "assets.extra" / "card.json").read_text()
 
 
 def bad_requests():
@@ -118,6 +139,29 @@ def bad_requests():
         "empty file": ("serving_bytes", {"image_bytes": files(b""), "level": level[:1]}, "."),
         "cut PNG": ("serving_bytes", {"image_bytes": files(whole[:60]), "level": level[:1]}, "PNG"),
         "no files": ("serving_bytes", {"image_bytes": files(), "level": level[:0]}, "one file"),
+        "sweep, rank 3": ("sweep", {"image": image[0], "level": level}, "not compatible"),
+        "sweep, two images": ("sweep", {"image": image, "level": level}, "not compatible"),
+        "sweep, no image": ("sweep", {"image": image[:0], "level": level}, "not compatible"),
+        "sweep, no width": ("sweep", {"image": image[:1, :, :0], "level": level}, "be empty"),
+        "sweep, one channel": ("sweep", {"image": image[:1, ..., :1], "level": level}, "expected"),
+        "sweep, no level": ("sweep", {"image": image[:1], "level": level[:0]}, "at least one"),
+        "sweep, scalar level": ("sweep", {"image": image[:1], "level": level[0]}, "expected"),
+        "sweep, column": ("sweep", {"image": image[:1], "level": level[:, None]}, "expected"),
+        "sweep, level NaN": (
+            "sweep",
+            {"image": image[:1], "level": np.float32([25, np.nan])},
+            "`level` must be finite",
+        ),
+        "sweep, pixel NaN": ("sweep", {"image": image[:1] * np.nan, "level": level}, "finite"),
+        "sweep, bytes": ("sweep", {"image": pixels[:1], "level": level}, "float"),
+        "sweep, too many levels": (
+            "sweep",
+            {"image": image[:1], "level": np.full(2_000_000, 25, np.float32)},
+            "limit is 100000000",
+        ),
+        "no question": ("describe", {"query": files()}, r"1 to 1024 questions, not\] \[0\]"),
+        "questions without end": ("describe", {"query": files(*[b""] * 2000)}, r"not\] \[2000\]"),
+        "a question of rank 0": ("describe", {"query": np.array(b"", object)}, "expected"),
         "huge header": (
             "serving_bytes",
             {"image_bytes": files(bomb), "level": level[:1]},
@@ -165,13 +209,14 @@ def test_warm_up_requests_run(session, version):
     assert set(requests) == set(session.signatures)
     for signature, inputs in requests.items():
         (output,) = session.predict(signature, inputs).values()
-        assert len(output) == 1
+        assert len(output) == len(inputs.get("level", "1"))
 
 
 def test_plain_network_of_one_level(model, tmp_path, rng):
     version = export_saved_model(model, tmp_path, level=25.0)
     image, _ = batch(rng)
     with ServingSession(version) as session:
+        assert "sweep" not in session.signatures
         assert set(session.signatures["serving_default"].inputs) == {"image"}
         restored = session.predict("serving_default", {"image": image})["restored"]
         data = session.predict("serving_bytes", {"image_bytes": files(png(to_bytes(image[0])))})

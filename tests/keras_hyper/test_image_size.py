@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_hyper.image_size import pad_to_multiple, tiles
+from keras_hyper.image_size import pad_to_multiple
 
 
 @pytest.mark.parametrize("sides", [(1, 1), (1, 2), (2, 3), (3, 2), (4, 4), (5, 7), (13, 1)])
@@ -29,19 +29,3 @@ def test_padding_is_numpys_reflection(rng):
     padded, _ = pad_to_multiple(image, 8)
     expected = np.pad(image, ((0, 0), (0, 3), (0, 2), (0, 0)), mode="reflect")
     np.testing.assert_array_equal(padded, expected)
-
-
-@pytest.mark.parametrize("length", [1, 2, 7, 63, 64, 65, 100, 127, 128, 129, 1000, 1001])
-@pytest.mark.parametrize(("tile", "halo"), [(32, 12), (64, 0), (2, 4), (16, 72)])
-def test_tiles_cover_once_on_even_offsets_with_the_halo(length, tile, halo):
-    rows = tiles(length, tile, halo)
-    covered = np.zeros(length, int)
-    for window, kept, inside in rows:
-        covered[kept] += 1
-        assert np.array_equal(np.arange(length)[window][inside], np.arange(length)[kept])
-        assert window.start % 2 == 0
-        assert window.start == 0 or kept.start - window.start >= halo
-        assert window.stop == length or window.stop - kept.stop >= halo
-    assert (covered == 1).all()
-    sizes = {window.stop - window.start for window, _, _ in rows[:-1]}
-    assert len(sizes) <= 1

@@ -122,7 +122,7 @@ def test_tiles_of_integers_equal_the_whole(colour, rng, dtype, sides):
 def test_gray_through_a_colour_network_is_the_luma_of_three_equal_channels(colour, rng):
     picture = rng.random((9, 7), dtype="float32")
     three = colour({"image": np.repeat(picture[None, ..., None], 3, axis=-1), "level": 25.0})
-    expected = np.clip(np.asarray(three)[0] @ np.float32([0.299, 0.587, 0.114]), 0, 1)
+    expected = np.clip(three, 0, 1)[0] @ np.float32([0.299, 0.587, 0.114])
     np.testing.assert_allclose(keras_hyper.restore(picture, 25, colour), expected, atol=1e-5)
 
 

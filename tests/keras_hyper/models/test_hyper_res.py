@@ -137,3 +137,11 @@ def test_loaded_network_trains_on(tiny, tmp_path, image):
     inputs = {"image": image, "level": np.float32([10, 40, 70])}
     losses = [loaded.train_on_batch(inputs, image) for _ in range(4)]
     assert float(losses[-1]) < float(losses[0])
+
+
+@pytest.mark.parametrize("sides", [(6, 8), (5, 9), (1, 1)])
+def test_a_sweep_equals_its_levels_one_by_one(tiny, rng, sides):
+    image = rng.random((1, *sides, 3), dtype="float32")
+    levels = [5.0, 25.0, 110.0]
+    alone = [tiny({"image": image, "level": level})[0] for level in levels]
+    np.testing.assert_allclose(tiny.sweep(image, levels), alone, atol=1e-6)

@@ -1,0 +1,183 @@
+"""`keras-hyper restore --server`, and folders that are gone on with."""
+
+import os
+import threading
+
+import grpc
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_hyper
+from keras_hyper.cli import main
+from keras_hyper.cli.resume import RECORD
+from keras_hyper.export import export_saved_model
+from keras_hyper.serving_session import ServingSession
+from tests.conftest import random_network
+from tests.keras_hyper.serving.small_servicer import SmallServicer, serving
+
+
+@pytest.fixture(scope="module")
+def model():
+    return random_network()
+
+
+@pytest.fixture(scope="module")
+def session(model, tmp_path_factory):
+    with ServingSession(export_saved_model(model, tmp_path_factory.mktemp("denoise"))) as session:
+        yield session
+
+
+@pytest.fixture
+def servicer(session):
+    return SmallServicer({1: session})
+
+
+@pytest.fixture
+def address(servicer):
+    with serving(servicer) as address:
+        yield address
+
+
+@pytest.fixture
+def pictures(tmp_path, rng):
+    """Seven pictures of all kinds, the last in a folder of its own."""
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    for number, name in enumerate("abcdef"):
+        pixels = rng.integers(0, 256, (30 + number, 41, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    Image.fromarray(rng.integers(0, 65536, (9, 8), dtype=np.uint16)).save(folder / "deep" / "g.png")
+    return folder
+
+
+@pytest.fixture
+def call(tmp_path):
+    def restore(source, *more, level="25", task="denoise"):
+        try:
+            return main(["restore", str(source), str(tmp_path / "out"), "--task", task,
+                         "--level", level, *more])  # fmt: skip
+        except SystemExit as leaving:
+            return leaving.code
+
+    return restore
+
+
+def read(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def assert_all_restored(pictures, out, model, level=25):
+    for path in pictures.rglob("*.png"):
+        expected = keras_hyper.restore(read(path), level, model).astype(int)
+        written = read(out / path.relative_to(pictures))
+        assert np.abs(written.astype(int) - expected).max() <= 1
+    assert not (out / RECORD).exists()
+
+
+def test_a_folder_in_flight_equals_the_network_here(
+    call, servicer, address, pictures, model, tmp_path, capsys
+):
+    options = ("--server", address, "--at-once", "3", "--tile", "16")
+    assert call(pictures, *options) == 0
+    assert_all_restored(pictures, tmp_path / "out", model)
+    said = capsys.readouterr()
+    assert "7 of 7 restored" in said.out and said.err == ""
+    assert 1 < servicer.most_at_once <= 3
+
+
+def test_a_resumed_folder_does_nothing_twice(
+    call, servicer, address, pictures, model, tmp_path, capsys
+):
+    # The server breaks down at the fifth picture.
+    refusal = (grpc.StatusCode.FAILED_PRECONDITION, "variables are missing")
+    servicer.faults = [None] * 5 + [refusal] * 20
+    options = ("--server", address, "--at-once", "2")
+    assert call(pictures, *options) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and f"server {address}, model denoise: FAILED_PREC" in said
+    assert "4 restored before; with --resume" in said
+    servicer.faults, servicer.seen = [], []
+    assert call(pictures, *options) == 2
+    assert "--resume passes over" in capsys.readouterr().err
+    assert call(pictures, *options, "--resume", level="30") == 2
+    assert "begun with level 25.0. Received: --resume with 30" in capsys.readouterr().err
+    assert call(pictures, *options, "--resume") == 0
+    assert "3 of 7 restored" in (said := capsys.readouterr().out) and "4 were there" in said
+    assert len([name for name, _ in servicer.seen if name != "describe"]) == 3
+    assert_all_restored(pictures, tmp_path / "out", model)
+    servicer.seen = []
+    assert call(pictures, *options, "--resume") == 0 and servicer.seen == []
+    assert "0 of 7 restored" in capsys.readouterr().out
+
+
+def test_resuming_works_here_too_and_sees_what_changed(call, pictures, model, tmp_path, capsys):
+    file = tmp_path / "model.keras"
+    model.save(file)
+    options = ("--model", str(file), "--precision", "float32")
+    (pictures / "bad.png").write_text("no picture")
+    assert call(pictures, *options) == 1
+    assert (tmp_path / "out" / RECORD).exists()
+    (pictures / "bad.png").unlink()
+    changed = pictures / "b.png"
+    Image.fromarray(255 - read(changed)).save(changed)
+    later = (tmp_path / "out" / "b.png").stat().st_mtime_ns + 1
+    os.utime(changed, ns=(later, later))
+    capsys.readouterr()
+    assert call(pictures, *options, "--resume") == 0
+    assert "1 of 7 restored" in capsys.readouterr().out
+    assert_all_restored(pictures, tmp_path / "out", model)
+
+
+def test_a_picture_that_is_refused_leaves_the_others_done(
+    call, servicer, address, pictures, capsys
+):
+    servicer.faults = [None, (grpc.StatusCode.INVALID_ARGUMENT, "too many pixels")]
+    assert call(pictures, "--server", address, "--at-once", "1") == 1
+    said = capsys.readouterr().out
+    assert "6 of 7 restored" in said
+    assert f"left out: {pictures / 'a.png'}: server {address}" in said and "too many pixels" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "words"),
+    [
+        (["--server-model", "paint"], 1, "model paint: NOT_FOUND: Servable not found"),
+        (["--model", "m.keras"], 2, "--server-model one there. Received: m.keras"),
+        (["--at-once", "0"], 2, "must be at least 1. Received: 0"),
+        (["--timeout", "0"], 2, "timeout=0"),
+        (["--halo", "3"], 2, "halo=3"),
+        (["--tls-cert", "here.pem"], 2, "go together"),
+        (["--tls-ca", "nowhere.pem"], 1, "nowhere.pem"),
+        (["--level", "nan"], 2, "Received: nan"),
+        (["--task", "sr", "--server-model", "denoise"], 2, "a model for sr was wanted"),
+        (["--resume", "--force"], 2, "not allowed with"),
+    ],
+    ids=str,
+)
+def test_errors_are_one_line(call, address, pictures, tmp_path, capsys, more, status, words):
+    assert call(pictures, "--server", address, *more) == status
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_single_picture_and_its_single_line(call, servicer, address, pictures, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    assert call(pictures / "a.png", "--server", address) == 0
+    servicer.faults = [None, (grpc.StatusCode.INTERNAL, "out of order")]
+    assert call(pictures / "b.png", "--server", address) == 1
+    assert capsys.readouterr().err.endswith("denoise: INTERNAL: out of order\n")
+
+
+def test_a_level_beyond_the_range_is_said_once(call, address, pictures, capsys):
+    assert call(pictures, "--server", address, level="110") == 0
+    said = capsys.readouterr().err
+    assert said == "keras-hyper: level 110 is outside the range trained on, 5 to 75\n"
+
+
+def test_threads_of_a_run_end_with_it(call, address, pictures):
+    assert call(pictures, "--server", address) == 0
+    left = [thread.name for thread in threading.enumerate() if "keras-hyper" in thread.name]
+    assert left == []
