@@ -16,7 +16,7 @@ ROOMS = {
     "keras_hyper/models": {"keras_hyper/layers", "keras_hyper/image_size.py"},
     "keras_hyper/training": {"keras_hyper/layers", "keras_hyper/metrics", "keras_hyper/models"},
     "keras_hyper/restoration.py": {"keras_hyper/models", "keras_hyper/image_size.py"},
-    "keras_hyper/evaluation.py": {"keras_hyper/metrics"},
+    "keras_hyper/evaluation": {"keras_hyper/metrics"},
     "keras_hyper/picture_files.py": set(),
     "keras_hyper/signatures.py": set(),
     "keras_hyper/warm_up.py": set(),
