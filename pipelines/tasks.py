@@ -30,6 +30,7 @@ class Task:
         margin: Pixels around a patch that its degradation depends on.
         multiple: ``levels -> pixels``: the sides that whole pictures are cut to a multiple of.
         enlarges: Whether the level is a factor that a small picture is enlarged by first.
+        rising: Whether a higher level means more damage, and so more restoration.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Task:
     margin: int = 0
     multiple: Callable[[tuple[float, ...]], int] = lambda levels: 1
     enlarges: bool = False
+    rising: bool = True
 
     def check_level(self, level: float) -> float:
         """Returns the level as a float.
@@ -111,6 +113,7 @@ TASKS = {
             level_scale=35.0,
             degrade_whole=compress_jpeg_libjpeg,
             margin=16,
+            rising=False,
         ),
         Task(
             name="sr",

@@ -175,7 +175,8 @@ def _show(report):
     from keras_hyper.evaluation.tables import table_cells
 
     headings, cells = table_cells(report)
-    table = Table(title=f"{report['task']}, {report['rows'][0]['set']}", caption=report["protocol"])
+    title = f"{report['task']}, {report['rows'][0]['set']}; PSNR in dB"
+    table = Table(title=title, caption=report["protocol"])
     for heading in headings:
         table.add_column(heading, justify="right")
     for row in cells:

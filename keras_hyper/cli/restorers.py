@@ -47,21 +47,22 @@ class Restorer:
     model: Any = None
 
 
-def open_restorer(name: str, task: str, precision: str = "float32") -> Restorer:
+def open_restorer(name: str, task: str | None, precision: str = "float32") -> Restorer:
     """Opens what a user names as a model.
 
     Args:
         name: A ``.keras`` file, a folder with a ``model.keras``, the name of a model that ships, a
             SavedModel's folder or one of numbered versions (the newest is taken), or a server's
             address ``HOST:PORT[/MODEL]``.
-        task: Name of the task; the model's name on a server where none is given.
+        task: Name of the task, which is also a model's name on a server where none is given; None
+            takes whatever the model is for.
         precision: Of the layers of a Keras network.
 
     Raises:
         WrongArgumentError: If there is no such thing, or it is for another task.
     """
     restorer = _open(name, task, precision)
-    if restorer.task and restorer.task != task:
+    if task and restorer.task and restorer.task != task:
         raise WrongArgumentError(f"a model for {task} was wanted; this one is for {restorer.task}")
     return restorer
 
@@ -72,7 +73,7 @@ def _open(name, task, precision):
         return _of_saved_model(name, version)
     server = _SERVER.fullmatch(name)
     if server and not Path(name).exists():
-        return _of_server(name, server["address"], server["model"] or task)
+        return _of_server(name, server["address"], server["model"] or task or "")
     return of_network(name, load_hyper_res(name).with_precision(precision))
 
 

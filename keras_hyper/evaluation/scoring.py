@@ -28,10 +28,10 @@ class Metric:
 
 
 METRICS = {
-    "psnr": Metric(psnr, "psnr", "PSNR, dB", 2),
+    "psnr": Metric(psnr, "psnr", "PSNR", 2),
     "ssim": Metric(ssim, "ssim", "SSIM", 3),
     "ms_ssim": Metric(ms_ssim, "ssim", "MS-SSIM", 4),
-    "psnr_b": Metric(psnr_b, "psnr", "PSNR-B, dB", 2),
+    "psnr_b": Metric(psnr_b, "psnr", "PSNR-B", 2),
     "lpips": Metric(lpips, "picture", "LPIPS", 4),
 }
 

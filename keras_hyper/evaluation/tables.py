@@ -14,10 +14,10 @@ def table_cells(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     headings = ["level", "pictures", *(heading for heading, _, _ in columns)]
     cells = []
     for row in report["rows"]:
-        numbers = [_number(row[name], form) for _, name, form in columns]
+        numbers = [format(row[name], form) for _, name, form in columns]
         cells.append([f"{row['level']:g}", str(row["pictures"]), *numbers])
     if len(report["rows"]) > 1:
-        numbers = [_number(report["mean"][name], form) for _, name, form in columns]
+        numbers = [format(report["mean"][name], form) for _, name, form in columns]
         cells.append(["mean", "", *numbers])
     return headings, cells
 
@@ -36,10 +36,6 @@ def _columns(row):
     return columns
 
 
-def _number(value, form):
-    return format(value, form)
-
-
 def markdown_table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """Returns a Markdown table; all columns but the first are set to the right."""
     rule = ["---", *("---:" for _ in headings[1:])]
@@ -56,7 +52,7 @@ def as_markdown(report: dict[str, Any], plot: str | None = None) -> str:
     lines = [f"# {report['task']}, {report['rows'][0]['set']}", ""]
     if report["model"]:
         lines += [f"Model: {report['model']}.", ""]
-    lines += [f"Protocol {report['protocol']}.", "", markdown_table(*table_cells(report))]
+    lines += [f"Protocol {report['protocol']}. PSNR in dB.", "", markdown_table(*table_cells(report))]
     if plot:
         lines += [f"![PSNR over the level]({plot})", ""]
     lines += [f"Left out: {line}\n" for line in report["left_out"]]
