@@ -91,8 +91,14 @@ def _table(page, table: PaperTable, networks):
     if all(one.blocks != 16 for one, _ in measured):
         page.add(Missing("a network of the paper's size, 16 blocks: none was given"))
     report = measured[0][1]
+    pictures = report["rows"][0]["pictures"]
+    if pictures != table.count:
+        page.add(
+            Missing(f"{table.count - pictures} of the set's {table.count} pictures: the paper's "
+                    "figures are not to be compared with these")
+        )  # fmt: skip
     page.add(
-        Paragraph(f"{report['rows'][0]['pictures']} pictures. Protocol {report['protocol']}."),
+        Paragraph(f"{pictures} pictures. Protocol {report['protocol']}."),
         *(Paragraph(f"Note, {one.name}: {note}.") for one, rep in measured for note in rep["notes"]),
     )
     if table.note:

@@ -11,6 +11,7 @@ class PaperTable:
         number: Of the table.
         task: Name of the task.
         pictures: The set it was measured on.
+        count: How many pictures it has.
         levels: Its columns.
         psnr: Rows ``baseline`` (one network a level) and ``ours`` (one for all), dB.
         ssim: The same rows.
@@ -22,6 +23,7 @@ class PaperTable:
     number: int
     task: str
     pictures: str
+    count: int
     levels: tuple[float, ...]
     psnr: dict[str, tuple[float, ...]]
     ssim: dict[str, tuple[float, ...]]
@@ -38,6 +40,7 @@ PAPER = {
             1,
             "dejpeg",
             "LIVE1",
+            29,
             (10.0, 30.0, 50.0, 70.0, 80.0),
             {
                 "baseline": (28.82, 32.57, 34.40, 36.40, 38.14),
@@ -51,6 +54,7 @@ PAPER = {
             2,
             "denoise",
             "CBSD68",
+            68,
             (5.0, 25.0, 45.0, 65.0, 90.0),
             {
                 "baseline": (40.48, 31.42, 28.64, 27.06, 25.73),
@@ -65,6 +69,7 @@ PAPER = {
             3,
             "sr",
             "Set5",
+            5,
             (2.0, 3.0, 4.0, 5.0, 6.0),
             {
                 "baseline": (36.95, 29.86, 29.54, 25.67, 25.06),

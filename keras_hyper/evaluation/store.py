@@ -21,8 +21,11 @@ class FigureStore:
     def __init__(self, path: Path | None, reuse: bool):
         self.path = path
         self.known: dict[str, dict[str, float]] = {}
-        if path is not None and reuse and path.exists():
-            for line in path.read_text().splitlines():
+        text = path.read_text() if path is not None and path.exists() else ""
+        # A run that was killed while it wrote leaves half a line; the next begins on its own.
+        self.before = "\n" if text and not text.endswith("\n") else ""
+        if reuse:
+            for line in text.splitlines():
                 self._remember(line)
 
     def _remember(self, line):
@@ -30,8 +33,7 @@ class FigureStore:
             record = json.loads(line)
             self.known[record["key"]] = record["figures"]
         except (ValueError, KeyError, TypeError):
-            # The last line of a run that was killed while it wrote: measured again.
-            return
+            return  # half a line: measured again
 
     def __contains__(self, key: str) -> bool:
         return key in self.known
@@ -54,7 +56,8 @@ class FigureStore:
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps({"key": key, **facts, "figures": figures}) + "\n"
+        line = self.before + json.dumps({"key": key, **facts, "figures": figures}) + "\n"
+        self.before = ""
         # One write: a line of another process, or of a run that is killed, is not torn by it.
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:

@@ -1,30 +1,15 @@
-import json
-
 import numpy as np
 import pytest
-from skimage.metrics import structural_similarity
 
-from keras_hyper.evaluation import evaluate_level, score
-from keras_hyper.metrics import luma, ssim
-from pipelines import get_task
-from pipelines.benchmark import benchmark_pairs
-from pipelines.decode import find_pictures
+from keras_hyper.evaluation import Scoring, rounded, score
+from keras_hyper.metrics import luma, psnr, ssim
 
 
-def pair(rng, channels=3):
-    clean = np.rint(rng.random((24, 30, channels)) * 255) / np.float32(255)
-    noisy = np.clip(clean + rng.normal(0, 0.1, clean.shape), 0, 1).astype("float32")
-    return clean.astype("float32"), noisy
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_ssim_is_scikit_images(rng, channels):
-    clean, noisy = pair(rng, channels)
-    expected = structural_similarity(
-        clean, noisy, data_range=1.0, gaussian_weights=True, sigma=1.5,
-        use_sample_covariance=False, channel_axis=-1, full=True,
-    )[1][5:-5, 5:-5].mean()  # fmt: skip
-    assert float(ssim(clean[None], noisy[None])[0]) == pytest.approx(expected, abs=1e-4)
+@pytest.fixture
+def pair(rng):
+    clean = np.rint(rng.random((24, 30, 3)) * 255) / np.float32(255)
+    noisy = np.clip(clean + rng.normal(0, 0.1, clean.shape), 0, 1)
+    return clean.astype("float32"), noisy.astype("float32")
 
 
 def test_luma_of_white_black_and_gray():
@@ -34,43 +19,38 @@ def test_luma_of_white_black_and_gray():
     assert luma(gray) is gray
 
 
-def test_score_rounds_to_bytes_first(rng):
-    clean, _ = pair(rng)
-    assert score(clean, clean + 0.4 / 255, on_luma=False)[0] == pytest.approx(100.0, abs=0.01)
+def test_luma_of_red_rounded_and_not():
+    red = np.array([[[1.0, 0.0, 0.0]]], np.float32)
+    assert float(luma(red)[0, 0, 0]) * 255 == pytest.approx(81.0, abs=1e-4)
+    assert float(luma(red, rounded=False)[0, 0, 0]) * 255 == pytest.approx(81.481, abs=1e-4)
 
 
-def test_row_holds_the_means(rng):
-    pairs = [("a", noisy, clean) for clean, noisy in (pair(rng), pair(rng))]
-    row = evaluate_level(lambda degraded, level: degraded, iter(pairs), 25.0)
-    expected = np.mean([score(clean, noisy, False) for _, noisy, clean in pairs], axis=0)
-    assert row["pictures"] == 2 and row["level"] == 25.0
-    assert (row["psnr_before"], row["ssim_before"]) == pytest.approx(tuple(expected))
-    assert row["psnr_after"] == row["psnr_before"]
+def test_rounded_is_what_bytes_hold():
+    picture = np.array([[[-0.2], [0.4999 / 255], [0.7 / 255], [1.3]]], np.float32)
+    np.testing.assert_array_equal(rounded(picture).ravel() * 255, [0, 0, 1, 255])
 
 
-# set, channels, place of the rows in the file of known figures, name of the figure, tolerance
-KNOWN = {
-    "denoise": ("CBSD68", 3, ("denoise", "CBSD68_even_480x320"), "uint8_floor", 0.03),
-    "dejpeg": (
-        "LIVE1", 1, ("dejpeg", "LIVE1_gray_full_even_crop"), "gray_even_before_jpeg_psnr", 0.01
-    ),
-    "dejpeg colour": ("LIVE1", 3, ("dejpeg", "LIVE1"), "rgb420_psnr", 0.01),
-    "sr": (
-        "Set5", 3, ("super_resolution_Set5", "official_cv2_uint8_nomod"), "Yround_psnr_b0", 0.01
-    ),
-}  # fmt: skip
-LEVELS = {"denoise": (5, 25, 65), "dejpeg": (10, 30, 80), "sr": (2, 3, 4, 5, 6)}
+def test_score_rounds_to_bytes_first(pair):
+    clean, _ = pair
+    assert score(clean, clean + 0.4 / 255)[0] == pytest.approx(100.0, abs=0.01)
 
 
-@pytest.mark.parametrize("name", KNOWN)
-def test_degraded_pictures_have_the_protocols_psnr(shared, name):
-    folder, channels, place, figure, tolerance = KNOWN[name]
-    rows = json.loads((shared / "facts" / "degraded_psnr.json").read_text())[place[0]][place[1]]
-    task = get_task(name.split()[0])
-    paths = find_pictures(shared / "data" / "test" / folder)
-    for level in LEVELS[task.name]:
-        scores = [
-            score(clean, degraded, task.name == "sr")[0]
-            for _, degraded, clean in benchmark_pairs(paths, task, level, channels)
-        ]
-        assert np.mean(scores) == pytest.approx(rows[str(level)][figure], abs=tolerance)
+def test_planes_and_border_are_the_metrics_own(pair):
+    clean, noisy = pair
+    found = Scoring(psnr_on="luma", ssim_on="picture", border=3).figures(clean, [noisy])[0]
+    inside = (slice(3, -3), slice(3, -3))
+    assert found["psnr"] == pytest.approx(float(psnr(luma(clean[inside]), luma(noisy[inside]))))
+    assert found["ssim"] == pytest.approx(float(ssim(clean[inside][None], noisy[inside][None])[0]))
+
+
+def test_several_pictures_are_scored_at_once_and_unrounded(pair):
+    clean, noisy = pair
+    beyond = clean + 1.0  # as unclipped noise leaves [0, 1]
+    first, second = Scoring(("psnr",)).figures(clean, [noisy, beyond])
+    assert first["psnr"] == pytest.approx(float(psnr(clean, noisy)))
+    assert second["psnr"] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_a_picture_smaller_than_its_border_is_refused(pair):
+    with pytest.raises(ValueError, match="sides above 24 pixels.*Received: 30x24"):
+        Scoring(border=12).figures(*[pair[0], [pair[1]]])
