@@ -81,7 +81,7 @@ def _jpeg():
         get_protocol(TASKS["dejpeg"], name) for name in ("paper", "colour", "literature")
     )
     whole = replace(paper, multiple=colour.multiple)
-    after = replace(paper, cut_last=True)
+    after = replace(whole, even_last=True)
     for pictures in ("LIVE1", "Kodak24"):
         place = ("dejpeg", pictures)
         figures = _both("rgb420", "picture") | _both("rgb420_Ylim", "exact luma")
@@ -134,7 +134,7 @@ def _bicubic():
         "official_cv2_uint8_nomod": paper,
         "cv2_uint8_mod_s": registered,
         "cv2_uint8_dsize_nodrift": replace(paper, degrade=registered.degrade),
-        "matlab_antialias_mod_s": literature,
+        "matlab_antialias_mod_s": replace(literature, even_last=True),
         "matlab_antialias_nomod": replace(paper, degrade=literature.degrade),
         "pil_bicubic_nomod": replace(paper, degrade=pillow),
     }
@@ -175,14 +175,17 @@ def compare(reading: Reading, rows: dict, paths, levels) -> Iterator[tuple]:
 
 def _scores(reading, level, wanted, path):
     degraded, clean = degraded_pair(path, reading.protocol, level, reading.channels)
-    found = {}
-    for name, (metric, plane, border) in wanted.items():
+    # Figures of one plane and border are measured together.
+    found: dict = {}
+    for metric, plane, border in wanted.values():
+        found.setdefault((plane, border), set()).add(metric)
+    for (plane, border), metrics in found.items():
         pictures, on = (degraded, clean), plane
         if "full luma" in plane:
             pictures, on = [_full(picture, plane) for picture in pictures], "picture"
-        scoring = Scoring((metric,), on, on, int(level) if border == "s" else border)
-        found[name] = scoring.figures(pictures[1], [pictures[0]])[0][metric]
-    return list(found.values())
+        scoring = Scoring(tuple(sorted(metrics)), on, on, int(level) if border == "s" else border)
+        found[plane, border] = scoring.figures(pictures[1], [pictures[0]])[0]
+    return [found[plane, border][metric] for metric, plane, border in wanted.values()]
 
 
 def _full(picture, plane):

@@ -64,11 +64,10 @@ def degraded_pair(
         raise ValueError(
             f"{path}: sides of {multiple} pixels and more were wanted. Received: {width}x{height}"
         )
-    if not protocol.cut_last:
-        clean = _cut(clean, multiple)
+    clean = _cut(clean, multiple)
     degraded = protocol.degrade(clean, level, noise_seed(clean, level, seed))
-    if protocol.cut_last:
-        degraded, clean = _cut(degraded, multiple), _cut(clean, multiple)
+    if protocol.even_last:
+        degraded, clean = _cut(degraded, 2), _cut(clean, 2)
     return degraded, clean
 
 

@@ -14,9 +14,10 @@ def shrink_and_enlarge(image, level, antialias=None, drift=True):
             the factor. ``"matlab"`` is the literature's, a = -0.5 and as wide as the factor, with
             edges that are reflected; ``"pillow"`` the same with the kernel cut at the edges and
             bytes between the two directions.
-        drift: Without `antialias`: whether shrinking steps by exactly the factor, as OpenCV does
-            when it is given one. Where a side is no multiple of it, the content then comes back
-            stretched, by up to two pixels at the far edge. False steps by the ratio of the sizes.
+        drift: Whether shrinking steps by exactly the factor, as OpenCV does when it is given one.
+            Where a side is no multiple of it, the content then comes back stretched, by up to two
+            pixels at the far edge. (MATLAB steps exactly on the way back, too, which brings it
+            back in place; Pillow never does.) False steps by the ratio of the sizes.
 
     Returns:
         float32 of the image's shape, multiples of 1/255.
@@ -27,12 +28,14 @@ def shrink_and_enlarge(image, level, antialias=None, drift=True):
     level = tf.cast(level, tf.float32)
     shape = tf.shape(image)
     sides = shape[1], shape[2]
-    # Rounds half to even, as OpenCV does for the size.
-    small = [tf.maximum(tf.cast(tf.round(tf.cast(side, tf.float32) / level), tf.int32), 1)
+    # Rounds half to even, as OpenCV does for the size; MATLAB rounds up.
+    whole = tf.math.ceil if antialias == "matlab" else tf.round
+    small = [tf.maximum(tf.cast(whole(tf.cast(side, tf.float32) / level), tf.int32), 1)
              for side in sides]  # fmt: skip
-    exact = level if drift and antialias is None else None
+    exact = level if drift and antialias != "pillow" else None
+    back = 1.0 / level if drift and antialias == "matlab" else None
     shrunk = _resize(image, sides, small, exact, antialias)
-    enlarged = _resize(shrunk, small, sides, None, antialias)
+    enlarged = _resize(shrunk, small, sides, back, antialias)
     return tf.ensure_shape(enlarged, image.shape)
 
 
@@ -84,7 +87,7 @@ def _weights(old, new, step, antialias):
     step = ratio if step is None else step
     centre = (tf.range(tf.cast(new, tf.float32)) + 0.5) * step - 0.5
     if antialias is not None:
-        return _wide(old, centre, tf.maximum(ratio, 1.0), reflected=antialias == "matlab")
+        return _wide(old, centre, tf.maximum(step, 1.0), reflected=antialias == "matlab")
     first = tf.floor(centre)
     matrix = tf.zeros((new, old))
     for tap in (-1.0, 0.0, 1.0, 2.0):

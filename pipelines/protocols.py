@@ -26,8 +26,9 @@ class Protocol:
         channels: 1 for gray, 3 for RGB; None for what the network takes.
         gray: How gray is made of colour: ``"full"`` is round(0.299 R + 0.587 G + 0.114 B),
             ``"limited"`` is Y of BT.601 in 16-235, rounded.
-        multiple: ``level -> pixels``: the sides that pictures are cut to a multiple of.
-        cut_last: Whether they are cut after degrading, where the whole size counts.
+        multiple: ``level -> pixels``: the sides that pictures are cut to a multiple of before they
+            are degraded.
+        even_last: Whether both pictures are cut to even sides after that.
         psnr_on: Plane of the PSNR: ``"picture"`` as it is, ``"luma"`` for Y of BT.601 in 16-235 in
             whole levels, ``"exact luma"`` for the same unrounded.
         ssim_on: Plane of the SSIM, the same words.
@@ -43,7 +44,7 @@ class Protocol:
     channels: int | None = None
     gray: str = "full"
     multiple: Callable[[float], int] = lambda level: 2
-    cut_last: bool = False
+    even_last: bool = False
     psnr_on: str = "picture"
     ssim_on: str = "picture"
     border: Callable[[float], int] = lambda level: 0
@@ -167,18 +168,20 @@ _ROWS = (
         _bicubic(),
         ALL_LEVELS["sr"],
         channels=3,
-        cut_last=True,
+        multiple=_one,
+        even_last=True,
         psnr_on="luma",
     ),
     Protocol(
         "sr",
         "registered",
         "registered: sides cut to multiples of the factor, OpenCV bicubic without antialiasing in "
-        "8 bits, no drift; PSNR on Y (16-235, rounded), SSIM on RGB, border 0",
+        "8 bits, no drift, even crop; PSNR on Y (16-235, rounded), SSIM on RGB, border 0",
         _bicubic(drift=False),
         ALL_LEVELS["sr"],
         channels=3,
         multiple=_factor,
+        even_last=True,
         psnr_on="luma",
         whole_levels=True,
     ),
