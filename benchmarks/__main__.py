@@ -3,7 +3,7 @@
 import argparse
 import importlib
 
-NAMES = ("network", "training_step", "pipeline", "memory")
+NAMES = ("network", "training_step", "pipeline", "memory", "evaluation")
 
 
 def main() -> None:

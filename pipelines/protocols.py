@@ -219,9 +219,7 @@ def get_protocol(task: Task, name: str | None = None) -> Protocol:
     names = protocol_names(task.name)
     name = name or names[0]
     if name not in names:
-        raise ValueError(
-            f"No protocol {name!r} of {task.name}. Choose one of: {', '.join(names)}."
-        )
+        raise ValueError(f"No protocol {name!r} of {task.name}. Choose one of: {', '.join(names)}.")
     return PROTOCOLS.get((task.name, name)) or _plain(task)
 
 

@@ -84,7 +84,9 @@ def measured(
             place = {"set": data.resolve().name, "picture": job.name, "level": job.level}
             pictures.append(place | figures[job.key])
     if not pictures:
-        raise ValueError(f"none of {len(paths)} pictures could be measured; {[*failed.values()][0]}")
+        raise ValueError(
+            f"none of {len(paths)} pictures could be measured; {[*failed.values()][0]}"
+        )
     rows = level_rows(pictures)
     return {
         "task": wanted.task.name,
@@ -114,9 +116,7 @@ def _jobs(wanted, data, paths, channels, restorer):
             wanted.metrics, protocol.psnr_on, protocol.ssim_on, protocol.border(level)
         )
         for path in paths:
-            make = functools.partial(
-                degraded_pair, path, protocol, level, channels, wanted.seed
-            )
+            make = functools.partial(degraded_pair, path, protocol, level, channels, wanted.seed)
             key = figure_key(
                 model=restorer and restorer.identity,
                 precision=wanted.precision,

@@ -138,7 +138,15 @@ def _middle(picture, side=256):
 def _add_commands(page, networks, args):
     from keras_hyper.evaluation.page import Heading, Paragraph
 
-    words = ["keras-hyper", "report", *args.models, "--data", str(args.data), "--out", str(args.out)]
+    words = [
+        "keras-hyper",
+        "report",
+        *args.models,
+        "--data",
+        str(args.data),
+        "--out",
+        str(args.out),
+    ]
     if args.levels != "all":
         words += ["--levels", args.levels]
     if args.noisy != SAMPLE_PICTURES:

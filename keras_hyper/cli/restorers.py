@@ -12,7 +12,9 @@ import numpy as np
 from keras_hyper.cli.load import load_hyper_res
 from keras_hyper.cli.one_line import WrongArgumentError
 
-_SERVER = re.compile(r"(?:grpc://)?(?P<address>[\w.-]+:\d+|\[[0-9a-fA-F:]+\]:\d+)(?:/(?P<model>.+))?")
+_SERVER = re.compile(
+    r"(?:grpc://)?(?P<address>[\w.-]+:\d+|\[[0-9a-fA-F:]+\]:\d+)(?:/(?P<model>.+))?"
+)
 # Pixels that a tile adds each way: benchmark pictures stay whole, photographs keep within memory.
 _TILE = 1024
 

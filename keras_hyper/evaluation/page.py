@@ -94,9 +94,7 @@ class Page:
 
 _MARKDOWN = {
     Heading: lambda block, pictures: f"{'#' * block.level} {block.text}",
-    Paragraph: lambda block, pictures: (
-        f"```sh\n{block.text}\n```" if block.code else block.text
-    ),
+    Paragraph: lambda block, pictures: f"```sh\n{block.text}\n```" if block.code else block.text,
     Missing: lambda block, pictures: f"> **missing**: {block.text}",
     Table: lambda block, pictures: _markdown_table(block),
     Plot: lambda block, pictures: (

@@ -43,7 +43,9 @@ class Measured:
 
     def paper_report(self) -> dict[str, Any] | None:
         """The report that stands beside the paper's table, if there is one."""
-        return self.reports.get(("paper", PAPER[self.task].pictures)) if self.task in PAPER else None
+        return (
+            self.reports.get(("paper", PAPER[self.task].pictures)) if self.task in PAPER else None
+        )
 
 
 def paper_page(networks: Sequence[Measured], title: str, calibration: Plot | None = None) -> Page:
@@ -99,7 +101,11 @@ def _table(page, table: PaperTable, networks):
         )  # fmt: skip
     page.add(
         Paragraph(f"{pictures} pictures. Protocol {report['protocol']}."),
-        *(Paragraph(f"Note, {one.name}: {note}.") for one, rep in measured for note in rep["notes"]),
+        *(
+            Paragraph(f"Note, {one.name}: {note}.")
+            for one, rep in measured
+            for note in rep["notes"]
+        ),
     )
     if table.note:
         page.add(Paragraph(table.note))
@@ -157,9 +163,7 @@ def _table_4(page, networks):
 def _small(page, table, networks):
     facts = SMALL[table.task]
     page.add(Heading(f"Figure {facts['figure']}: small networks, {TITLES[table.task]}"))
-    reports = [
-        {**report, "model": one.label} for one in networks if (report := one.paper_report())
-    ]
+    reports = [{**report, "model": one.label} for one in networks if (report := one.paper_report())]
     if reports:
         name = f"figure{facts['figure']}-{table.task}"
         caption = (

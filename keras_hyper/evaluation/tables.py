@@ -52,7 +52,11 @@ def as_markdown(report: dict[str, Any], plot: str | None = None) -> str:
     lines = [f"# {report['task']}, {report['rows'][0]['set']}", ""]
     if report["model"]:
         lines += [f"Model: {report['model']}.", ""]
-    lines += [f"Protocol {report['protocol']}. PSNR in dB.", "", markdown_table(*table_cells(report))]
+    lines += [
+        f"Protocol {report['protocol']}. PSNR in dB.",
+        "",
+        markdown_table(*table_cells(report)),
+    ]
     if plot:
         lines += [f"![PSNR over the level]({plot})", ""]
     lines += [f"Left out: {line}\n" for line in report["left_out"]]
