@@ -3,7 +3,9 @@
 import argparse
 import importlib
 
-NAMES = ("network", "training_step", "pipeline", "memory", "degradation", "serving")
+NAMES = (
+    "network", "training_step", "pipeline", "memory", "degradation", "serving", "evaluation"
+)  # fmt: skip
 
 
 def main() -> None:

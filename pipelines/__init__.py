@@ -2,17 +2,22 @@
 
 from pipelines.levels import Levels, parse_levels
 from pipelines.pairs import load_training_bank, training_pairs, validation_pairs
+from pipelines.protocols import ALL_LEVELS, Protocol, get_protocol, protocol_names
 from pipelines.sets import SAMPLE_PICTURES, split
 from pipelines.tasks import TASKS, Task, get_task
 
 __all__ = [
+    "ALL_LEVELS",
     "SAMPLE_PICTURES",
     "TASKS",
     "Levels",
+    "Protocol",
     "Task",
+    "get_protocol",
     "get_task",
     "load_training_bank",
     "parse_levels",
+    "protocol_names",
     "split",
     "training_pairs",
     "validation_pairs",

@@ -1,13 +1,16 @@
-"""Whole pictures degraded as the paper's tables were measured."""
+"""Whole pictures degraded by a protocol."""
 
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from pipelines.decode import read_picture
+from pipelines.protocols import Protocol, get_protocol
 from pipelines.tasks import Task
+
+_LIMITED = np.array([65.481, 128.553, 24.966], np.float32)
 
 
 def benchmark_pairs(
@@ -20,7 +23,7 @@ def benchmark_pairs(
         task: What degrades them.
         level: In the task's unit.
         channels: 1 for gray, 3 for RGB.
-        seed: Of the noise, which is fixed for a picture's place in `paths` and its level.
+        seed: See `degraded_pair`.
 
     Yields:
         The path, and the degraded and the clean picture, float32 ``(height, width, channels)``,
@@ -29,19 +32,61 @@ def benchmark_pairs(
     Raises:
         ValueError: If a file is damaged or no picture.
     """
-    for number, path in enumerate(paths):
-        clean = np.rint(read_picture(path, channels) * 255) / np.float32(255)
-        if task.degrade_whole is None:
-            clean = _even(clean)
-            noise_seed = (seed * 100_003 + number, round(level * 1000))
-            noisy = task.degrade(clean[None], tf.constant(level, tf.float32), noise_seed)
-            yield path, noisy[0].numpy(), clean
-        else:
-            # Whole, then cropped: where super-resolution drifts, the size counts.
-            degraded = np.asarray(task.degrade_whole(clean, level))
-            yield path, _even(degraded), _even(clean)
+    for path in paths:
+        yield path, *degraded_pair(path, get_protocol(task), level, channels, seed)
 
 
-def _even(picture):
-    height, width = (side // 2 * 2 for side in picture.shape[:2])
+def degraded_pair(
+    path: Path, protocol: Protocol, level: float, channels: int, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads a picture and degrades it.
+
+    Args:
+        path: The file.
+        protocol: How.
+        level: In the task's unit.
+        channels: 1 for gray, 3 for RGB.
+        seed: Of the noise, which is fixed for what the picture shows and its level, wherever the
+            file lies and whatever it is called.
+
+    Returns:
+        The degraded and the clean picture, float32 ``(height, width, channels)``; clean ones are
+        multiples of 1/255.
+
+    Raises:
+        ValueError: If the file is damaged or no picture, or too small to be cut.
+        OSError: If it cannot be read.
+    """
+    clean = _clean(path, protocol, channels)
+    multiple = protocol.multiple(level)
+    if min(clean.shape[:2]) < multiple:
+        height, width = clean.shape[:2]
+        raise ValueError(
+            f"{path}: sides of {multiple} pixels and more were wanted. Received: {width}x{height}"
+        )
+    clean = _cut(clean, multiple)
+    degraded = protocol.degrade(clean, level, noise_seed(clean, level, seed))
+    if protocol.even_last:
+        degraded, clean = _cut(degraded, 2), _cut(clean, 2)
+    return degraded, clean
+
+
+def noise_seed(clean: np.ndarray, level: float, seed: int) -> tuple[int, int]:
+    """Returns the two integers that fix the noise of a picture at a level."""
+    shows = zlib.crc32(np.ascontiguousarray(np.rint(clean * 255).astype(np.uint8)))
+    return seed * 2**32 + shows, round(level * 1000)
+
+
+def _clean(path, protocol, channels):
+    if channels == 1 and protocol.gray == "limited":
+        colour = np.rint(read_picture(path, 3) * 255)
+        # A gray file of this line of work is such a plane already.
+        if np.ptp(colour, axis=-1).any():
+            return np.rint(16.0 + colour @ _LIMITED[:, None] / 255.0) / np.float32(255)
+        return colour[..., :1] / np.float32(255)
+    return np.rint(read_picture(path, channels) * 255) / np.float32(255)
+
+
+def _cut(picture, multiple):
+    height, width = (side // multiple * multiple for side in picture.shape[:2])
     return picture[:height, :width]

@@ -4,17 +4,20 @@ import numpy as np
 import tensorflow as tf
 
 
-def shrink_and_enlarge(image, level, antialias=False, drift=True):
+def shrink_and_enlarge(image, level, antialias=None, drift=True):
     """Shrinks by a factor and enlarges to the old size, with 8 bits after each step.
 
     Args:
         image: float32 ``(batch, height, width, channels)`` in [0, 1].
         level: The factor ``()``, 1 to 8, fractions too.
-        antialias: False is what the authors do, OpenCV's kernel (a = -0.75) of four taps whatever
-            the factor; True is the literature's, a = -0.5 and as wide as the factor.
-        drift: Without `antialias`: whether shrinking steps by exactly the factor, as OpenCV does
-            when it is given one. Where a side is no multiple of it, the content then comes back
-            stretched, by up to two pixels at the far edge. False steps by the ratio of the sizes.
+        antialias: None is what the authors do, OpenCV's kernel (a = -0.75) of four taps whatever
+            the factor. ``"matlab"`` is the literature's, a = -0.5 and as wide as the factor, with
+            edges that are reflected; ``"pillow"`` the same with the kernel cut at the edges and
+            bytes between the two directions.
+        drift: Whether shrinking steps by exactly the factor, as OpenCV does when it is given one.
+            Where a side is no multiple of it, the content then comes back stretched, by up to two
+            pixels at the far edge. (MATLAB steps exactly on the way back, too, which brings it
+            back in place; Pillow never does.) False steps by the ratio of the sizes.
 
     Returns:
         float32 of the image's shape, multiples of 1/255.
@@ -25,12 +28,14 @@ def shrink_and_enlarge(image, level, antialias=False, drift=True):
     level = tf.cast(level, tf.float32)
     shape = tf.shape(image)
     sides = shape[1], shape[2]
-    # Rounds half to even, as OpenCV does for the size.
-    small = [tf.maximum(tf.cast(tf.round(tf.cast(side, tf.float32) / level), tf.int32), 1)
+    # Rounds half to even, as OpenCV does for the size; MATLAB rounds up.
+    whole = tf.math.ceil if antialias == "matlab" else tf.round
+    small = [tf.maximum(tf.cast(whole(tf.cast(side, tf.float32) / level), tf.int32), 1)
              for side in sides]  # fmt: skip
-    exact = level if drift and not antialias else None
+    exact = level if drift and antialias != "pillow" else None
+    back = 1.0 / level if drift and antialias == "matlab" else None
     shrunk = _resize(image, sides, small, exact, antialias)
-    enlarged = _resize(shrunk, small, sides, None, antialias)
+    enlarged = _resize(shrunk, small, sides, back, antialias)
     return tf.ensure_shape(enlarged, image.shape)
 
 
@@ -49,8 +54,8 @@ def enlarge_picture(picture, height, width, band=256):
     whole = np.issubdtype(picture.dtype, np.integer)
     peak = np.iinfo(picture.dtype).max if whole else 1.0
     samples = picture.reshape(*picture.shape[:2], -1)
-    rows = _weights(picture.shape[0], height, None, False).numpy()
-    columns = _weights(picture.shape[1], width, None, False)
+    rows = _weights(picture.shape[0], height, None, None).numpy()
+    columns = _weights(picture.shape[1], width, None, None)
     enlarged = np.empty((height, width, *picture.shape[2:]), picture.dtype)
     for first in range(0, height, band):
         weights = rows[first : first + band]
@@ -70,8 +75,7 @@ def _resize(image, old, new, step, antialias):
     pixels = tf.round(image * 255.0)
     # Columns first, as OpenCV: with weights in 1/2048 the sums stay exact in float32.
     pixels = tf.einsum("xw,bhwc->bhxc", columns, pixels)
-    if antialias:
-        # Pillow keeps bytes between its two passes.
+    if antialias == "pillow":
         pixels = tf.clip_by_value(tf.floor(pixels + 0.5), 0.0, 255.0)
     pixels = tf.einsum("yh,bhxc->byxc", rows, pixels)
     return tf.clip_by_value(tf.floor(pixels + 0.5), 0.0, 255.0) / 255.0
@@ -82,11 +86,8 @@ def _weights(old, new, step, antialias):
     ratio = tf.cast(old, tf.float32) / tf.cast(new, tf.float32)
     step = ratio if step is None else step
     centre = (tf.range(tf.cast(new, tf.float32)) + 0.5) * step - 0.5
-    if antialias:
-        width = tf.maximum(ratio, 1.0)
-        distance = (tf.range(tf.cast(old, tf.float32))[None] - centre[:, None]) / width
-        weights = _keys(distance, -0.5)
-        return weights / tf.reduce_sum(weights, axis=1, keepdims=True)
+    if antialias is not None:
+        return _wide(old, centre, tf.maximum(step, 1.0), reflected=antialias == "matlab")
     first = tf.floor(centre)
     matrix = tf.zeros((new, old))
     for tap in (-1.0, 0.0, 1.0, 2.0):
@@ -95,6 +96,18 @@ def _weights(old, new, step, antialias):
         place = tf.clip_by_value(tf.cast(first + tap, tf.int32), 0, old - 1)
         matrix += weight[:, None] * tf.one_hot(place, old)
     return matrix
+
+
+def _wide(old, centre, width, reflected):
+    """The matrix ``(new, old)`` of a kernel that is `width` times as wide."""
+    last = tf.cast(old, tf.float32)
+    places = tf.range(last)[None]
+    weights = _keys((places - centre[:, None]) / width, -0.5)
+    if reflected:
+        # What lies beyond an edge is the picture turned over, its first and last sample doubled.
+        for mirrored in (-1.0 - places, 2.0 * last - 1.0 - places):
+            weights += _keys((mirrored - centre[:, None]) / width, -0.5)
+    return weights / tf.reduce_sum(weights, axis=1, keepdims=True)
 
 
 def _keys(distance, a):

@@ -30,8 +30,7 @@ class Task:
         margin: Pixels around a patch that its degradation depends on.
         multiple: ``levels -> pixels``: the sides that whole pictures are cut to a multiple of.
         enlarges: Whether the level is a factor that a small picture is enlarged by first.
-        on_luma: Whether PSNR is measured on the luma, as the task's literature does.
-        protocol: How its figures are measured, for tables.
+        rising: Whether a higher level means more damage, and so more restoration.
     """
 
     name: str
@@ -46,8 +45,7 @@ class Task:
     margin: int = 0
     multiple: Callable[[tuple[float, ...]], int] = lambda levels: 1
     enlarges: bool = False
-    on_luma: bool = False
-    protocol: str = "even crop, 8 bits; PSNR and SSIM on the picture as it is, border 0"
+    rising: bool = True
 
     def check_level(self, level: float) -> float:
         """Returns the level as a float.
@@ -103,8 +101,6 @@ TASKS = {
             levels=(5.0, 25.0, 45.0, 75.0),
             level_offset=40.0,
             level_scale=35.0,
-            protocol="RGB, even crop, noise clipped and floored to 8 bits, result rounded to 8 "
-            "bits; PSNR and SSIM on the picture as it is, border 0",
         ),
         Task(
             name="dejpeg",
@@ -117,9 +113,7 @@ TASKS = {
             level_scale=35.0,
             degrade_whole=compress_jpeg_libjpeg,
             margin=16,
-            protocol="libjpeg at its defaults (colour 4:2:0), accurate inverse DCT, even crop, "
-            "gray is round(0.299R + 0.587G + 0.114B); PSNR and SSIM on the picture as it is, "
-            "border 0",
+            rising=False,
         ),
         Task(
             name="sr",
@@ -134,9 +128,6 @@ TASKS = {
             margin=16,
             multiple=_common_multiple,
             enlarges=True,
-            on_luma=True,
-            protocol="OpenCV bicubic without antialiasing, down by exactly the factor and up to "
-            "the old size in 8 bits; PSNR on Y (16-235, rounded), SSIM on RGB, border 0",
         ),
     )
 }

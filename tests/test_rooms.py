@@ -22,12 +22,16 @@ ROOMS = {
         "keras_hyper/picture_kinds.py",
         "keras_hyper/tiles.py",
     },
-    "keras_hyper/evaluation.py": {"keras_hyper/metrics"},
+    "keras_hyper/evaluation": {"keras_hyper/metrics"},
     "keras_hyper/picture_files.py": set(),
     "keras_hyper/signatures.py": set(),
     "keras_hyper/warm_up.py": set(),
     "keras_hyper/serving_session.py": set(),
-    "keras_hyper/serving": {"keras_hyper/picture_kinds.py", "keras_hyper/tiles.py"},
+    "keras_hyper/serving": {
+        "keras_hyper/picture_kinds.py",
+        "keras_hyper/serving_session.py",
+        "keras_hyper/tiles.py",
+    },
     "keras_hyper/card.py": {"keras_hyper/models"},
     "keras_hyper/export.py": {
         "keras_hyper/card.py",
@@ -37,7 +41,6 @@ ROOMS = {
         "keras_hyper/warm_up.py",
     },
     "keras_hyper/convert.py": {"keras_hyper/models"},
-    "keras_hyper/serving": {"keras_hyper/serving_session.py"},
 }
 # Joiners may import every room.
 FREE = {"keras_hyper/cli", "keras_hyper/__init__.py", "keras_hyper/__main__.py"}

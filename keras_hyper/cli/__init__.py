@@ -7,6 +7,7 @@ from keras_hyper.cli.one_line import OneLineParser, run
 COMMANDS = {
     "restore": "restore a file or a folder of pictures",
     "evaluate": "measure PSNR and SSIM per level as the paper does",
+    "report": "print the paper's tables and figures, ours beside them",
     "export": "write a SavedModel for TF-Serving, or the plain network of one level",
     "serve": "serve SavedModels over TF-Serving's API, gRPC and REST",
     "convert": "turn a checkpoint of the authors' PyTorch code into a .keras file",

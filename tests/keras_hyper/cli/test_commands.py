@@ -167,19 +167,6 @@ def test_export_writes_a_version_and_says_how_to_serve_it(model, tmp_path, capsy
     assert "none at nothing" in wrong(capsys, lambda: main(["export", "nothing", str(tmp_path)]))
 
 
-def test_evaluate_writes_the_rows_it_prints(pictures, model, tmp_path, capsys):
-    report = tmp_path / "rows.json"
-    assert main(["evaluate", "--task", "denoise", "--data", str(pictures), "--levels", "15", "50",
-                 "--model", model, "--json", str(report)]) == 0  # fmt: skip
-    written = json.loads(report.read_text())
-    assert written["task"] == "denoise" and "even crop" in written["protocol"]
-    assert [row["level"] for row in written["rows"]] == [15, 50]
-    printed = capsys.readouterr().out
-    for row in written["rows"]:
-        assert row["pictures"] == 2 and row["set"] == "in"
-        assert f"{row['psnr_before']:.2f}" in printed and f"{row['psnr_after']:.2f}" in printed
-
-
 def test_convert_makes_a_network_that_loads(shared, tmp_path, capsys):
     pytest.importorskip("torch", reason="PyTorch is needed for `keras-hyper convert` alone")
     source = str(shared / "parity" / "official_gray_1block.pth")

@@ -1,0 +1,93 @@
+"""PSNR over the level, as a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from keras_hyper.evaluation.published import marks_for, paper_for
+
+# Told apart in gray too, and by those who do not see red and green apart (Okabe and Ito).
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")
+
+
+def figure_class():
+    """Returns matplotlib's ``Figure``, which draws without a display and without global state.
+
+    Raises:
+        ValueError: If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ValueError(
+            "plots need matplotlib, which is not installed: pip install 'keras-hyper[report]'"
+        ) from error
+    return Figure
+
+
+def plot_psnr(reports: Sequence[dict[str, Any]], title: str = ""):
+    """Draws PSNR over the level: degraded, restored, the paper's points and others' marks.
+
+    Args:
+        reports: As ``keras-hyper evaluate --json`` writes them: one set and protocol, one report a
+            network.
+        title: By default task and set.
+
+    Returns:
+        A matplotlib ``Figure``.
+
+    Raises:
+        ValueError: If matplotlib is not installed.
+    """
+    figure = figure_class()(figsize=(7.2, 4.6), layout="constrained")
+    axes = figure.subplots()
+    first = reports[0]
+    pictures = first["rows"][0]["set"]
+    levels = [row["level"] for row in first["rows"]]
+    before = [row["psnr_before"] for row in first["rows"]]
+    axes.plot(levels, before, color="0.55", marker=".", label="degraded")
+    for report, colour in zip(reports, _COLOURS * len(reports), strict=False):
+        rows = [row for row in report["rows"] if "psnr_after" in row]
+        if rows:
+            after = [row["psnr_after"] for row in rows]
+            axes.plot([row["level"] for row in rows], after, color=colour, marker="o",
+                      markersize=4, label=f"restored: {report['model']}")  # fmt: skip
+    _published(axes, first["task"], first["protocol_name"], pictures)
+    axes.set_xlabel(f"level ({first['unit']})")
+    axes.set_ylabel("mean PSNR, dB")
+    axes.set_title(title or f"{first['task']}, {pictures}, {first['rows'][0]['pictures']} pictures")
+    axes.grid(color="0.9")
+    axes.legend(fontsize="small", frameon=False)
+    _caption(figure, first["protocol"])
+    return figure
+
+
+def _published(axes, task, protocol, pictures):
+    table = paper_for(task, protocol, pictures)
+    if table:
+        axes.plot(table.levels, table.psnr["baseline"], "k+", markersize=9,
+                  label="paper: one network a level")  # fmt: skip
+        axes.plot(table.levels, table.psnr["ours"], "kx", markersize=6,
+                  label="paper: one network for all")  # fmt: skip
+    marks = marks_for(task, protocol, pictures)
+    for mark, shape in zip(marks, "^sDv*P" * len(marks), strict=False):
+        axes.plot(list(mark.psnr), list(mark.psnr.values()), shape, color="0.25", markersize=5,
+                  markerfacecolor="none", label=f"{mark.method} (published)")  # fmt: skip
+
+
+def _caption(figure, text):
+    import textwrap
+
+    figure.supxlabel("\n".join(textwrap.wrap(text, 112)), fontsize=6.5, color="0.35")
+
+
+def save_figure(figure, path: Path) -> Path:
+    """Writes a figure in the format of the path's suffix, the same bytes for the same figure."""
+    import matplotlib
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Otherwise an SVG carries the time, random names and outlines of every letter.
+    with matplotlib.rc_context({"svg.hashsalt": "keras-hyper", "svg.fonttype": "none"}):
+        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+        figure.savefig(path, dpi=144, metadata=metadata)
+    return path

@@ -1,0 +1,275 @@
+"""`keras-hyper evaluate` as people call it."""
+
+import json
+import sys
+import types
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_hyper.cli import main
+from keras_hyper.cli.open_restorer import open_restorer
+from keras_hyper.export import export_saved_model
+from tests.conftest import random_network
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Colour and gray for denoise, one for sr, an export of the first and one of level 25."""
+    folder = tmp_path_factory.mktemp("models")
+    for name, facts in (("colour", {}), ("gray", {"channels": 1}),
+                        ("dejpeg", {"channels": 1, "task": "dejpeg", "level_range": (10, 80)}),
+                        ("sr", {"task": "sr", "level_range": (2, 4)})):  # fmt: skip
+        (folder / name).mkdir()
+        random_network(**facts).save(folder / name / "model.keras")
+    export_saved_model(random_network(), folder / "served")
+    export_saved_model(random_network(), folder / "plain", level=25.0)
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path, rng):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, shape in (("a.png", (25, 18, 3)), ("b.png", (22, 31, 3))):
+        Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).save(folder / name)
+    return folder
+
+
+def evaluate(pictures, *more, task="denoise"):
+    return main(["evaluate", "--task", task, "--data", str(pictures), *map(str, more)])
+
+
+def wrong(capsys, *call, **task):
+    try:
+        status = evaluate(*call, **task)
+    except SystemExit as leaving:
+        status = leaving.code
+    error = capsys.readouterr().err
+    assert status == 2 and error.count("\n") == 1 and "Traceback" not in error
+    return error
+
+
+def test_writes_the_rows_it_prints(pictures, models, tmp_path, capsys):
+    report = tmp_path / "rows.json"
+    assert (
+        evaluate(pictures, "--levels", 15, 50, "--model", models / "colour", "--json", report) == 0
+    )
+    written, printed = json.loads(report.read_text()), capsys.readouterr().out
+    assert written["task"] == "denoise" and "even crop" in written["protocol"]
+    assert [row["level"] for row in written["rows"]] == [15, 50]
+    assert "paper: RGB" in printed
+    for row in written["rows"]:
+        assert row["pictures"] == 2 and row["set"] == "photos"
+        assert row["psnr_gain"] == pytest.approx(row["psnr_after"] - row["psnr_before"])
+        assert {"ssim_before", "ssim_after", "seconds_per_picture"} <= set(row)
+        assert f"{row['psnr_before']:.2f}" in printed and f"{row['psnr_after']:.2f}" in printed
+
+
+def test_folder_of_tables_and_plots(pictures, models, tmp_path):
+    out = tmp_path / "out"
+    assert evaluate(pictures, "--levels", "paper", "--model", models / "colour", "--out", out) == 0
+    assert {path.name for path in out.iterdir()} == {
+        "figures.jsonl", "pictures.csv", "psnr.png", "psnr.svg", "report.json", "report.md",
+    }  # fmt: skip
+    page = (out / "report.md").read_text()
+    assert "outside the range trained on" in page and "| mean |" in page
+    assert "keras-hyper evaluate --task denoise" in page and "--levels paper" in page
+    assert len((out / "pictures.csv").read_text().splitlines()) == 1 + 2 * 5
+
+
+def test_a_run_goes_on_where_it_was(pictures, models, tmp_path, monkeypatch):
+    restored = []
+
+    def counting(name, task, precision):
+        restorer = open_restorer(name, task, precision)
+        inner = restorer.restore
+        object.__setattr__(restorer, "restore", lambda picture, level: (
+            restored.append(level), inner(picture, level))[1])  # fmt: skip
+        return restorer
+
+    monkeypatch.setattr("keras_hyper.cli.open_restorer.open_restorer", counting)
+    out = tmp_path / "out"
+    common = ("--model", models / "colour", "--out", out)
+    assert evaluate(pictures, "--levels", 15, *common) == 0
+    first = json.loads((out / "report.json").read_text())
+    assert evaluate(pictures, "--levels", 15, 25, *common, "--resume") == 0
+    assert restored == [15, 15, 25, 25]
+    assert json.loads((out / "report.json").read_text())["rows"][0] == first["rows"][0]
+    # Another seed, other pixels, another network: nothing of it is reused.
+    evaluate(pictures, "--levels", 15, *common, "--resume", "--seed", 1)
+    Image.new("RGB", (31, 22), "red").save(pictures / "b.png")
+    evaluate(pictures, "--levels", 15, *common, "--resume")
+    evaluate(pictures, "--levels", 15, "--model", models / "gray", "--out", out, "--resume")
+    assert restored[4:] == [15, 15, 15, 15, 15]
+
+
+def test_degraded_pictures_alone_need_no_model(pictures, tmp_path):
+    report = tmp_path / "rows.json"
+    assert evaluate(pictures, "--degraded-only", "--protocol", "literature", "--levels", 3,
+                    "--json", report, task="sr") == 0  # fmt: skip
+    written = json.loads(report.read_text())
+    assert written["model"] is None and "psnr_after" not in written["rows"][0]
+
+
+def test_more_metrics(pictures, models, tmp_path):
+    report = tmp_path / "rows.json"
+    evaluate(pictures, "--levels", 15, "--model", models / "colour", "--metrics", "psnr-b",
+             "--json", report)  # fmt: skip
+    row = json.loads(report.read_text())["rows"][0]
+    assert {"psnr_b_after", "psnr_after", "ssim_after"} <= set(row)
+
+
+def test_savedmodel_keras_file_and_folder_measure_alike(pictures, models, tmp_path):
+    rows = []
+    for model in ("served", "served/1", "colour", "colour/model.keras"):
+        report = tmp_path / "rows.json"
+        evaluate(pictures, "--levels", 25, "--model", models / model, "--protocol", "literature",
+                 "--json", report)  # fmt: skip
+        rows.append(json.loads(report.read_text())["rows"][0])
+    for row in rows:
+        assert row["psnr_after"] == pytest.approx(rows[0]["psnr_after"], abs=1e-3)
+
+
+def test_an_export_of_one_level_is_measured_at_it(pictures, models, tmp_path, capsys):
+    report = tmp_path / "rows.json"
+    assert evaluate(pictures, "--model", models / "plain", "--json", report) == 0
+    assert [row["level"] for row in json.loads(report.read_text())["rows"]] == [25]
+    capsys.readouterr()
+    said = wrong(capsys, pictures, "--model", models / "plain", "--levels", 15)
+    assert "restores level 25 alone" in said
+
+
+def served():
+    """A client in the manner of `keras_hyper.serving.Client`."""
+
+    class Client:
+        def __init__(self, address, model):
+            self.address, self.model = address, model
+
+        def served_model(self):
+            card = {"task": "denoise", "levels_trained_on": [25.0], "level_range": [5, 75]}
+            return types.SimpleNamespace(channels=3, takes_level=True, card=card,
+                                         level_range=(5, 75))  # fmt: skip
+
+        def restore(self, picture, level, tile):
+            return picture
+
+    return types.SimpleNamespace(Client=Client)
+
+
+def test_a_server_is_measured_and_never_resumed(pictures, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "keras_hyper.serving", served())
+    report = tmp_path / "rows.json"
+    assert evaluate(pictures, "--model", "localhost:8500/denoise", "--json", report) == 0
+    row = json.loads(report.read_text())["rows"][0]
+    assert row["level"] == 25 and row["psnr_gain"] == pytest.approx(0, abs=1e-6)
+    capsys.readouterr()
+    said = wrong(capsys, pictures, "--model", "localhost:8500", "--resume", "--out", tmp_path / "o")
+    assert "may have changed since" in said
+    assert evaluate(pictures, "--model", "localhost:8500", "--protocol", "literature",
+                    "--levels", 50) == 1  # fmt: skip
+    assert "noise that is not clipped leaves [0, 1]" in capsys.readouterr().err
+
+
+def test_without_the_client_an_address_is_one_line(pictures, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "keras_hyper.serving", None)
+    said = wrong(capsys, pictures, "--model", "localhost:8500")
+    assert "pip install 'keras-hyper[serving]'" in said
+
+
+def test_an_unreadable_picture_is_named_counted_and_left_out(pictures, models, tmp_path, capsys):
+    (pictures / "bad.png").write_text("no picture")
+    Image.new("RGB", (9, 9)).save(pictures / "tiny.png")
+    report = tmp_path / "rows.json"
+    assert (
+        evaluate(pictures, "--levels", 15, 25, "--model", models / "colour", "--json", report) == 1
+    )
+    written, printed = json.loads(report.read_text()), capsys.readouterr().out
+    assert [row["pictures"] for row in written["rows"]] == [2, 2]
+    assert len(written["left_out"]) == 2 and printed.count("left out: ") == 2
+    assert "bad.png" in printed and "tiny.png: sides of 11 pixels" in printed
+
+
+def test_pictures_of_mixed_modes_and_sizes(pictures, models, tmp_path, rng, capsys):
+    Image.fromarray(rng.integers(0, 256, (20, 20), dtype=np.uint8)).save(pictures / "gray.png")
+    Image.fromarray(rng.integers(0, 256, (21, 40, 4), dtype=np.uint8), "RGBA").save(
+        pictures / "alpha.png"
+    )
+    deep = rng.integers(0, 65536, (20, 22), dtype=np.uint16)
+    Image.fromarray(deep).save(pictures / "deep.png")
+    report = tmp_path / "rows.json"
+    assert evaluate(pictures, "--levels", 15, "--model", models / "colour", "--json", report) == 0
+    written = json.loads(report.read_text())
+    assert written["rows"][0]["pictures"] == 5
+    assert "2 of 5 pictures are gray" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("task", "protocol", "model", "words"),
+    [
+        ("dejpeg", "colour", "dejpeg", "their luma is restored"),
+        ("denoise", "paper", "gray", ""),
+        ("dejpeg", "paper", "dejpeg", ""),
+    ],
+)
+def test_gray_models_on_colour_pictures(pictures, models, task, protocol, model, words, capsys):
+    assert evaluate(pictures, "--protocol", protocol, "--model", models / model, "--levels", 20,
+                    task=task) == 0  # fmt: skip
+    assert words in capsys.readouterr().err
+
+
+def test_colour_models_on_gray_planes(pictures, tmp_path, capsys):
+    random_network(task="dejpeg", level_range=(10, 80)).save(tmp_path / "colour.keras")
+    model = tmp_path / "colour.keras"
+    assert evaluate(pictures, "--model", model, "--levels", 20, task="dejpeg") == 0
+    assert "each goes through it as three equal channels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (["--levels", "300"], "0 to 255. Received: 300"),
+        (["--levels", "some"], "'some'"),
+        (["--levels", "5:90"], "paper, all, trained. Received: 5:90"),
+        (["--protocol", "papers"], "Choose one of: paper, clipped, literature"),
+        (["--metrics", "mse"], "No metric 'mse'"),
+        (["--resume"], "--resume needs --out"),
+        (["--degraded-only"], "measures no model"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_are_one_line(change, words, pictures, models, capsys):
+    assert words in wrong(capsys, pictures, "--model", models / "colour", *change)
+
+
+def test_wrong_models_and_folders_are_one_line(pictures, models, tmp_path, capsys):
+    assert "a model for denoise was wanted; this one is for sr" in wrong(
+        capsys, pictures, "--model", models / "sr"
+    )
+    assert "none at nowhere" in wrong(capsys, pictures, "--model", "nowhere")
+    assert "whole levels" in wrong(
+        capsys, pictures, "--model", models / "dejpeg", "--levels", 12.5, task="dejpeg"
+    )
+    (tmp_path / "empty").mkdir()
+    assert "has no pictures" in wrong(capsys, tmp_path / "empty", "--model", models / "colour")
+    assert "There is none at" in wrong(capsys, tmp_path / "no", "--model", models / "colour")
+
+
+def test_a_folder_without_a_sound_picture_is_a_failed_job(tmp_path, models, capsys):
+    (tmp_path / "bad.png").write_text("no picture")
+    assert evaluate(tmp_path, "--model", models / "colour") == 1
+    error = capsys.readouterr().err
+    assert "none of 1 pictures could be measured" in error and "bad.png" in error
+    assert "Traceback" not in error
+
+
+def test_unclipped_noise_reaches_the_network_unclipped(models):
+    restorer = open_restorer(str(models / "colour"), "denoise")
+    picture = np.full((8, 6, 3), 0.5, np.float32)
+    picture[0, 0] = 1.4
+    clipped = restorer.restore(np.clip(picture, 0, 1), 25.0)
+    inside = restorer.restore(picture * 0 + 0.5, 25.0)
+    beyond = restorer.restore(picture, 25.0)
+    assert np.abs(beyond - clipped).max() > 1e-3 and beyond.shape == inside.shape

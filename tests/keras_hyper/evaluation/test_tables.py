@@ -1,0 +1,44 @@
+import csv
+import io
+
+from keras_hyper.evaluation import level_rows, mean_row
+from keras_hyper.evaluation.tables import as_csv, as_markdown, table_cells
+
+PICTURES = [
+    {"set": "S", "picture": name, "level": level, "psnr_before": 20.0 + level, "ssim_before": 0.5,
+     "psnr_after": 21.5 + level, "ssim_after": 0.75, "seconds": 0.25}
+    for level in (5.0, 15.0)
+    for name in ("a.png", "b, c.png")
+]  # fmt: skip
+
+
+def report(**changes):
+    rows = level_rows(PICTURES)
+    return {"task": "denoise", "model": "m", "protocol": "paper: all of it", "rows": rows,
+            "mean": mean_row(rows), "left_out": [], "notes": [], "command": "keras-hyper evaluate",
+            **changes}  # fmt: skip
+
+
+def test_cells_have_a_row_a_level_and_the_mean():
+    headings, cells = table_cells(report())
+    assert headings[:5] == ["level", "pictures", "PSNR before", "PSNR after", "PSNR gain"]
+    assert cells[0] == ["5", "2", "25.00", "26.50", "+1.50", "0.500", "0.750", "+0.250", "0.250"]
+    assert cells[2][:4] == ["mean", "", "30.00", "31.50"]
+
+
+def test_one_level_has_no_row_of_means():
+    rows = level_rows(PICTURES[:2])
+    assert len(table_cells(report(rows=rows, mean=mean_row(rows)))[1]) == 1
+
+
+def test_markdown_says_protocol_what_was_left_out_and_how_to_print_it_again():
+    page = as_markdown(report(left_out=["x.png: damaged"], notes=["n"]), plot="psnr.png")
+    for words in ("paper: all of it", "x.png: damaged", "`keras-hyper evaluate`", "(psnr.png)",
+                  "Note: n", "| 5 | 2 | 25.00 |"):  # fmt: skip
+        assert words in page
+
+
+def test_csv_has_a_line_a_picture_and_level():
+    rows = list(csv.DictReader(io.StringIO(as_csv(PICTURES))))
+    assert len(rows) == 4 and rows[1]["picture"] == "b, c.png"
+    assert float(rows[3]["psnr_after"]) == 36.5

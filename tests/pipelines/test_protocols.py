@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from pipelines import ALL_LEVELS, TASKS, get_protocol, protocol_names
+from pipelines.protocols import PROTOCOLS, Protocol
+
+
+@pytest.fixture
+def clean(photo):
+    return np.rint(photo[:48, :60] * 255) / np.float32(255)
+
+
+def whole(picture):
+    return np.allclose(picture * 255, np.rint(picture * 255), atol=1e-3)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=lambda row: f"{row.task} {row.name}")
+def test_every_row_degrades_and_says_what_it_does(protocol: Protocol, clean):
+    level = TASKS[protocol.task].levels[0]
+    picture = clean[..., :1] if protocol.channels == 1 else clean
+    before = picture.copy()
+    degraded = protocol.degrade(picture, level, (1, 2))
+    assert degraded.shape == picture.shape and degraded.dtype == np.float32
+    np.testing.assert_array_equal(picture, before)
+    assert 0.0005 < np.abs(degraded - picture).mean() < 0.2
+    assert protocol.text.startswith(protocol.name) and "PSNR" in protocol.text
+    assert set(protocol.levels) <= set(ALL_LEVELS[protocol.task]) and len(protocol.levels) == 5
+
+
+def test_noise_is_clipped_and_floored_as_the_protocol_says(clean):
+    degrade = {name: get_protocol(TASKS["denoise"], name).degrade for name in
+               ("paper", "clipped", "literature")}  # fmt: skip
+    paper, clipped, free = (one(clean, 50.0, (1, 2)) for one in degrade.values())
+    assert whole(paper) and not whole(clipped)
+    assert free.min() < 0 and free.max() > 1
+    np.testing.assert_array_equal(np.clip(free, 0, 1), clipped)
+    np.testing.assert_allclose(np.floor(clipped * 255 + 1e-4), paper * 255, atol=1.001)
+    assert np.std(free - clean) * 255 == pytest.approx(50, rel=0.03)
+
+
+def test_the_headline_comes_first_and_unknown_names_answer_with_the_known():
+    assert protocol_names("dejpeg") == ["paper", "colour", "literature"]
+    assert get_protocol(TASKS["sr"]).name == "paper"
+    with pytest.raises(ValueError, match="No protocol 'papers' of sr. Choose one of: paper, "):
+        get_protocol(TASKS["sr"], "papers")
+
+
+def test_protocols_with_whole_levels_refuse_fractions():
+    get_protocol(TASKS["sr"], "paper").check_level(2.5)
+    with pytest.raises(ValueError, match="literature protocol of sr has whole levels.*2.5"):
+        get_protocol(TASKS["sr"], "literature").check_level(2.5)
