@@ -44,7 +44,9 @@ def _rows(version, picture, task, levels):
     from keras_hyper.evaluation import score
     from keras_hyper.serving_session import ServingSession
     from pipelines.benchmark import benchmark_pairs
+    from pipelines.protocols import get_protocol
 
+    on_luma = get_protocol(task).psnr_on == "luma"
     with ServingSession(version) as session:
         image = session.signatures["serving_default"].inputs["image"]
         channels = image.tensor_shape.dim[-1].size
@@ -52,7 +54,7 @@ def _rows(version, picture, task, levels):
             _, degraded, clean = next(benchmark_pairs([picture], task, level, channels))
             inputs = {"image": degraded[None], "level": np.array([level], np.float32)}
             restored = session.predict("serving_default", inputs)["restored"][0]
-            before, after = (score(clean, other, task.on_luma)[0] for other in (degraded, restored))
+            before, after = (score(clean, other, on_luma)[0] for other in (degraded, restored))
             yield level, (degraded, restored, clean), before, after
 
 
