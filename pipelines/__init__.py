@@ -3,9 +3,10 @@
 from pipelines.levels import Levels, parse_levels
 from pipelines.pairs import load_training_bank, training_pairs, validation_pairs
 from pipelines.sets import SAMPLE_PICTURES, split
-from pipelines.tasks import TASKS, Task, get_task
+from pipelines.tasks import LEVEL_TASKS, TASKS, Task, get_task, trainable
 
 __all__ = [
+    "LEVEL_TASKS",
     "SAMPLE_PICTURES",
     "TASKS",
     "Levels",
@@ -14,6 +15,7 @@ __all__ = [
     "load_training_bank",
     "parse_levels",
     "split",
+    "trainable",
     "training_pairs",
     "validation_pairs",
 ]

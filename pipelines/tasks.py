@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipelines.bicubic import shrink_and_enlarge
 from pipelines.jpeg import compress_jpeg, compress_jpeg_libjpeg
-from pipelines.noise import add_gaussian_noise
+from pipelines.noise import add_gaussian_noise, add_noise_of_any_file
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Task:
         unit: What the level is, in words.
         minimum: Lowest level that means anything.
         maximum: Highest level that means anything.
-        levels: Levels trained on by default.
+        levels: Levels trained on by default, or one range ``"LOW:HIGH"``.
         level_offset: With `level_scale`, the affine map to the network's own scalar
             ``(level - level_offset) / level_scale``: about -1..1 over the levels trained on.
         level_scale: See `level_offset`.
@@ -32,6 +32,9 @@ class Task:
         enlarges: Whether the level is a factor that a small picture is enlarged by first.
         on_luma: Whether PSNR is measured on the luma, as the task's literature does.
         protocol: How its figures are measured, for tables.
+        goal: What is learned: ``"restore"`` or ``"estimate"``.
+        learns_level_of: Name of the task whose level an estimator tells.
+        target: ``(inputs, clean) -> what the network is to give back`` for a batch of pairs.
     """
 
     name: str
@@ -39,7 +42,7 @@ class Task:
     unit: str
     minimum: float
     maximum: float
-    levels: tuple[float, ...]
+    levels: tuple[float | str, ...]
     level_offset: float
     level_scale: float
     degrade_whole: Callable | None = None
@@ -48,6 +51,9 @@ class Task:
     enlarges: bool = False
     on_luma: bool = False
     protocol: str = "even crop, 8 bits; PSNR and SSIM on the picture as it is, border 0"
+    goal: str = "restore"
+    learns_level_of: str = ""
+    target: Callable = lambda inputs, clean: clean
 
     def check_level(self, level: float) -> float:
         """Returns the level as a float.
@@ -142,12 +148,35 @@ TASKS = {
 }
 
 
+# What is trained but restores nothing: the level itself is told.
+LEVEL_TASKS = {
+    "estimate": Task(
+        name="estimate",
+        degrade=add_noise_of_any_file,
+        unit="noise sigma on the 0-255 scale",
+        minimum=0.0,
+        maximum=255.0,
+        levels=("0:120",),
+        level_offset=0.0,
+        level_scale=255.0,
+        goal="estimate",
+        learns_level_of="denoise",
+        target=lambda inputs, clean: inputs["level"],
+    ),
+}
+
+
+def trainable() -> list[str]:
+    """Returns the names of all that can be trained."""
+    return [*TASKS, *LEVEL_TASKS]
+
+
 def get_task(name: str) -> Task:
     """Returns the task of that name.
 
     Raises:
         ValueError: If there is none; the text lists those there are.
     """
-    if name not in TASKS:
-        raise ValueError(f"No task {name!r}. Choose one of: {', '.join(TASKS)}.")
-    return TASKS[name]
+    if name not in trainable():
+        raise ValueError(f"No task {name!r}. Choose one of: {', '.join(trainable())}.")
+    return {**TASKS, **LEVEL_TASKS}[name]

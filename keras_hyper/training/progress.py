@@ -1,4 +1,4 @@
-"""A progress bar with loss, PSNR and time left."""
+"""A progress bar with loss, the goal's figure and time left."""
 
 import keras
 from rich.console import Console
@@ -12,11 +12,12 @@ class ProgressBar(keras.callbacks.Callback):
         step: Step that the run begins at.
         steps: Step after the last.
         console: Where it is shown.
+        goal: Has the metrics to show and what they are.
     """
 
-    def __init__(self, step: int, steps: int, console: Console):
+    def __init__(self, step: int, steps: int, console: Console, goal):
         super().__init__()
-        self.step, self.console = step, console
+        self.step, self.console, self.goal = step, console, goal
         self.bar = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -35,18 +36,20 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Moves the bar."""
         self.step += 1
-        figures = f"loss {float(logs['loss']):.4f}  PSNR {_mean_psnr(logs):.2f} dB"
+        mean = _mean(logs, f"{self.goal.watched}_")
+        figures = f"loss {float(logs['loss']):.4f}  {self.goal.heading} {mean:.2f}"
         self.bar.update(self.line, completed=self.step, figures=figures)
 
     def on_epoch_end(self, epoch, logs=None):
         """Prints the figures of the validation."""
+        prefix = f"val_{self.goal.watched}_"
         levels = "  ".join(
-            f"{name.removeprefix('val_psnr_')}: {value:.2f}"
+            f"{name.removeprefix(prefix)}: {value:.2f}"
             for name, value in logs.items()
-            if name.startswith("val_psnr_")
+            if name.startswith(prefix)
         )
         self.console.print(
-            f"step {self.step}: loss {logs['loss']:.4f}, validation PSNR in dB  {levels}",
+            f"step {self.step}: loss {logs['loss']:.4f}, validation {self.goal.heading}  {levels}",
             highlight=False,
         )
 
@@ -55,6 +58,6 @@ class ProgressBar(keras.callbacks.Callback):
         self.bar.stop()
 
 
-def _mean_psnr(logs):
-    values = [float(value) for name, value in logs.items() if name.startswith("psnr_")]
+def _mean(logs, prefix):
+    values = [float(value) for name, value in logs.items() if name.startswith(prefix)]
     return sum(values) / len(values)
