@@ -6,6 +6,7 @@ from keras_hyper.cli.one_line import OneLineParser, run
 
 COMMANDS = {
     "restore": "restore a file or a folder of pictures",
+    "estimate": "tell the level of pictures: sigma of noise, quality of JPEG files",
     "evaluate": "measure PSNR and SSIM per level as the paper does",
     "export": "write a SavedModel for TF-Serving, or the plain network of one level",
     "convert": "turn a checkpoint of the authors' PyTorch code into a .keras file",

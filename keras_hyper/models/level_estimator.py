@@ -62,6 +62,8 @@ class LevelEstimator(keras.Model):
 
     presets: dict[str, dict] = {}
     min_side = 16
+    # An odd number of crops has one in the middle when they are sorted.
+    crop, grid = 128, 3
 
     def __init__(
         self,
@@ -131,6 +133,31 @@ class LevelEstimator(keras.Model):
         for layer in self.decide:
             x = layer(x)
         return KNEE * ops.expm1(x[:, 0])
+
+    def over_grid(self, image):
+        """Tells the level by the median over a grid of crops, which overlap in small pictures.
+
+        Args:
+            image: float ``(batch, height, width, channels)`` in [0, 1], sides of `min_side` and up.
+
+        Returns:
+            float32 ``(batch,)`` in `unit`, 0 and up. Always the same for the same picture.
+        """
+        shape = ops.shape(image)
+        rows, columns = (self._crops(side) for side in shape[1:3])
+        crops = [
+            image[:, top : top + height, left : left + width]
+            for top, height in rows
+            for left, width in columns
+        ]
+        told = self(ops.concatenate(crops, axis=0))
+        told = ops.sort(ops.reshape(told, (len(crops), -1)), axis=0)
+        return ops.maximum(told[len(crops) // 2], 0.0)
+
+    def _crops(self, side):
+        """Where the crops of the grid begin along a side, and how long they are."""
+        length = min(side, self.crop) if isinstance(side, int) else ops.minimum(side, self.crop)
+        return [((side - length) * step // (self.grid - 1), length) for step in range(self.grid)]
 
     def _local_statistics(self, image):
         """Energies, colour and clipped shares of squares of 4 pixels."""
