@@ -4,6 +4,7 @@ The messages are those of TF-Serving's API. Its package wants a TensorFlow of it
 so the few fields that are needed are described here.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,12 @@ def warm_up_requests(channels: int, level: float | None, side: int = 64) -> dict
         "serving_uint8": {"image": pixels, **levels},
         "serving_bytes": {"image_bytes": np.array([_png(pixels[0])], object), **levels},
     }
+
+
+def warm_up_alone(signatures: Sequence[str], channels: int, side: int = 64) -> dict[str, dict]:
+    """Returns one small request for each of the signatures that take an image and no level."""
+    image = np.full((1, side, side, channels), 0.5, np.float32)
+    return {signature: {"image": image} for signature in signatures}
 
 
 def _png(pixels):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from keras_hyper.cli.load import load_hyper_res
 from keras_hyper.cli.one_line import WrongArgumentError, checked
+from keras_hyper.cli.told_level import AUTO, level_of, level_or_auto
 from pipelines import TASKS
 
 
@@ -16,7 +17,14 @@ def add_arguments(parser):
     add("source", metavar="IN", type=Path, help="a picture, or a folder of pictures")
     add("out", metavar="OUT", type=Path, help="the file or folder to write")
     add("--task", required=True, choices=list(TASKS), help="what to undo")
-    add("--level", type=float, required=True, help="noise sigma, JPEG quality, or factor")
+    add(
+        "--level",
+        type=level_or_auto,
+        required=True,
+        help="noise sigma, JPEG quality, or factor; auto: noise is told by a network, the quality "
+        "read from the JPEG file",
+    )
+    add("--estimator", default="estimate", help="of --level auto: a model.keras or one that ships")
     add("--model", help="a model.keras or a run's folder; by default the one that ships")
     add("--same-size", action="store_true", help="sr: the picture is enlarged already")
     add("--tile", type=int, default=512, help="pixels that a tile adds each way, even")
@@ -29,9 +37,6 @@ def add_arguments(parser):
 
 def job(args) -> int:
     """Restores; returns 1 if a picture had to be left out."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     if args.tile < 2 or args.tile % 2:
         raise WrongArgumentError(f"--tile must be even and at least 2. Received: {args.tile}")
     pairs = checked(lambda: _pairs(args))
@@ -43,27 +48,38 @@ def job(args) -> int:
         raise WrongArgumentError(
             f"a model for {args.task} was wanted; this one is for {model.task}"
         )
-    # By the task named here, since a converted network may not know its own.
-    checked(lambda: TASKS[args.task].check_level(args.level))
+    tell = level_of(args, model.channels)
     _warn_once(model, args.level)
+    begun = time.perf_counter()
+    told, left_out = _restore_all(pairs, model, tell, args)
+    seconds = time.perf_counter() - begun
+    done = len(pairs) - len(left_out)
+    for source, level in told if args.level == AUTO else ():
+        print(f"{source}: level {level:.3g}")
+    print(f"{done} of {len(pairs)} restored in {seconds:.1f} s: {args.out}")
+    for line in left_out:
+        print(f"left out: {line}")
+    return 1 if left_out else 0
+
+
+def _restore_all(pairs, model, tell, args):
+    """Returns each file with the level used, and a line for each that was left out."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     console = Console(stderr=True)
-    begun, left_out = time.perf_counter(), []
+    told, left_out = [], []
     with Progress(console=console, disable=not console.is_terminal) as bar:
         overall = bar.add_task("pictures", total=len(pairs))
         for source, out in pairs:
             try:
-                _restore_file(source, out, model, args, bar)
+                told.append((source, _restore_file(source, out, model, tell, args, bar)))
             except (ValueError, OSError, MemoryError) as error:
                 if len(pairs) == 1:
                     raise
                 left_out.append(_reason(source, error))
             bar.advance(overall)
-    seconds = time.perf_counter() - begun
-    done = len(pairs) - len(left_out)
-    print(f"{done} of {len(pairs)} restored in {seconds:.1f} s: {args.out}")
-    for line in left_out:
-        print(f"left out: {line}")
-    return 1 if left_out else 0
+    return told, left_out
 
 
 def _reason(source, error):
@@ -73,7 +89,8 @@ def _reason(source, error):
 
 def _warn_once(model, level):
     low, high = model.level_range
-    if not low <= level <= high:
+    # A level that was told is nearer than the range's end where it lies outside, and needs no word.
+    if level != AUTO and not low <= level <= high:
         # One line before the work instead of Python's two, with the file's name, at every picture.
         print(
             f"keras-hyper: level {level:g} is outside the range trained on, {low:g} to {high:g}",
@@ -109,7 +126,8 @@ def _pairs(args):
     return [(source, out)]
 
 
-def _restore_file(source, out, model, args, bar):
+def _restore_file(source, out, model, tell, args, bar):
+    """Restores one file; returns the level used."""
     from dataclasses import replace
 
     from keras_hyper.picture_files import check_holds, read_picture_file, write_picture_file
@@ -120,8 +138,9 @@ def _restore_file(source, out, model, args, bar):
     pixels = picture.pixels
     # Before the work: what cannot be written need not be restored.
     check_holds(out, pixels)
+    level = tell(source, pixels)
     if TASKS[args.task].enlarges and not args.same_size:
-        height, width = (max(1, round(side * args.level)) for side in pixels.shape[:2])
+        height, width = (max(1, round(side * level)) for side in pixels.shape[:2])
         if height * width > args.max_pixels:
             raise ValueError(
                 f"{source}: {width}x{height} pixels after enlarging are more than the limit of "
@@ -131,10 +150,11 @@ def _restore_file(source, out, model, args, bar):
     line = bar.add_task(source.name, total=None)
     restored = restore(
         pixels,
-        args.level,
+        level,
         model,
         tile=args.tile,
         on_tile=lambda done, count: bar.update(line, completed=done, total=count),
     )
     bar.remove_task(line)
     write_picture_file(replace(picture, pixels=restored), out)
+    return level
