@@ -114,27 +114,28 @@ def _psnr(clean, restored):
 
 
 def _show(report):
+    words = f"{report['data']}, {report['pictures']} pictures, {report['seeds']} draws"
+    _table(f"one crop; {words}", report["one_crop"])
+    _table(f"median over the grid; {words}", report["grid"])
+
+
+def _table(title, rows):
     from rich.console import Console
     from rich.table import Table
 
     from keras_hyper.level_figures import over_levels
 
-    one, grid = report["one_crop"], report["grid"]
-    table = Table(title=f"{report['data']}, {report['pictures']} pictures, {report['seeds']} draws")
-    for heading in ("level", "one crop: bias", "error", "within 1", "2", "5", "relative",
-                    "grid: bias", "error", "relative"):  # fmt: skip
+    table = Table(title=title)
+    for heading in ("level", "bias", "sd", "error", "within 1", "2", "5", "relative"):
         table.add_column(heading, justify="right")
-    ends = [f"{row['level']:g}" for row in one], [over_levels(rows) for rows in (one, grid)]
-    rows = list(zip(ends[0], one, grid, strict=True))
-    table_rows = [*rows, ("mean", *ends[1])]
-    if any(_RELATIVE[0] <= row["level"] <= _RELATIVE[1] for row in one):
-        words = f"{_RELATIVE[0]:g} to {_RELATIVE[1]:g}"
-        table_rows.append((words, *(over_levels(part, *_RELATIVE) for part in (one, grid))))
-    for name, a, b in table_rows:
-        shares = [f"{a[f'within_{bound}']:.0%}" for bound in (1, 2, 5)]
-        table.add_row(name, f"{a['bias']:+.2f}", f"{a['error']:.2f}", *shares,
-                      f"{a['relative']:.2%}", f"{b['bias']:+.2f}", f"{b['error']:.2f}",
-                      f"{b['relative']:.2%}")  # fmt: skip
+    named = [(f"{row['level']:g}", row) for row in rows] + [("all", over_levels(rows))]
+    low, high = _RELATIVE
+    if any(low <= row["level"] <= high for row in rows):
+        named.append((f"{low:g}..{high:g}", over_levels(rows, low, high)))
+    for name, row in named:
+        shares = [f"{row[f'within_{bound}']:.0%}" for bound in (1, 2, 5)]
+        table.add_row(name, f"{row['bias']:+.2f}", f"{row['deviation']:.2f}",
+                      f"{row['error']:.2f}", *shares, f"{row['relative']:.2%}")  # fmt: skip
     Console().print(table)
 
 

@@ -161,14 +161,17 @@ class LevelEstimator(keras.Model):
 
     def _local_statistics(self, image):
         """Energies, colour and clipped shares of squares of 4 pixels."""
-        energy = ops.average_pool(ops.square(self.probe(image)), 2, data_format="channels_last")
+        # With strides left to default Keras 3.15 fails on JAX.
+        energy = ops.average_pool(
+            ops.square(self.probe(image)), 2, strides=2, data_format="channels_last"
+        )
         # The probes see two pixels beyond their square on each side.
         inner = image[:, 2:-2, 2:-2]
         # Half a step of 8 bits: what was floored or rounded counts as clipped too.
         black = ops.cast(inner < 0.5 / 255, "float32")
         white = ops.cast(inner > 254.5 / 255, "float32")
         plain = ops.concatenate([inner, black, white], axis=-1)
-        plain = ops.average_pool(plain, 4, data_format="channels_last")
+        plain = ops.average_pool(plain, 4, strides=4, data_format="channels_last")
         # The floor is the energy of rounding to 8 bits: below it there is nothing to tell.
         return ops.concatenate([0.25 * ops.log(energy + 1e-5) + 1.0, plain], axis=-1)
 
