@@ -19,20 +19,21 @@ def train(args) -> None:
     from keras_hyper import training
     from keras_hyper.cli import train_report
 
-    console, recipe = Console(), training.RECIPES[args.recipe]
-    task = pipelines.get_task(args.task)
+    console, task = Console(), pipelines.get_task(args.task)
+    goal = training.GOALS[task.goal]
+    recipe = one_line.checked(lambda: goal.recipe(args.recipe))
     levels = one_line.checked(lambda: pipelines.parse_levels(args.levels, task, args.draws))
     batch, patch = args.batch or recipe.batch, args.patch or recipe.patch
     paths, held_out, watched = one_line.checked(lambda: pipelines.split(args.data, args.valid))
     settings = {**vars(args), "levels": str(levels), "batch": batch, "patch": patch}
     folder = run_folder.open_run(args.out / args.task, settings, args.resume)
     facts = run_folder.fixed(settings)
-    run = training.Run(folder, args.steps, args.every, levels.names(), facts, args.profile)
+    run = training.Run(folder, args.steps, args.every, levels.names(), facts, args.profile, goal)
 
     if args.resume:
         trainer = training.load_trainer(run)
     else:
-        model = training.new_model(recipe, task, levels, args)
+        model = goal.new_model(recipe, task, levels, args)
         trainer = training.new_trainer(model, recipe, run)
     budget = int(args.memory * 2**30)
     bank = pipelines.load_training_bank(paths, task, levels, args.channels, patch, budget)
@@ -46,9 +47,9 @@ def train(args) -> None:
     trained = training.fit(trainer, pairs_from, valid, run, console)
     model = trained.with_precision("float32")
     training.save_whole(model, folder / "model.keras")
-    rows = training.psnr_before_and_after(model, valid)
+    rows = goal.figures(model, valid)
     version = train_report.export(model, folder, rows, settings)
-    train_report.conclude(console, args.task, folder, rows, version)
+    train_report.conclude(console, task, goal, folder, rows, version)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from keras_hyper import layers, metrics, models
-from keras_hyper.models import HyperRes
+from keras_hyper.estimation import estimate
+from keras_hyper.models import HyperRes, LevelEstimator
 from keras_hyper.restoration import restore
 
-__all__ = ["HyperRes", "layers", "metrics", "models", "restore"]
+__all__ = ["HyperRes", "LevelEstimator", "estimate", "layers", "metrics", "models", "restore"]

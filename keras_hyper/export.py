@@ -10,10 +10,10 @@ import tensorflow as tf
 from keras.export import ExportArchive
 
 from keras_hyper.card import card_of
-from keras_hyper.models import HyperRes
+from keras_hyper.models import HyperRes, LevelEstimator
 from keras_hyper.serving_session import ServingSession
-from keras_hyper.signatures import signatures
-from keras_hyper.warm_up import read_warm_up, warm_up_requests, write_warm_up
+from keras_hyper.signatures import level_signatures, signatures
+from keras_hyper.warm_up import read_warm_up, warm_up_alone, warm_up_requests, write_warm_up
 
 
 def export_saved_model(
@@ -22,6 +22,7 @@ def export_saved_model(
     *,
     card: dict | None = None,
     level: float | None = None,
+    estimator: LevelEstimator | None = None,
 ) -> Path:
     """Writes the next version of a model in TF-Serving's layout.
 
@@ -32,19 +33,24 @@ def export_saved_model(
         folder: The model's folder; versions are its children that are whole numbers.
         card: Further facts for the card, such as data and figures.
         level: Exports the plain network of this level: the signatures then take no level.
+        estimator: Goes into the same export: signatures ``estimate`` and ``auto``, which restores
+            at the level that the estimator tells.
 
     Returns:
         The version's folder.
 
     Raises:
+        ValueError: If the estimator does not fit the network.
         OSError: If the folder cannot be written or the disk is full; no version appears then.
     """
+    if estimator is not None:
+        check_fits(model, level, estimator)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     # TF-Serving passes over names that are no number.
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
     try:
-        _write(model, partial, card, level)
+        _write(model, partial, card, level, estimator)
         check_saved_model(partial)
         return _published(partial, folder)
     except BaseException:
@@ -52,7 +58,23 @@ def export_saved_model(
         raise
 
 
-def _write(model, partial, card, level):
+def check_fits(model: HyperRes, level: float | None, estimator: LevelEstimator) -> None:
+    """Checks that an estimator goes into an export of a network.
+
+    Raises:
+        ValueError: If it is for another task or other channels, or the export has one level alone.
+    """
+    if level is not None:
+        raise ValueError(f"An export of one level needs no estimator. Received: level={level:g}")
+    ours, theirs = (model.task, model.channels), (estimator.task, estimator.channels)
+    if ours != theirs:
+        raise ValueError(
+            f"An estimator for task {ours[0]!r} with {ours[1]} channels was wanted. "
+            f"Received: one for {theirs[0]!r} with {theirs[1]}"
+        )
+
+
+def _write(model, partial, card, level, estimator):
     network = model if level is None else model.at_level(level)
     archive = ExportArchive()
     archive.track(network)
@@ -66,9 +88,17 @@ def _write(model, partial, card, level):
     endpoints = signatures(restore, model.channels, level is None, text, sweep)
     for name, (function, inputs) in endpoints.items():
         archive.add_endpoint(name, function, input_signature=inputs)
+    requests = {}
+    if estimator is not None:
+        archive.track(estimator)
+        tell = estimator.over_grid
+        told = level_signatures(tell, restore, model.channels, estimator.min_side)
+        for name, (function, inputs) in told.items():
+            archive.add_endpoint(name, function, input_signature=inputs)
+        requests = warm_up_alone(list(told), model.channels)
     archive.write_out(str(partial), verbose=False)
     known = model.level_range if level is None else None
-    write_warm_up(partial, warm_up_requests(model.channels, known))
+    write_warm_up(partial, {**warm_up_requests(model.channels, known), **requests})
     (partial / "assets.extra" / "card.json").write_text(text)
     os.chmod(partial, 0o755)  # mkdtemp makes it the owner's alone; a server is somebody else
 

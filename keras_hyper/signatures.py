@@ -201,3 +201,36 @@ def _claimed_size(data):
     )
     weights = tf.constant([1 << 24, 1 << 16, 1 << 8, 1], tf.int64)
     return tf.reduce_sum(tf.reshape(numbers, (2, 4)) * weights, axis=1)
+
+
+def level_signatures(tell, restore, channels: int, min_side: int):
+    """Returns the endpoints of an estimator inside an export, with their input signatures.
+
+    Args:
+        tell: ``image float32 (batch, height, width, channels) -> level (batch,)``.
+        restore: See `signatures`; None where the export restores at one level alone.
+        channels: 1 or 3.
+        min_side: Smallest side of a picture whose level can be told.
+
+    Returns:
+        ``estimate``, image -> level; and with `restore` ``auto``, image -> restored and level.
+    """
+
+    def checked(image):
+        image = _checked(image, None, channels)[0]
+        sides = tf.shape(image)[1:3]
+        text = f"a level can be told of pictures of {min_side} pixels a side and up, not"
+        with tf.control_dependencies([_check(tf.reduce_all(sides >= min_side), text, sides)]):
+            return tf.identity(image)
+
+    def estimate(image):
+        return {"level": tell(checked(image))}
+
+    def auto(image):
+        image = checked(image)
+        level = tell(image)
+        return {"restored": tf.clip_by_value(restore(image, level), 0.0, 1.0), "level": level}
+
+    inputs = [tf.TensorSpec((None, None, None, channels), tf.float32, name="image")]
+    endpoints = {"estimate": (estimate, inputs)}
+    return endpoints if restore is None else {**endpoints, "auto": (auto, inputs)}

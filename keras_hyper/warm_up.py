@@ -93,6 +93,12 @@ def warm_up_requests(channels: int, levels: Sequence[float] | None, side: int = 
     return requests
 
 
+def warm_up_alone(signatures: Sequence[str], channels: int, side: int = 64) -> dict[str, dict]:
+    """Returns one small request for each of the signatures that take an image and no level."""
+    image = np.full((1, side, side, channels), 0.5, np.float32)
+    return {signature: {"image": image} for signature in signatures}
+
+
 def _png(pixels):
     return tf.io.encode_png(pixels).numpy()
 

@@ -4,10 +4,11 @@ from pipelines.levels import Levels, parse_levels
 from pipelines.pairs import load_training_bank, training_pairs, validation_pairs
 from pipelines.protocols import ALL_LEVELS, Protocol, get_protocol, protocol_names
 from pipelines.sets import SAMPLE_PICTURES, split
-from pipelines.tasks import TASKS, Task, get_task
+from pipelines.tasks import LEVEL_TASKS, TASKS, Task, get_task, trainable
 
 __all__ = [
     "ALL_LEVELS",
+    "LEVEL_TASKS",
     "SAMPLE_PICTURES",
     "TASKS",
     "Levels",
@@ -19,6 +20,7 @@ __all__ = [
     "parse_levels",
     "protocol_names",
     "split",
+    "trainable",
     "training_pairs",
     "validation_pairs",
 ]

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 # Tables K.1 and K.2 of the JPEG standard (ITU-T T.81), for quality 50.
-_LUMA_TABLE = np.array([
+LUMA_TABLE = np.array([
     [16, 11, 10, 16, 24, 40, 51, 61],
     [12, 12, 14, 19, 26, 58, 60, 55],
     [14, 13, 16, 24, 40, 57, 69, 56],
@@ -14,8 +14,8 @@ _LUMA_TABLE = np.array([
     [49, 64, 78, 87, 103, 121, 120, 101],
     [72, 92, 95, 98, 112, 100, 103, 99],
 ], np.float32)  # fmt: skip
-_CHROMA_TABLE = np.full((8, 8), 99, np.float32)
-_CHROMA_TABLE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+CHROMA_TABLE = np.full((8, 8), 99, np.float32)
+CHROMA_TABLE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 
 # libjpeg's "islow" transform in 13-bit integers, as one matrix: its flow graph is linear and rounds
 # only at the end of a pass. The other four columns mirror these, odd rows with the sign turned.
@@ -62,7 +62,9 @@ def compress_jpeg(image, level):
         rest differ where its integer transform rounds to the other side.
     """
     pixels = tf.round(image * 255.0)
-    luma_table, chroma_table = (_scaled(table, level) for table in (_LUMA_TABLE, _CHROMA_TABLE))
+    luma_table, chroma_table = (
+        quantisation_table(table, level) for table in (LUMA_TABLE, CHROMA_TABLE)
+    )
     if image.shape[-1] == 1:
         return _coded(pixels[..., 0], luma_table)[..., None] / 255.0
     red, green, blue = tf.unstack(pixels, axis=-1)
@@ -85,7 +87,7 @@ def _shifted_right(value, bits=16):
     return tf.floor(value / 2.0**bits)
 
 
-def _scaled(table, level):
+def quantisation_table(table, level):
     """The quantisation table of a quality, as libjpeg scales it."""
     quality = tf.clip_by_value(tf.round(tf.cast(level, tf.float32)), 1.0, 100.0)
     percent = tf.where(quality < 50.0, tf.floor(5000.0 / quality), 200.0 - 2.0 * quality)

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from pipelines.decode import LUMA
+
 
 def add_gaussian_noise(image, level, seed, clip=True, floor=True):
     """Adds white Gaussian noise, independent in every pixel and channel.
@@ -24,3 +26,28 @@ def add_gaussian_noise(image, level, seed, clip=True, floor=True):
     if clip:
         noisy = tf.clip_by_value(noisy, 0.0, 1.0)
     return tf.floor(noisy * 255.0) / 255.0 if floor else noisy
+
+
+def add_noise_of_any_file(image, level, seed, gray=0.125):
+    """Adds Gaussian noise in the several ways that it arrives in: what an estimator must know.
+
+    Half of the pictures are floored to 8 bits, half are not; all are clipped. Some are gray ones in
+    three equal channels, whose noise then is the same in all three.
+
+    Args:
+        image: float32 ``(batch, height, width, channels)`` in [0, 1].
+        level: Standard deviation on the 0-255 scale, ``()`` or ``(batch,)``.
+        seed: Two integers; the same seed gives the same noise.
+        gray: Share of colour pictures that become gray.
+
+    Returns:
+        float32 of the image's shape.
+    """
+    noisy = add_gaussian_noise(image, level, seed, floor=False)
+    second = tf.random.experimental.stateless_fold_in(seed, 1)
+    draws = tf.random.stateless_uniform((tf.shape(image)[0], 2, 1, 1, 1), second)
+    if image.shape[-1] == 3:
+        plain = tf.reduce_sum(image * LUMA, axis=-1, keepdims=True)
+        plain = add_gaussian_noise(plain, level, second, floor=False)
+        noisy = tf.where(draws[:, 0] < gray, plain, noisy)
+    return tf.where(draws[:, 1] < 0.5, tf.floor(noisy * 255.0) / 255.0, noisy)

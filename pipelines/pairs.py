@@ -80,7 +80,8 @@ def training_pairs(
 
     Returns:
         An endless dataset of ``({"image": (batch, k, patch, patch, channels), "level": (batch, k)},
-        clean (batch, patch, patch, channels))``, float32 in [0, 1], level in the task's unit.
+        clean (batch, patch, patch, channels))``, float32 in [0, 1], level in the task's unit; the
+        second is whatever `task.target` makes of a pair.
     """
     made = bank.planes > 1
     margin = 0 if made else task.margin
@@ -94,7 +95,8 @@ def training_pairs(
         clean = image[:, 0]
         copies = image[:, 1:] if made else _degraded(task, clean, level, levels.draws, seed, step)
         clean, copies = (_inner(part, margin, seed, step) for part in (clean, copies))
-        return {"image": copies, "level": tf.tile(level[None], (batch, 1))}, clean
+        inputs = {"image": copies, "level": tf.tile(level[None], (batch, 1))}
+        return inputs, task.target(inputs, clean)
 
     last = tf.int64.max // batch
     steps = tf.data.Dataset.range(first, last)
@@ -183,7 +185,8 @@ def validation_pairs(
     clean = np.stack(list(_middles(chosen, channels, side)))
     degraded = np.stack([_at_level(task, clean, level, seed) for level in levels], axis=1)
     level = np.tile(np.asarray(levels, np.float32), (len(clean), 1))
-    pairs = ({"image": degraded, "level": level}, clean)
+    inputs = {"image": degraded, "level": level}
+    pairs = inputs, task.target(inputs, clean)
     return tf.data.Dataset.from_tensor_slices(pairs).batch(batch)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipelines.bicubic import shrink_and_enlarge
 from pipelines.jpeg import compress_jpeg, compress_jpeg_libjpeg
-from pipelines.noise import add_gaussian_noise
+from pipelines.noise import add_gaussian_noise, add_noise_of_any_file
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Task:
         unit: What the level is, in words.
         minimum: Lowest level that means anything.
         maximum: Highest level that means anything.
-        levels: Levels trained on by default.
+        levels: Levels trained on by default, or one range ``"LOW:HIGH"``.
         level_offset: With `level_scale`, the affine map to the network's own scalar
             ``(level - level_offset) / level_scale``: about -1..1 over the levels trained on.
         level_scale: See `level_offset`.
@@ -31,6 +31,9 @@ class Task:
         multiple: ``levels -> pixels``: the sides that whole pictures are cut to a multiple of.
         enlarges: Whether the level is a factor that a small picture is enlarged by first.
         rising: Whether a higher level means more damage, and so more restoration.
+        goal: What is learned: ``"restore"`` or ``"estimate"``.
+        learns_level_of: Name of the task whose level an estimator tells.
+        target: ``(inputs, clean) -> what the network is to give back`` for a batch of pairs.
     """
 
     name: str
@@ -38,7 +41,7 @@ class Task:
     unit: str
     minimum: float
     maximum: float
-    levels: tuple[float, ...]
+    levels: tuple[float | str, ...]
     level_offset: float
     level_scale: float
     degrade_whole: Callable | None = None
@@ -46,6 +49,9 @@ class Task:
     multiple: Callable[[tuple[float, ...]], int] = lambda levels: 1
     enlarges: bool = False
     rising: bool = True
+    goal: str = "restore"
+    learns_level_of: str = ""
+    target: Callable = lambda inputs, clean: clean
 
     def check_level(self, level: float) -> float:
         """Returns the level as a float.
@@ -133,12 +139,35 @@ TASKS = {
 }
 
 
+# What is trained but restores nothing: the level itself is told.
+LEVEL_TASKS = {
+    "estimate": Task(
+        name="estimate",
+        degrade=add_noise_of_any_file,
+        unit="noise sigma on the 0-255 scale",
+        minimum=0.0,
+        maximum=255.0,
+        levels=("0:120",),
+        level_offset=0.0,
+        level_scale=255.0,
+        goal="estimate",
+        learns_level_of="denoise",
+        target=lambda inputs, clean: inputs["level"],
+    ),
+}
+
+
+def trainable() -> list[str]:
+    """Returns the names of all that can be trained."""
+    return [*TASKS, *LEVEL_TASKS]
+
+
 def get_task(name: str) -> Task:
     """Returns the task of that name.
 
     Raises:
         ValueError: If there is none; the text lists those there are.
     """
-    if name not in TASKS:
-        raise ValueError(f"No task {name!r}. Choose one of: {', '.join(TASKS)}.")
-    return TASKS[name]
+    if name not in trainable():
+        raise ValueError(f"No task {name!r}. Choose one of: {', '.join(trainable())}.")
+    return {**TASKS, **LEVEL_TASKS}[name]

@@ -53,3 +53,14 @@ def random_network(channels=3, blocks=1, filters=8, **kwargs):
     draw = np.random.default_rng(1)
     model.set_weights([draw.normal(0, 0.1, w.shape) for w in model.get_weights()])
     return model
+
+
+def random_estimator(channels=3, task="denoise", **kwargs):
+    """A narrow estimator, whose answers depend on what it sees."""
+    from keras_hyper import LevelEstimator
+
+    model = LevelEstimator(channels, probes=4, filters=4, task=task, unit="sigma", **kwargs)
+    model.build()
+    draw = np.random.default_rng(1)
+    model.set_weights([draw.normal(0, 0.2, w.shape) for w in model.get_weights()])
+    return model

@@ -9,7 +9,13 @@ from keras import ops
 import keras_hyper
 from keras_hyper import training
 from keras_hyper.layers import DepthToSpace, HyperConv2D
-from keras_hyper.models import HyperRes, MultiLevel, PlainRes
+from keras_hyper.models import (
+    HyperRes,
+    LevelEstimator,
+    MultiLevel,
+    MultiLevelEstimator,
+    PlainRes,
+)
 
 
 def _ones(*shape):
@@ -17,6 +23,7 @@ def _ones(*shape):
 
 
 SIZES = {"filters": 4, "blocks": 1}
+NARROW = {"probes": 4, "filters": 4}
 # name: how to make one, the keyword arguments of a call at two sizes, odd and not square
 SPECIMENS = {
     "HyperConv2D": (
@@ -50,9 +57,18 @@ SPECIMENS = {
             for h, w in ((6, 6), (5, 9))
         ],
     ),
+    "LevelEstimator": (
+        lambda **kw: LevelEstimator(3, **NARROW, **kw),
+        [{"image": _ones(2, h, w, 3)} for h, w in ((16, 16), (17, 23))],
+    ),
+    "MultiLevelEstimator": (
+        lambda **kw: MultiLevelEstimator(LevelEstimator(3, **NARROW, **kw)),
+        [{"inputs": {"image": _ones(2, 3, h, w, 3)}} for h, w in ((16, 16), (17, 23))],
+    ),
 }
 # Registered, but no layers: each has a test of its own.
 OTHERS = {"AveragedAdam", "LevelLoss", "LevelPSNR", "MeanLossOfLevels"}
+OTHERS |= {"LevelError", "LogLevelLoss", "ZeroSum"}
 NAMES = sorted(SPECIMENS)
 
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 import train
+from keras_hyper import LevelEstimator
 from keras_hyper.serving_session import ServingSession
 from tests.conftest import ROOT
 
@@ -236,3 +237,27 @@ def test_disk_that_fills_is_one_line_and_keeps_the_last_checkpoint(
     assert "no space left" in refused(capsys, argv, status=1)
     assert checkpoint.read_bytes() == before
     assert not list(checkpoint.parent.glob(".*partial*"))
+
+
+def test_an_estimator_is_trained_by_the_same_way(photographs, tmp_path, capsys):
+    argv = arguments(photographs, tmp_path, "--levels", "0:60", task="estimate")
+    assert interrupted(argv, 4) == 130
+    assert train.main([*argv, "--resume"]) == 0
+    said = capsys.readouterr().out
+    assert "mean absolute error" in said and "keras-hyper estimate IN --model" in said
+    run = tmp_path / "estimate"
+    model = keras.models.load_model(run / "model.keras")
+    assert isinstance(model, LevelEstimator) and model.dtype_policy.name == "float32"
+    assert (model.task, model.level_range) == ("denoise", [0, 60])
+    rows = json.loads((run / "history.json").read_text())
+    assert [row["step"] for row in rows] == [3, 6]
+    assert all(np.isfinite(list(row.values())).all() for row in rows)
+    assert {name for name in rows[0] if name.startswith("val_error_")} == {
+        "val_error_0-15", "val_error_15-30", "val_error_30-45", "val_error_45-60"
+    }  # fmt: skip
+    assert list((run / "logs").rglob("events*"))
+
+
+def test_an_estimator_has_recipes_of_its_own(photographs, tmp_path, capsys):
+    argv = arguments(photographs, tmp_path, "--recipe", "authors", task="estimate")
+    assert "No recipe 'authors' for this task" in refused(capsys, argv)

@@ -6,8 +6,11 @@ from keras_hyper.cli.one_line import OneLineParser, run
 
 COMMANDS = {
     "restore": "restore a file or a folder of pictures",
+    "estimate": "tell the level of pictures: sigma of noise, quality of JPEG files",
     "evaluate": "measure PSNR and SSIM per level as the paper does",
     "report": "print the paper's tables and figures, ours beside them",
+    "evaluate-estimator": "measure how well an estimator tells the level of noise",
+    "calibrate": "find the level that restores each picture best",
     "export": "write a SavedModel for TF-Serving, or the plain network of one level",
     "serve": "serve SavedModels over TF-Serving's API, gRPC and REST",
     "convert": "turn a checkpoint of the authors' PyTorch code into a .keras file",
@@ -26,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = OneLineParser(prog="keras-hyper", description="Adaptive image restoration.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        module = importlib.import_module(f"keras_hyper.cli.{name}")
+        module = importlib.import_module(f"keras_hyper.cli.{name.replace('-', '_')}")
         command = commands.add_parser(name, help=summary, description=module.__doc__)
         module.add_arguments(command)
         command.add_argument("--debug", action="store_true", help="show the whole traceback")

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from keras_hyper.cli.load import checked_level, load_hyper_res
+from keras_hyper.cli.load import checked_level, load_hyper_res, load_level_estimator
 from keras_hyper.cli.one_line import checked
 
 
@@ -13,6 +13,7 @@ def add_arguments(parser):
     parser.add_argument("out", metavar="OUT", type=Path, help="the model's folder; gets 1/, 2/ ...")
     parser.add_argument("--format", choices=["saved_model"], default="saved_model", help="what")
     parser.add_argument("--level", type=float, help="only the plain network of this level")
+    parser.add_argument("--estimator", help="put a level estimator in too: a model.keras or a name")
     parser.add_argument("--card", type=Path, metavar="F", help="JSON file of facts for the card")
     parser.add_argument(
         "--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers"
@@ -24,11 +25,14 @@ def job(args) -> None:
     model = load_hyper_res(args.model).with_precision(args.precision)
     if args.level is not None:
         checked_level(model, args.level)
-    from keras_hyper.export import export_saved_model
+    from keras_hyper.export import check_fits, export_saved_model
     from keras_hyper.serving_session import ServingSession
 
     card = checked(lambda: _card(args.card))
-    version = export_saved_model(model, args.out, card=card, level=args.level)
+    estimator = load_level_estimator(args.estimator) if args.estimator else None
+    if estimator:
+        checked(lambda: check_fits(model, args.level, estimator))
+    version = export_saved_model(model, args.out, card=card, level=args.level, estimator=estimator)
     with ServingSession(version) as session:
         names = ", ".join(sorted(session.signatures))
     folder = args.out.resolve()

@@ -11,29 +11,47 @@ def load_hyper_res(name: str):
     Raises:
         WrongArgumentError: If there is no such file or preset, or it holds something else.
     """
+    from keras_hyper.models import HyperRes
+
+    return _load(HyperRes, name)
+
+
+def load_level_estimator(name: str):
+    """Loads a `LevelEstimator` likewise.
+
+    Raises:
+        WrongArgumentError: If there is no such file or preset, or it holds something else.
+    """
+    from keras_hyper.models import LevelEstimator
+
+    return _load(LevelEstimator, name)
+
+
+def _load(kind, name):
     import keras
 
-    from keras_hyper.models import HyperRes
     from keras_hyper.models.presets import shipped_names
 
     path = Path(name)
     if path.is_dir():
         path = path / "model.keras"
     if not path.is_file():
-        if name in shipped_names():
-            return HyperRes.from_preset(name)
-        shipped = ", ".join(shipped_names()) or "none"
+        shipped = shipped_names(kind.__name__)
+        if name in shipped:
+            return kind.from_preset(name)
         raise WrongArgumentError(
-            f"a model.keras was wanted; there is none at {name} (models that ship: {shipped}; "
-            "python train.py --task TASK trains one)"
+            f"a model.keras was wanted; there is none at {name} (models that ship: "
+            f"{', '.join(shipped) or 'none'}; python train.py --task TASK trains one)"
         )
     try:
         model = keras.models.load_model(path)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise WrongArgumentError(f"{path} cannot be loaded as a Keras model: {reason}") from error
-    if not isinstance(model, HyperRes):
-        raise WrongArgumentError(f"{path} holds a {type(model).__name__}; a HyperRes was wanted")
+    if not isinstance(model, kind):
+        raise WrongArgumentError(
+            f"{path} holds a {type(model).__name__}; a {kind.__name__} was wanted"
+        )
     return model
 
 

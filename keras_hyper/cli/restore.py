@@ -8,6 +8,7 @@ from keras_hyper.cli.in_flight import in_flight
 from keras_hyper.cli.one_line import WrongArgumentError, checked
 from keras_hyper.cli.restorers import add_server_arguments, restorer_for, warn_once
 from keras_hyper.cli.resume import check_same, forget, is_done, note, settings_of
+from keras_hyper.cli.told_level import AUTO, level_of, level_or_auto
 from pipelines import TASKS
 
 # Pillow's limit of pixels and Python's warnings, which reading sets for its time, are one for all.
@@ -20,7 +21,14 @@ def add_arguments(parser):
     add("source", metavar="IN", type=Path, help="a picture, or a folder of pictures")
     add("out", metavar="OUT", type=Path, help="the file or folder to write")
     add("--task", required=True, choices=list(TASKS), help="what to undo")
-    add("--level", type=float, required=True, help="noise sigma, JPEG quality, or factor")
+    add(
+        "--level",
+        type=level_or_auto,
+        required=True,
+        help="noise sigma, JPEG quality, or factor; auto: noise is told by a network, the quality "
+        "read from the JPEG file",
+    )
+    add("--estimator", default="estimate", help="of --level auto: a model.keras or one that ships")
     add("--model", help="a model.keras or a run's folder; by default the one that ships")
     add("--same-size", action="store_true", help="sr: the picture is enlarged already")
     add("--tile", type=int, default=512, help="pixels that a tile adds each way, even")
@@ -46,12 +54,14 @@ def job(args) -> int:
     pairs = checked(lambda: _pairs(args))
     waiting = _waiting(pairs, args)
     begun = time.perf_counter()
-    left_out = _restore_all(waiting, args) if waiting else []
+    told, left_out = _restore_all(waiting, args) if waiting else ({}, [])
     seconds = time.perf_counter() - begun
     if args.source.is_dir() and not left_out:
         forget(args.out)
     done = len(waiting) - len(left_out)
     there = f"; {len(pairs) - len(waiting)} were there" if len(waiting) < len(pairs) else ""
+    for source in told if args.level == AUTO else ():
+        print(f"{source}: level {told[source]:.3g}")
     print(f"{done} of {len(pairs)} restored in {seconds:.1f} s: {args.out}{there}")
     for line in left_out:
         print(f"left out: {line}")
@@ -72,17 +82,17 @@ def _waiting(pairs, args):
 
 
 def _restore_all(pairs, args):
+    """Returns the level that each picture was restored at, and a line for each left out."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    outs = dict(pairs)
+    outs, told = dict(pairs), {}
     with (
         restorer_for(args) as restorer,
         Progress(console=console, disable=not console.is_terminal) as bar,
     ):
-        # By the task named here, since a converted network may not know its own.
-        checked(lambda: TASKS[args.task].check_level(args.level))
+        tell = level_of(args, restorer.channels)
         warn_once(restorer.level_range, args.level)
         if args.source.is_dir():
             note(args.out, settings_of(args))
@@ -90,15 +100,18 @@ def _restore_all(pairs, args):
 
         def one(source):
             try:
-                _restore_file(source, outs[source], restorer, args, bar)
+                level = _restore_file(source, outs[source], restorer, tell, args, bar)
+                told[source] = level
             finally:
                 bar.advance(overall)
 
         if len(pairs) == 1:
             one(pairs[0][0])
-            return []
+            return told, []
         errors = in_flight(outs, one, restorer.at_once, restorer.of_all)
-    return [_reason(source, errors[source]) for source in outs if source in errors]
+    # In the files' order, whichever was done first.
+    told = {source: told[source] for source in outs if source in told}
+    return told, [_reason(source, errors[source]) for source in outs if source in errors]
 
 
 def _reason(source, error):
@@ -133,7 +146,8 @@ def _pairs(args):
     return [(source, out)]
 
 
-def _restore_file(source, out, restorer, args, bar):
+def _restore_file(source, out, restorer, tell, args, bar):
+    """Restores one file; returns the level used."""
     from dataclasses import replace
 
     from keras_hyper.picture_files import check_holds, read_picture_file, write_picture_file
@@ -144,8 +158,9 @@ def _restore_file(source, out, restorer, args, bar):
     pixels = picture.pixels
     # Before the work: what cannot be written need not be restored.
     check_holds(out, pixels)
+    level = tell(source, pixels)
     if TASKS[args.task].enlarges and not args.same_size:
-        height, width = (max(1, round(side * args.level)) for side in pixels.shape[:2])
+        height, width = (max(1, round(side * level)) for side in pixels.shape[:2])
         if height * width > args.max_pixels:
             raise ValueError(
                 f"{source}: {width}x{height} pixels after enlarging are more than the limit of "
@@ -153,6 +168,9 @@ def _restore_file(source, out, restorer, args, bar):
             )
         pixels = enlarge_picture(pixels, height, width)
     line = bar.add_task(source.name, total=None)
-    restored = restorer(pixels, lambda done, count: bar.update(line, completed=done, total=count))
+    restored = restorer(
+        pixels, level, lambda done, count: bar.update(line, completed=done, total=count)
+    )
     bar.remove_task(line)
     write_picture_file(replace(picture, pixels=restored), out)
+    return level

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from keras_hyper.cli.load import load_hyper_res
 from keras_hyper.cli.one_line import WrongArgumentError, checked
+from keras_hyper.cli.told_level import AUTO
 
 
 def add_server_arguments(parser):
@@ -49,15 +50,15 @@ class Here:
 
     def __init__(self, args):
         self.model = load_hyper_res(args.model or args.task).with_precision(args.precision)
-        self.level, self.tile = args.level, args.tile
-        self.level_range = self.model.level_range
+        self.tile = args.tile
+        self.level_range, self.channels = self.model.level_range, self.model.channels
         check_task(self.model.task, args.task)
 
-    def __call__(self, pixels, on_tile):
-        """Returns the pixels restored."""
+    def __call__(self, pixels, level, on_tile):
+        """Returns the pixels restored at a level."""
         from keras_hyper.restoration import restore
 
-        return restore(pixels, self.level, self.model, tile=self.tile, on_tile=on_tile)
+        return restore(pixels, level, self.model, tile=self.tile, on_tile=on_tile)
 
     def of_all(self, error: Exception) -> bool:
         """Whether an error would meet every other picture too."""
@@ -83,7 +84,7 @@ class OnServer:
 
         files = (args.tls_ca, args.tls_cert, args.tls_key)
         secure = args.tls or any(files)
-        self.level, self.tile, self.at_once = args.level, args.tile, args.at_once
+        self.tile, self.at_once = args.tile, args.at_once
         self.refused = CallError
         self.client = checked(
             lambda: Client(
@@ -97,12 +98,12 @@ class OnServer:
             )
         )
         served = self.client.served_model()
-        self.level_range = served.level_range
+        self.level_range, self.channels = served.level_range, served.channels
         check_task(served.card.get("task"), args.task)
 
-    def __call__(self, pixels, on_tile):
-        """Returns the pixels restored."""
-        return self.client.restore(pixels, self.level, tile=self.tile, on_tile=on_tile)
+    def __call__(self, pixels, level, on_tile):
+        """Returns the pixels restored at a level."""
+        return self.client.restore(pixels, level, tile=self.tile, on_tile=on_tile)
 
     def of_all(self, error: Exception) -> bool:
         """Whether an error would meet every other picture too."""
@@ -125,10 +126,11 @@ def check_task(task: str | None, wanted: str) -> None:
         raise WrongArgumentError(f"a model for {wanted} was wanted; this one is for {task}")
 
 
-def warn_once(trained_on, level: float) -> None:
+def warn_once(trained_on, level: float | str) -> None:
     """Says once, before the work, that a level is beyond what was trained on."""
     low, high = trained_on
-    if not low <= level <= high:
+    # A level that was told is nearer than the range's end where it lies outside, and needs no word.
+    if level != AUTO and not low <= level <= high:
         # One line before the work instead of Python's two, with the file's name, at every picture.
         print(
             f"keras-hyper: level {level:g} is outside the range trained on, {low:g} to {high:g}",

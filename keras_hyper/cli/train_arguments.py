@@ -4,14 +4,14 @@ import argparse
 from pathlib import Path
 
 from keras_hyper.cli.one_line import OneLineParser
-from pipelines import TASKS
+from pipelines import trainable
 
 
 def parse(argv=None) -> argparse.Namespace:
     """Reads the arguments of ``train.py``; wrong ones exit with status 2 and one line."""
     parser = OneLineParser(prog="train.py", description="Trains one network for all levels.")
     add = parser.add_argument
-    add("--task", required=True, choices=list(TASKS), help="what to undo")
+    add("--task", required=True, choices=trainable(), help="what to undo, or estimate")
     add("--data", type=Path, help="folder of photographs; by default those that ship")
     add("--valid", type=Path, help="folder to validate on; by default a tenth of --data")
     add("--out", type=Path, default=Path("runs"), help="the run goes to OUT/TASK")

@@ -7,6 +7,7 @@ import keras
 from rich.console import Console
 from rich.table import Table
 
+from keras_hyper.models import HyperRes
 from keras_hyper.models.precision import accelerators
 
 
@@ -22,7 +23,7 @@ def announce(console: Console, settings, task, levels, bank, watched, model) -> 
         "data": f"{bank.pictures} pictures, {bank.windows} windows of {sides}, "
         f"{memory:.0f} MiB, of {source}",
         "validation": watched,
-        "network": f"{model.blocks} blocks, {model.channels} channels, "
+        "network": f"{type(model).__name__}, {_blocks(model)}{model.channels} channels, "
         f"{model.count_params():,} parameters",
         "levels": str(levels),
         "training": f"{args.steps} steps of {args.batch} patches of {args.patch} pixels at "
@@ -39,6 +40,10 @@ def announce(console: Console, settings, task, levels, bank, watched, model) -> 
             console.print(f"  {line}", highlight=False, soft_wrap=True)
 
 
+def _blocks(model):
+    return f"{model.blocks} blocks, " if hasattr(model, "blocks") else ""
+
+
 def _device():
     found = accelerators()
     return found[0] if found else "CPU"
@@ -52,32 +57,42 @@ def accelerator(device: str | None) -> str | None:
 
 
 def export(model, folder: Path, rows, settings: dict) -> Path | None:
-    """Exports the SavedModel, where Keras runs on TensorFlow; returns its version's folder."""
-    if keras.backend.backend() != "tensorflow":
+    """Exports the SavedModel, where Keras runs on TensorFlow; returns its version's folder.
+
+    An estimator has none of its own: it goes into a restorer's.
+    """
+    if keras.backend.backend() != "tensorflow" or not isinstance(model, HyperRes):
         return None
     from keras_hyper.export import export_saved_model
 
-    figures = [{"level": level, "psnr_before": a, "psnr_after": b} for level, a, b in rows]
     data = {name: str(settings[name]) for name in ("data", "valid", "steps", "recipe", "seed")}
-    return export_saved_model(model, folder, card={"data": data, "validation": figures})
+    return export_saved_model(model, folder, card={"data": data, "validation": rows})
 
 
-def conclude(console: Console, task: str, folder: Path, rows, version: Path | None) -> None:
-    """Shows PSNR per level before and after, where everything lies, and what to do next."""
+# By the task's goal: the command that uses what was trained.
+_GO_ON = {
+    "restore": "keras-hyper restore IN OUT --task {task} --level {level} --model {model}",
+    "estimate": "keras-hyper estimate IN --model {model}",
+}
+
+
+def conclude(console: Console, task, goal, folder: Path, rows, version: Path | None) -> None:
+    """Shows the figures per level, where everything lies, and what to do next."""
     # A title would be wrapped to the width of the columns.
-    console.print("PSNR on the validation pictures, dB")
+    console.print(f"{goal.heading} on the validation pictures")
     table = Table()
-    for heading in ("level", "before", "after", "gain"):
+    for _, heading, _ in goal.columns:
         table.add_column(heading, justify="right")
-    for level, before, after in rows:
-        table.add_row(f"{level:g}", f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}")
+    for row in rows:
+        table.add_row(*(format(row[name], form) for name, _, form in goal.columns))
     console.print(table)
-    level = f"{rows[len(rows) // 2][0]:g}"
     model = folder / "model.keras"
+    level = f"{rows[len(rows) // 2]['level']:g}"
+    command = _GO_ON[task.goal].format(task=task.name, level=level, model=model)
     console.print(
-        f"network     {model}\nSavedModel  {version or 'not exported: needs TensorFlow'}\n"
+        f"network     {model}\nSavedModel  {version or 'not exported'}\n"
         f"logs        {folder / 'logs'}\n\nGo on with\n"
-        f"  keras-hyper restore IN OUT --task {task} --level {level} --model {model}\n"
+        f"  {command}\n"
         f"  tensorboard --logdir {folder / 'logs'}",
         highlight=False,
         soft_wrap=True,

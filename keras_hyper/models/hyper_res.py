@@ -7,7 +7,7 @@ from keras_hyper.image_size import pad_to_multiple
 from keras_hyper.layers import HyperConv2D
 from keras_hyper.models.main_network import MainNetwork
 from keras_hyper.models.plain_res import PlainRes
-from keras_hyper.models.precision import policy_of
+from keras_hyper.models.precision import in_precision
 from keras_hyper.models.presets import PRESETS, from_preset
 
 
@@ -181,13 +181,7 @@ class HyperRes(MainNetwork):
         Raises:
             ValueError: If `precision` is another word.
         """
-        policy = policy_of(precision)
-        if policy == self.dtype_policy.name:
-            return self
-        other = HyperRes.from_config({**self.get_config(), "dtype": policy})
-        other.build()
-        other.set_weights(self.get_weights())
-        return other
+        return in_precision(self, precision)
 
     @classmethod
     def from_preset(cls, name: str, **overrides) -> "HyperRes":
@@ -230,4 +224,5 @@ def _checked_level(level):
 
 def _at_half_resolution(level):
     padded, _ = pad_to_multiple(level[..., None], 2)
-    return ops.average_pool(padded, 2, data_format="channels_last")[..., 0]
+    # With strides left to default Keras 3.15 fails on JAX.
+    return ops.average_pool(padded, 2, strides=2, data_format="channels_last")[..., 0]

@@ -21,6 +21,21 @@ def policy_of(precision: str) -> str:
     return _POLICIES[precision]
 
 
+def in_precision(model: keras.Model, precision: str) -> keras.Model:
+    """Returns a network in another precision, with the same weights; itself where nothing changes.
+
+    Raises:
+        ValueError: If `precision` is another word.
+    """
+    policy = policy_of(precision)
+    if policy == model.dtype_policy.name:
+        return model
+    other = type(model).from_config({**model.get_config(), "dtype": policy})
+    other.build()
+    other.set_weights(model.get_weights())
+    return other
+
+
 def accelerators() -> list[str]:
     """Returns the GPUs and TPUs that Keras's backend has, by name."""
     return [name for name in keras.distribution.list_devices() if "cpu" not in name.lower()]

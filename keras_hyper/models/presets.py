@@ -1,5 +1,7 @@
 """Networks by name: sizes, and the trained models that ship."""
 
+import json
+import zipfile
 from pathlib import Path
 
 import keras
@@ -16,19 +18,26 @@ def shipped_models() -> Path:
     return Path(__file__).resolve().parents[2] / "saved_models"
 
 
-def shipped_names() -> list[str]:
-    """Returns the names of the trained models that are there."""
-    return sorted(path.parent.name for path in shipped_models().glob("*/model.keras"))
+def shipped_names(kind: str = "HyperRes") -> list[str]:
+    """Returns the names of the trained models of a class, given by name, that are there."""
+    found = shipped_models().glob("*/model.keras")
+    return sorted(path.parent.name for path in found if _class_in(path) == kind)
+
+
+def _class_in(path):
+    with zipfile.ZipFile(path) as file:
+        return json.loads(file.read("config.json"))["class_name"]
 
 
 def from_preset(cls, name: str, overrides: dict):
     """Returns a built network of class `cls` by name; see `HyperRes.from_preset`."""
-    if name in PRESETS:
-        model = cls(**{**PRESETS[name], **overrides})
+    if name in cls.presets:
+        model = cls(**{**cls.presets[name], **overrides})
         model.build()
         return model
-    if name not in shipped_names():
-        sizes, shipped = ", ".join(PRESETS), ", ".join(shipped_names()) or "none"
+    names = shipped_names(cls.__name__)
+    if name not in names:
+        sizes, shipped = (", ".join(known) or "none" for known in (cls.presets, names))
         raise ValueError(
             f"No preset {name!r}. Untrained sizes: {sizes}. "
             f"Trained models in {shipped_models()}: {shipped}."

@@ -5,20 +5,18 @@ from keras_hyper.training.fit import (
     Run,
     fit,
     load_trainer,
-    new_model,
     new_trainer,
-    psnr_before_and_after,
 )
+from keras_hyper.training.goals import GOALS
 from keras_hyper.training.recipes import RECIPES
 
 __all__ = [
+    "GOALS",
     "RECIPES",
     "Run",
     "TrainingInterrupted",
     "fit",
     "load_trainer",
-    "new_model",
     "new_trainer",
-    "psnr_before_and_after",
     "save_whole",
 ]

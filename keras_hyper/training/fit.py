@@ -4,16 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 from keras import ops
 from rich.console import Console
 
-from keras_hyper.metrics import psnr
-from keras_hyper.models import HyperRes, MultiLevel
-from keras_hyper.models.precision import policy_of
 from keras_hyper.training.callbacks import History, StopOnNaN
 from keras_hyper.training.checkpoint import Checkpoint
-from keras_hyper.training.objective import MeanLossOfLevels, level_metrics
+from keras_hyper.training.goals import GOALS, Goal
 from keras_hyper.training.progress import ProgressBar
 from keras_hyper.training.recipes import Recipe
 from keras_hyper.training.tensorboard import Profile, TensorBoardLog
@@ -30,6 +26,7 @@ class Run:
         names: What the k levels are called in logs.
         settings: Hyperparameters, for TensorBoard.
         profile: Whether some steps are profiled.
+        goal: What is learned.
     """
 
     folder: Path
@@ -38,6 +35,7 @@ class Run:
     names: list[str]
     settings: dict
     profile: bool = False
+    goal: Goal = GOALS["restore"]
 
     @property
     def checkpoint(self) -> Path:
@@ -45,45 +43,18 @@ class Run:
         return self.folder / "checkpoint.keras"
 
 
-def new_model(recipe: Recipe, task, levels, args) -> HyperRes:
-    """Returns an untrained network for a task.
-
-    Args:
-        recipe: Has two options of the network.
-        task: Has a name, a unit and the affine map of its level.
-        levels: Has the levels trained on and their range.
-        args: Has `blocks`, `channels`, `precision` and `seed`.
-    """
-    keras.utils.set_random_seed(args.seed)
-    offset, scale = recipe.level_map or (task.level_offset, task.level_scale)
-    model = HyperRes(
-        args.channels,
-        args.blocks,
-        image_residual=recipe.image_residual,
-        task=task.name,
-        unit=task.unit,
-        levels=levels.fixed,
-        level_range=(levels.low, levels.high),
-        level_offset=offset,
-        level_scale=scale,
-        dtype=policy_of(args.precision),
-    )
-    model.build()
-    return model
-
-
-def new_trainer(model: HyperRes, recipe: Recipe, run: Run) -> MultiLevel:
-    """Returns the k networks of `model`, compiled by the recipe."""
-    trainer = MultiLevel(model)
+def new_trainer(model: keras.Model, recipe: Recipe, run: Run) -> keras.Model:
+    """Returns `model` at the k levels of the run, compiled by the recipe."""
+    trainer = run.goal.trainer(model)
     trainer.compile(
         optimizer=recipe.optimizer(run.steps),
-        loss=MeanLossOfLevels(),
-        metrics=level_metrics(run.names),
+        loss=run.goal.loss(),
+        metrics=run.goal.metrics(run.names),
     )
     return trainer
 
 
-def load_trainer(run: Run) -> MultiLevel:
+def load_trainer(run: Run) -> keras.Model:
     """Loads the checkpoint of a run: weights, their average, and the optimizer's state.
 
     Raises:
@@ -95,7 +66,7 @@ def load_trainer(run: Run) -> MultiLevel:
         raise ValueError(
             f"{run.checkpoint} cannot be loaded as a checkpoint: {str(error).splitlines()[0]}"
         ) from error
-    if not isinstance(trainer, MultiLevel):
+    if not isinstance(trainer, run.goal.trainer):
         raise ValueError(
             f"A checkpoint of train.py was wanted. {run.checkpoint} holds a "
             f"{type(trainer).__name__}."
@@ -103,7 +74,7 @@ def load_trainer(run: Run) -> MultiLevel:
     return trainer
 
 
-def fit(trainer: MultiLevel, pairs_from, validation, run: Run, console: Console) -> HyperRes:
+def fit(trainer: keras.Model, pairs_from, validation, run: Run, console: Console) -> keras.Model:
     """Trains to the end of the run, from wherever the trainer's optimizer is.
 
     Args:
@@ -122,12 +93,11 @@ def fit(trainer: MultiLevel, pairs_from, validation, run: Run, console: Console)
     """
     step = int(ops.convert_to_numpy(trainer.optimizer.iterations))
     checkpoint = Checkpoint(run.checkpoint, step)
-    log = TensorBoardLog(
-        run.folder / "logs", next(validation.as_numpy_iterator()), run.names, step, run.settings
-    )
+    pairs = next(validation.as_numpy_iterator())
+    log = TensorBoardLog(run.folder / "logs", pairs, run.names, step, run.settings, run.goal)
     callbacks = [
         StopOnNaN(step, run.checkpoint),
-        ProgressBar(step, run.steps, run.names, console),
+        ProgressBar(step, run.steps, run.names, console, run.goal),
         # Before the swap: its sheet is drawn with the averaged weights.
         log,
         History(run.folder / "history.json", step),
@@ -178,23 +148,3 @@ def stretches(step: int, every: int, steps: int) -> list[tuple[int, int, int]]:
         (last, steps - last, 1),
     ]
     return [row for row in rows if row[1] * row[2] > 0]
-
-
-def psnr_before_and_after(model: HyperRes, validation) -> list[tuple[float, float, float]]:
-    """Returns ``(level, PSNR of the degraded, PSNR of the restored)``, means over the pictures.
-
-    Args:
-        model: The network.
-        validation: Validation pairs.
-    """
-    rows: dict[float, list] = {}
-    # As numpy arrays: the pipeline is TensorFlow's, the network any backend's.
-    for inputs, clean in validation.as_numpy_iterator():
-        for draw, level in enumerate(np.asarray(inputs["level"])[0].tolist()):
-            degraded = inputs["image"][:, draw]
-            restored = ops.clip(model({"image": degraded, "level": level}), 0.0, 1.0)
-            before, after = psnr(clean, degraded), psnr(clean, restored)
-            rows.setdefault(level, []).extend(
-                zip(ops.convert_to_numpy(before), ops.convert_to_numpy(after), strict=True)
-            )
-    return [(level, *np.mean(pairs, axis=0).tolist()) for level, pairs in rows.items()]

@@ -1,4 +1,4 @@
-"""A progress bar with loss, PSNR and time left."""
+"""A progress bar with loss, the goal's figure and time left."""
 
 import keras
 from rich.console import Console
@@ -13,11 +13,12 @@ class ProgressBar(keras.callbacks.Callback):
         steps: Step after the last.
         names: What the k levels are called, in their order.
         console: Where it is shown.
+        goal: Has the metrics to show and what they are.
     """
 
-    def __init__(self, step: int, steps: int, names: list[str], console: Console):
+    def __init__(self, step: int, steps: int, names: list[str], console: Console, goal):
         super().__init__()
-        self.step, self.names, self.console = step, names, console
+        self.step, self.names, self.console, self.goal = step, names, console, goal
         self.bar = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -36,14 +37,16 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Moves the bar."""
         self.step += 1
-        figures = f"loss {float(logs['loss']):.4f}  PSNR {_mean_psnr(logs):.2f} dB"
+        mean = _mean(logs, f"{self.goal.watched}_")
+        figures = f"loss {float(logs['loss']):.4f}  {self.goal.heading} {mean:.2f}"
         self.bar.update(self.line, completed=self.step, figures=figures)
 
     def on_epoch_end(self, epoch, logs=None):
         """Prints the figures of the validation."""
-        levels = "  ".join(f"{name}: {logs[f'val_psnr_{name}']:.2f}" for name in self.names)
+        watched = self.goal.watched
+        levels = "  ".join(f"{name}: {logs[f'val_{watched}_{name}']:.2f}" for name in self.names)
         self.console.print(
-            f"step {self.step}: loss {logs['loss']:.4f}, validation PSNR in dB  {levels}",
+            f"step {self.step}: loss {logs['loss']:.4f}, validation {self.goal.heading}  {levels}",
             highlight=False,
             soft_wrap=True,
         )
@@ -53,6 +56,6 @@ class ProgressBar(keras.callbacks.Callback):
         self.bar.stop()
 
 
-def _mean_psnr(logs):
-    values = [float(value) for name, value in logs.items() if name.startswith("psnr_")]
+def _mean(logs, prefix):
+    values = [float(value) for name, value in logs.items() if name.startswith(prefix)]
     return sum(values) / len(values)

@@ -12,10 +12,9 @@ from tensorboard.plugins.hparams import api as hparams
 from keras_hyper.layers import HyperConv2D
 
 _PART_OF = {
-    "train": "Training: mean over the epoch's patches. Many patches are flat and easy, so that "
-    "their PSNR lies some dB above that of whole pictures.",
-    "validation": "Validation: mean over pictures that are not trained on, restored with the "
-    "averaged weights.",
+    "train": "Training: mean over the epoch's patches. PSNR is some dB higher there than on whole "
+    "pictures, since many patches are flat and easy.",
+    "validation": "Validation: mean over pictures that are not trained on, by the averaged weights.",
 }
 
 
@@ -31,11 +30,12 @@ class TensorBoardLog(keras.callbacks.Callback):
         names: What the k levels are called.
         step: Step that the run begins at.
         settings: The hyperparameters, by name.
+        goal: Says what the metrics and what the network gives back are.
     """
 
-    def __init__(self, folder: Path, pairs, names, step: int, settings: dict):
+    def __init__(self, folder: Path, pairs, names, step: int, settings: dict, goal):
         super().__init__()
-        self.names, self.step = names, step
+        self.names, self.step, self.goal = names, step, goal
         # Four pictures: more would be too small to see.
         inputs, clean = pairs
         self.pairs = {name: part[:4] for name, part in inputs.items()}, clean[:4]
@@ -58,19 +58,23 @@ class TensorBoardLog(keras.callbacks.Callback):
         with self.writers["validation"].as_default(step=self.step):
             hparams.hparams_config(
                 hparams=[hparams.HParam(name) for name in self.settings],
-                metrics=[hparams.Metric(_tag(f"psnr_{name}")) for name in self.names],
+                metrics=[
+                    hparams.Metric(self._tag(f"{self.goal.watched}_{name}")) for name in self.names
+                ],
             )
             hparams.hparams(self.settings)
         if keras.backend.backend() == "tensorflow":
             with self.writers["train"].as_default(step=self.step):
-                tf.summary.graph(_network_graph(self.model.main))
+                tf.summary.graph(_network_graph(self.model.main, self.goal.call))
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts the step."""
         self.step += 1
 
     def on_test_end(self, logs=None):
-        """Writes the sheet while the averaged weights are in place."""
+        """Writes the sheet, if any, while the averaged weights are in place."""
+        if not self.goal.pictures:
+            return
         inputs, clean = self.pairs
         restored = np.clip(ops.convert_to_numpy(self.model(inputs)), 0.0, 1.0)
         for draw, name in enumerate(self.names):
@@ -88,16 +92,23 @@ class TensorBoardLog(keras.callbacks.Callback):
         for name, value in logs.items():
             part = "validation" if name.startswith("val_") else "train"
             with self.writers[part].as_default(step=self.step):
-                tag = _tag(name.removeprefix("val_"))
+                tag = self._tag(name.removeprefix("val_"))
                 tf.summary.scalar(tag, value, description=_PART_OF[part])
         with self.writers["train"].as_default(step=self.step):
             rate = ops.convert_to_numpy(self.model.optimizer.learning_rate)
             tf.summary.scalar("learning rate", rate)
-            for layer in self.model.main.block_convs:
+            for layer in self.model.main.layers:
                 if isinstance(layer, HyperConv2D):
                     for part, weight in (("w", layer.w), ("b", layer.b)):
                         norm = np.linalg.norm(ops.convert_to_numpy(weight))
                         tf.summary.scalar(f"norm of {part}/{layer.name}", norm)
+
+    def _tag(self, name):
+        """``psnr_25`` under the heading ``PSNR in dB``, so that levels lie side by side."""
+        for prefix, heading in (("loss", "loss"), (self.goal.watched, self.goal.heading)):
+            if name.startswith(f"{prefix}_"):
+                return f"{heading}/{name.removeprefix(f'{prefix}_')}"
+        return f"{name}/all levels" if name == "loss" else name
 
     def close(self):
         """Closes the event files."""
@@ -133,19 +144,11 @@ class Profile(keras.callbacks.Callback):
             tf.profiler.experimental.stop()
 
 
-def _tag(name):
-    """``psnr_25`` under the heading ``PSNR in dB``, so that levels lie side by side."""
-    for prefix, heading in (("loss_", "loss"), ("psnr_", "PSNR in dB")):
-        if name.startswith(prefix):
-            return f"{heading}/{name.removeprefix(prefix)}"
-    return f"{name}/all levels" if name == "loss" else name
-
-
-def _network_graph(main):
+def _network_graph(main, call):
     # float32 and no batching: the graph that a reader expects, not that of the training step.
     @tf.function
-    def restore(image, level):
-        return main({"image": image, "level": level})
+    def network(image, level):
+        return call(main, image, level)
 
     image = tf.TensorSpec((1, None, None, main.channels), tf.float32, name="image")
-    return restore.get_concrete_function(image, tf.TensorSpec((), tf.float32, name="level")).graph
+    return network.get_concrete_function(image, tf.TensorSpec((), tf.float32, name="level")).graph

@@ -5,11 +5,12 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
 from keras_hyper.export import check_saved_model, export_saved_model
 from keras_hyper.serving_session import ServingSession
 from keras_hyper.warm_up import read_warm_up
-from tests.conftest import ROOT, random_network
+from tests.conftest import ROOT, random_estimator, random_network
 
 
 @pytest.fixture(scope="module")
@@ -260,3 +261,53 @@ def test_a_version_that_does_not_run_is_found_out(version, tmp_path):
         part.unlink()
     with pytest.raises((OSError, ValueError, tf.errors.OpError)):
         check_saved_model(broken)
+
+
+@pytest.fixture(scope="module")
+def blind(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("blind")
+    with ServingSession(export_saved_model(model, folder, estimator=random_estimator())) as session:
+        yield session
+
+
+@pytest.mark.parametrize("sides", [(16, 16), (37, 150)])
+def test_an_estimator_inside_tells_and_restores(model, blind, rng, sides):
+    image, _ = batch(rng, 2, sides)
+    told = blind.predict("estimate", {"image": image})["level"]
+    expected = ops.convert_to_numpy(random_estimator().over_grid(image))
+    np.testing.assert_allclose(told, expected, rtol=1e-3, atol=1e-3)
+    answer = blind.predict("auto", {"image": image})
+    np.testing.assert_array_equal(answer["level"], told)
+    known = blind.predict("serving_default", {"image": image, "level": told})["restored"]
+    np.testing.assert_allclose(answer["restored"], known, atol=1e-5)
+    # The level depends on the picture, so this compared more than two constants.
+    assert np.ptp(told) > 0 and np.ptp(answer["restored"]) > 0
+
+
+@pytest.mark.parametrize("signature", ["estimate", "auto"])
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.zeros((1, 15, 40, 3), np.float32), "16 pixels a side and up"),
+        (np.zeros((16, 16, 3), np.float32), "not compatible"),
+        (np.zeros((1, 16, 16, 1), np.float32), "expected"),
+        (np.zeros((0, 16, 16, 3), np.float32), "be empty"),
+        (np.full((1, 16, 16, 3), np.nan, np.float32), "finite"),
+    ],
+    ids=["small", "rank", "channels", "empty", "NaN"],
+)
+def test_bad_pictures_are_refused_before_their_level_is_told(blind, signature, image, words):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+        blind.predict(signature, {"image": image})
+
+
+def test_an_estimator_that_does_not_fit_is_refused(model, tmp_path):
+    for estimator, words in (
+        (random_estimator(channels=1), "with 3 channels was wanted. Received: .* with 1"),
+        (random_estimator(task="deblur"), "task 'denoise' .* Received: one for 'deblur'"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            export_saved_model(model, tmp_path, estimator=estimator)
+    with pytest.raises(ValueError, match="needs no estimator. Received: level=25"):
+        export_saved_model(model, tmp_path, level=25.0, estimator=random_estimator())
+    assert not list(tmp_path.iterdir())

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines.noise import add_gaussian_noise
+from pipelines.noise import add_gaussian_noise, add_noise_of_any_file
 
 SEED = (3, 4)
 
@@ -44,3 +44,15 @@ def test_the_same_seed_gives_the_same_noise():
 def test_no_noise_changes_nothing():
     picture = np.arange(192, dtype="float32").reshape(1, 8, 8, 3) / 255
     np.testing.assert_allclose(add_gaussian_noise(picture, 0.0, SEED, floor=False), picture)
+
+
+def test_an_estimator_sees_noise_in_all_its_ways():
+    colour = np.full((64, 32, 32, 3), [0.3, 0.5, 0.7], np.float32)
+    noisy = add_noise_of_any_file(colour, 25.0, SEED, gray=0.25).numpy()
+    assert noisy.min() >= 0 and noisy.max() <= 1
+    residual = noisy - noisy.mean(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(residual.std(axis=(1, 2)) * 255, 25, rtol=0.15)
+    gray = np.ptp(noisy, axis=-1).max(axis=(1, 2)) < 1e-6
+    whole = np.abs(noisy * 255 - np.rint(noisy * 255)).max(axis=(1, 2, 3)) < 1e-3
+    assert 0.1 < gray.mean() < 0.4 and 0.3 < whole.mean() < 0.7
+    np.testing.assert_array_equal(noisy, add_noise_of_any_file(colour, 25.0, SEED, gray=0.25))

@@ -1,0 +1,85 @@
+"""Tells the level of pictures: the sigma of their noise, and of JPEG files the quality."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from keras_hyper.cli.load import load_level_estimator
+from keras_hyper.cli.one_line import WrongArgumentError, checked
+
+_JPEG = {".jpg", ".jpeg"}
+
+
+def add_arguments(parser):
+    """Adds the arguments of ``keras-hyper estimate``."""
+    add = parser.add_argument
+    add("sources", metavar="IN", nargs="+", type=Path, help="pictures, or folders of pictures")
+    add("--model", default="estimate", help="a model.keras, a run's folder, or one that ships")
+    add("--json", type=Path, metavar="F", help="also write the rows to this file; - prints them")
+    add("--max-pixels", type=int, default=178_956_970, help="pictures that claim more are refused")
+
+
+def job(args) -> int:
+    """Tells; returns 1 if a picture had to be left out."""
+    paths = checked(lambda: _paths(args.sources))
+    model = load_level_estimator(args.model)
+    rows, left_out = [], []
+    for path in paths:
+        try:
+            rows.append(_row(path, model, args.max_pixels))
+        except (ValueError, OSError, MemoryError) as error:
+            if len(paths) == 1:
+                raise
+            left_out.append(" ".join(str(error).split()) or type(error).__name__)
+    text = json.dumps({"model": args.model, "unit": model.unit, "rows": rows}, indent=1)
+    if args.json == Path("-"):
+        print(text)
+    else:
+        _show(rows, model)
+        if args.json:
+            args.json.parent.mkdir(parents=True, exist_ok=True)
+            args.json.write_text(text)
+    for line in left_out:
+        print(f"left out: {line}")
+    return 1 if left_out else 0
+
+
+def _paths(sources):
+    from pipelines.decode import find_pictures
+
+    paths = []
+    for source in sources:
+        if source.is_dir():
+            paths += find_pictures(source)
+        elif source.is_file():
+            paths.append(source)
+        else:
+            raise WrongArgumentError(
+                f"a picture or a folder of pictures was wanted; there is none at {source}"
+            )
+    return paths
+
+
+def _row(path, model, max_pixels):
+    from keras_hyper.estimation import estimate
+    from keras_hyper.picture_files import read_picture_file
+    from pipelines.jpeg_quality import jpeg_quality
+
+    level = estimate(read_picture_file(path, max_pixels).pixels, model)
+    quality = asdict(jpeg_quality(path)) if path.suffix.lower() in _JPEG else None
+    return {"picture": str(path), "sigma": level, "jpeg": quality}
+
+
+def _show(rows, model):
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(caption=f"sigma told by the network: {model.unit}; quality read from the file")
+    table.add_column("picture", overflow="fold")
+    for heading in ("sigma", "JPEG quality"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        jpeg = row["jpeg"]
+        quality = ("" if jpeg["exact"] else "about ") + str(jpeg["quality"]) if jpeg else "no JPEG"
+        table.add_row(row["picture"], f"{row['sigma']:.1f}", quality)
+    Console().print(table)

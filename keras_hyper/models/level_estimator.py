@@ -1,0 +1,213 @@
+"""The blind setting: a network that tells the level of a picture."""
+
+import keras
+from keras import layers, ops
+
+from keras_hyper.models.precision import in_precision
+from keras_hyper.models.presets import from_preset
+
+# The level is `KNEE * (exp(u) - 1)` of what the dense layers give: nearly linear below the knee,
+# where texture decides how well a level can be told, logarithmic above it.
+KNEE = 16.0
+
+
+@keras.saving.register_keras_serializable(package="keras_hyper")
+class ZeroSum(keras.constraints.Constraint):
+    """Keeps the sum over a kernel at zero, so that a flat picture of any brightness gives nothing.
+
+    Call arguments:
+        w: A kernel ``(height, width, in, out)``; each of its ``in`` planes comes back centred.
+    """
+
+    def __call__(self, w):
+        return w - ops.mean(w, axis=(0, 1), keepdims=True)
+
+
+@keras.saving.register_keras_serializable(package="keras_hyper")
+class LevelEstimator(keras.Model):
+    """Tells the level of white noise in a picture, by five convolutions and three dense layers.
+
+    The first convolution is a bank of learned high-pass filters. Of their answers the logarithm of
+    the local energy goes on, with the local colour and the shares of samples at black and at white,
+    since noise that was clipped there has less energy than its level says. Four more convolutions
+    look for where a picture is flat; their features are averaged twice, over all positions and with
+    learned weights that leave texture out.
+
+    Args:
+        channels: 1 for gray, 3 for RGB.
+        probes: Number of high-pass filters.
+        filters: Width of the features; the last two convolutions are half as wide again.
+        heads: How many weighted averages there are.
+        task: Name of the task whose level is told.
+        unit: What a level of 1 means, in words.
+        level_range: Lowest and highest level trained on.
+
+    Call arguments:
+        image: float ``(batch, height, width, channels)`` in [0, 1], sides of `min_side` and up.
+
+    Output shape:
+        ``(batch,)``, float32, in `unit`; may fall a little below 0.
+
+    Raises:
+        ValueError: If an argument makes no network, or the image does not fit it.
+
+    Example:
+        >>> LevelEstimator()(keras.ops.ones((2, 32, 24, 3))).shape
+        TensorShape([2])
+
+    Reference:
+        Aharon and Ben-Artzi, arXiv:2206.05970, section 4.3, for the setting and the numbers of
+        layers; Liu et al., IEEE TIP 22 (2013), for noise read from the energy of flat places.
+    """
+
+    presets: dict[str, dict] = {}
+    min_side = 16
+    # An odd number of crops has one in the middle when they are sorted.
+    crop, grid = 128, 3
+
+    def __init__(
+        self,
+        channels=3,
+        probes=48,
+        filters=64,
+        heads=2,
+        task="",
+        unit="",
+        level_range=(0.0, 120.0),
+        **kwargs,
+    ):
+        # Keras would round the image to the compute type: weak noise would drown in that.
+        super().__init__(autocast=False, **kwargs)
+        if channels not in (1, 3):
+            raise ValueError(f"`channels` must be 1 or 3. Received: channels={channels!r}")
+        self.channels = channels
+        self.probes = probes
+        self.filters = filters
+        self.heads = heads
+        self.task = task
+        self.unit = unit
+        self.level_range = [float(level) for level in level_range]
+        self.probe = layers.Conv2D(
+            probes, 6, strides=2, use_bias=False, kernel_constraint=ZeroSum(), dtype="float32"
+        )
+        inner = {"kernel_size": 3, "dtype": self.dtype_policy}
+        wide = filters * 3 // 2
+        self.look = [
+            layers.Conv2D(filters, strides=2, activation="relu", **inner),
+            layers.Conv2D(filters, activation="relu", **inner),
+            layers.Conv2D(wide, activation="relu", **inner),
+            layers.Conv2D(wide, activation="relu", **inner),
+        ]
+        self.weigh = layers.Conv2D(heads, 1, dtype="float32")
+        self.decide = [
+            layers.Dense(96, activation="relu", dtype="float32"),
+            layers.Dense(32, activation="relu", dtype="float32"),
+            layers.Dense(1, dtype="float32"),
+        ]
+
+    def build(self, input_shape=None):
+        width = self.channels
+        self.probe.build((None, None, None, width))
+        width = self.probes + 3 * width
+        for layer in self.look:
+            layer.build((None, None, None, width))
+            width = layer.filters
+        self.weigh.build((None, None, None, width))
+        width *= self.heads + 1
+        for layer in self.decide:
+            layer.build((None, width))
+            width = layer.units
+        self.built = True
+
+    def call(self, image):
+        if len(image.shape) != 4 or image.shape[-1] != self.channels:
+            raise ValueError(
+                f"`image` must have shape (batch, height, width, {self.channels}). "
+                f"Received: image of shape {tuple(image.shape)}"
+            )
+        x = ops.cast(self._local_statistics(ops.cast(image, "float32")), self.compute_dtype)
+        for layer in self.look:
+            # Zeros would tell border from middle, and with them the size of the picture.
+            x = layer(ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric"))
+        x = self._averages(ops.cast(x, "float32"))
+        for layer in self.decide:
+            x = layer(x)
+        return KNEE * ops.expm1(x[:, 0])
+
+    def over_grid(self, image):
+        """Tells the level by the median over a grid of crops, which overlap in small pictures.
+
+        Args:
+            image: float ``(batch, height, width, channels)`` in [0, 1], sides of `min_side` and up.
+
+        Returns:
+            float32 ``(batch,)`` in `unit`, 0 and up. Always the same for the same picture.
+        """
+        shape = ops.shape(image)
+        rows, columns = (self._crops(side) for side in shape[1:3])
+        crops = [
+            image[:, top : top + height, left : left + width]
+            for top, height in rows
+            for left, width in columns
+        ]
+        told = self(ops.concatenate(crops, axis=0))
+        told = ops.sort(ops.reshape(told, (len(crops), -1)), axis=0)
+        return ops.maximum(told[len(crops) // 2], 0.0)
+
+    def _crops(self, side):
+        """Where the crops of the grid begin along a side, and how long they are."""
+        length = min(side, self.crop) if isinstance(side, int) else ops.minimum(side, self.crop)
+        return [((side - length) * step // (self.grid - 1), length) for step in range(self.grid)]
+
+    def _local_statistics(self, image):
+        """Energies, colour and clipped shares of squares of 4 pixels."""
+        # With strides left to default Keras 3.15 fails on JAX.
+        energy = ops.average_pool(
+            ops.square(self.probe(image)), 2, strides=2, data_format="channels_last"
+        )
+        # The probes see two pixels beyond their square on each side.
+        inner = image[:, 2:-2, 2:-2]
+        # Half a step of 8 bits: what was floored or rounded counts as clipped too.
+        black = ops.cast(inner < 0.5 / 255, "float32")
+        white = ops.cast(inner > 254.5 / 255, "float32")
+        plain = ops.concatenate([inner, black, white], axis=-1)
+        plain = ops.average_pool(plain, 4, strides=4, data_format="channels_last")
+        # The floor is the energy of rounding to 8 bits: below it there is nothing to tell.
+        return ops.concatenate([0.25 * ops.log(energy + 1e-5) + 1.0, plain], axis=-1)
+
+    def _averages(self, x):
+        """Averages over positions: ``(batch, height, width, c) -> (batch, (heads + 1) * c)``."""
+        batch, width = ops.shape(x)[0], x.shape[-1]
+        weights = ops.softmax(ops.reshape(self.weigh(x), (batch, -1, self.heads)), axis=1)
+        x = ops.reshape(x, (batch, -1, width))
+        weighted = ops.matmul(ops.transpose(weights, (0, 2, 1)), x)
+        averages = ops.concatenate([ops.mean(x, axis=1, keepdims=True), weighted], axis=1)
+        return ops.reshape(averages, (batch, (self.heads + 1) * width))
+
+    def with_precision(self, precision: str) -> "LevelEstimator":
+        """Returns this network in another precision; see `HyperRes.with_precision`."""
+        return in_precision(self, precision)
+
+    @classmethod
+    def from_preset(cls, name: str) -> "LevelEstimator":
+        """Returns an estimator that ships: the name of a folder of `saved_models`.
+
+        Raises:
+            ValueError: If there is no such estimator; the text lists those there are.
+        """
+        return from_preset(cls, name, {})
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("autocast", None)
+        return {
+            **config,
+            "dtype": self.dtype_policy.name,
+            "channels": self.channels,
+            "probes": self.probes,
+            "filters": self.filters,
+            "heads": self.heads,
+            "task": self.task,
+            "unit": self.unit,
+            "level_range": self.level_range,
+        }

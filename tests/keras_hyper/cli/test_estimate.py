@@ -1,0 +1,167 @@
+"""The commands of the blind and of the manual setting, as people call them."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_hyper import LevelEstimator, estimate
+from keras_hyper.cli import main
+from tests.conftest import random_estimator, random_network
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    root = tmp_path_factory.mktemp("models")
+    for name, model in {
+        "denoise": random_network(),
+        "gray": random_network(channels=1),
+        "dejpeg": random_network(task="dejpeg", level_range=(10, 80)),
+        "estimate": random_estimator(),
+        "other": random_estimator(task="deblur"),
+    }.items():
+        (root / name).mkdir()
+        model.save(root / name / "model.keras")
+    return root
+
+
+@pytest.fixture
+def pictures(tmp_path, rng):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "b.jpg"):
+        pixels = rng.integers(0, 256, (40, 34, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name, **({"quality": 37} if "jpg" in name else {}))
+    return folder
+
+
+def run(*words):
+    try:
+        return main([str(word) for word in words])
+    except SystemExit as leaving:
+        return leaving.code
+
+
+def pixels_of(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def test_tells_files_and_folders(pictures, models, tmp_path, capsys):
+    out = tmp_path / "deep" / "levels.json"
+    model = models / "estimate"
+    assert run("estimate", pictures, pictures / "a.png", "--model", model, "--json", out) == 0
+    said = capsys.readouterr().out
+    assert "no JPEG" in said and "37" in said
+    rows = json.loads(out.read_text())["rows"]
+    assert [row["picture"][-5:] for row in rows] == ["a.png", "b.jpg", "a.png"]
+    assert [row["jpeg"] for row in rows] == [None, {"quality": 37, "exact": True}, None]
+    told = LevelEstimator.from_config(random_estimator().get_config())
+    told.build()
+    told.set_weights(random_estimator().get_weights())
+    assert rows[0]["sigma"] == pytest.approx(estimate(pixels_of(pictures / "a.png"), told))
+
+
+def test_rows_alone_are_printed_for_programs(pictures, models, capsys):
+    assert run("estimate", pictures, "--model", models / "estimate", "--json", "-") == 0
+    assert len(json.loads(capsys.readouterr().out)["rows"]) == 2
+
+
+def test_what_cannot_be_told_is_left_out_and_named(pictures, models, capsys):
+    Image.fromarray(np.zeros((9, 40), np.uint8)).save(pictures / "small.png")
+    (pictures / "torn.png").write_bytes(b"\x89PNG")
+    assert run("estimate", pictures, "--model", models / "estimate") == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "left out: A level can be told of pictures of 16x16" in said and "torn.png" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["estimate", "nowhere.png"], 2, "there is none at nowhere.png"),
+        (["estimate", "IN", "--model", "RESTORER"], 2, "holds a HyperRes; a LevelEstimator was"),
+        (["restore", "IN", "OUT", "--task", "denoise", "--level", "often"], 2, "number or auto"),
+        (["evaluate-estimator", "--data", "nowhere", "--model", "TELLER"], 2, "none at nowhere"),
+        (["calibrate", "--task", "dejpeg", "--data", "IN", "--noisy"], 2, "--task dejpeg"),
+        (["calibrate", "--task", "denoise", "--data", "IN", "--side", "4"], 2, "12 and 4"),
+    ],
+    ids=str,
+)
+def test_wrong_words_are_one_line(pictures, models, tmp_path, capsys, words, status, said):
+    places = {"IN": pictures, "OUT": tmp_path / "out"}
+    places |= {"RESTORER": models / "denoise", "TELLER": models / "estimate"}
+    assert run(*(places.get(word, word) for word in words)) == status
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and said in error
+
+
+def restore(pictures, out, models, task, model, *more):
+    return run("restore", pictures, out, "--task", task, "--level", "auto", "--model",
+               models / model, "--estimator", models / "estimate", *more)  # fmt: skip
+
+
+@pytest.mark.parametrize("model", ["denoise", "gray"])
+def test_restores_at_the_level_that_is_told(pictures, models, tmp_path, capsys, model):
+    assert restore(pictures / "a.png", tmp_path / "auto.png", models, "denoise", model) == 0
+    said = capsys.readouterr().out
+    seen = pixels_of(pictures / "a.png")
+    if model == "gray":
+        seen = seen / np.float32(255) @ np.float32([0.299, 0.587, 0.114])
+    level = estimate(seen, random_estimator())
+    assert float(said.split("level ")[1].split()[0]) == pytest.approx(level, rel=5e-3)
+    given = ["restore", pictures / "a.png", tmp_path / "given.png", "--task", "denoise"]
+    assert run(*given, "--level", level, "--model", models / model) == 0
+    given, auto = (pixels_of(tmp_path / name) for name in ("given.png", "auto.png"))
+    assert np.abs(given.astype(int) - auto).max() <= 1
+
+
+def test_restores_jpegs_at_their_own_quality(pictures, models, tmp_path, capsys):
+    assert restore(pictures, tmp_path / "out", models, "dejpeg", "dejpeg") == 1
+    said = capsys.readouterr().out
+    assert "b.jpg: level 37" in said and "a.png: a JPEG file was wanted" in said
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.jpg"]
+
+
+def test_auto_needs_a_level_that_can_be_told(pictures, models, tmp_path, capsys):
+    (tmp_path / "sr").mkdir()
+    random_network(task="sr", level_range=(2, 4)).save(tmp_path / "sr" / "model.keras")
+    assert restore(pictures, tmp_path / "out", tmp_path, "sr", "sr") == 2
+    assert "for denoise and dejpeg. For sr give a number" in capsys.readouterr().err
+    words = ["restore", pictures, tmp_path / "out", "--task", "denoise", "--level", "auto",
+             "--model", models / "denoise", "--estimator", models / "other"]  # fmt: skip
+    assert run(*words) == 2 and "this one is for deblur" in capsys.readouterr().err
+
+
+def test_figures_of_an_estimator(pictures, models, tmp_path, capsys):
+    out = tmp_path / "figures.json"
+    words = ["evaluate-estimator", "--data", pictures, "--model", models / "estimate", "--levels",
+             "15", "50", "--seeds", "2", "--restorer", models / "denoise", "--blind-levels", "25",
+             "--json", out]  # fmt: skip
+    assert run(*words) == 0
+    said = capsys.readouterr().out
+    assert "one crop" in said and "median over the grid" in said and "known" in said
+    report = json.loads(out.read_text())
+    assert [row["level"] for row in report["one_crop"]] == [15, 50]
+    # Smaller than a crop: the one crop and all of the grid are the picture itself.
+    assert report["one_crop"][0]["error"] == pytest.approx(report["grid"][0]["error"], rel=1e-3)
+    (blind,) = report["blind"]
+    assert blind["lost"] == pytest.approx(blind["known"] - blind["told"]) and blind["level"] == 25
+    words[words.index("--restorer") + 1] = models / "gray"
+    assert run(*words) == 2 and "a restorer for denoise with 3" in capsys.readouterr().err
+
+
+def test_calibrates_with_and_without_the_clean_picture(pictures, models, tmp_path, capsys):
+    found, plot = tmp_path / "found.json", tmp_path / "plots" / "found.png"
+    same = ["calibrate", "--task", "denoise", "--data", pictures, "--model", models / "denoise",
+            "--side", "16", "--json", found, "--plot", plot]  # fmt: skip
+    assert run(*same, "--levels", "20", "60", "--pictures", "1") == 0
+    rows = json.loads(found.read_text())["rows"]
+    assert [row["level"] for row in rows] == [20, 60]
+    assert all(0 <= row["best"] <= 92.5 and 0 <= row["least_risk"] <= 92.5 for row in rows)
+    assert all(row["psnr_best"] >= row["psnr_at_level"] - 1e-3 for row in rows)
+    assert pixels_of(plot).shape == (720, 720, 4)
+    assert run(*same, "--noisy", "--estimator", models / "estimate", "--pictures", "1") == 0
+    (row,) = json.loads(found.read_text())["rows"]
+    assert row["picture"] == "a.png" and 0 <= row["least_risk"] <= 92.5
+    assert "a.png" in capsys.readouterr().out

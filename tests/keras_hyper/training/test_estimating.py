@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_hyper.training.estimating import LevelError, LogLevelLoss, level_errors
+
+
+def test_an_error_counts_for_more_at_weak_levels():
+    true = np.float32([[15.0, 75.0]])
+    loss = LogLevelLoss()
+    weak, strong = (float(loss(true, true + np.float32([off]))) for off in ([1, 0], [0, 1]))
+    # Worked out by hand: log(32 / 31) / 2 and log(92 / 91) / 2.
+    assert weak == pytest.approx(np.log(32 / 31) / 2, rel=1e-4)
+    assert strong == pytest.approx(np.log(92 / 91) / 2, rel=1e-4)
+    assert float(loss(true, true)) == 0
+
+
+def test_errors_are_of_one_level_each():
+    first, second = level_errors(["5", "25"])
+    assert (first.name, second.name) == ("error_5", "error_25")
+    true = np.float32([[5, 25], [5, 25]])
+    for metric in (first, second):
+        metric.update_state(true, true + np.float32([[1, -4], [3, 0]]))
+    assert [float(ops.convert_to_numpy(metric.result())) for metric in (first, second)] == [2, 2]
+    assert LevelError.from_config(second.get_config()).draw == 1
