@@ -29,13 +29,19 @@ def in_flight(
         StoppedError: If an error would have met every picture.
     """
     errors: dict[Path, Exception] = {}
-    done = 0
-    for source, error in _outcomes(sources, restore, at_once):
-        if error is None:
-            done += 1
-        elif of_all(error):
-            raise StoppedError(error, done) from error
-        else:
+    restored: list[Path] = []
+
+    def one(source):
+        restore(source)
+        restored.append(source)
+
+    outcomes = _outcomes(sources, one, at_once)
+    for source, error in outcomes:
+        if error is not None and of_all(error):
+            # Waits for those under way, which may yet succeed.
+            outcomes.close()
+            raise StoppedError(error, len(restored)) from error
+        if error is not None:
             errors[source] = error
     return errors
 

@@ -120,7 +120,7 @@ def test_restores_jpegs_at_their_own_quality(pictures, models, tmp_path, capsys)
     assert restore(pictures, tmp_path / "out", models, "dejpeg", "dejpeg") == 1
     said = capsys.readouterr().out
     assert "b.jpg: level 37" in said and "a.png: a JPEG file was wanted" in said
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.jpg"]
+    assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["b.jpg"]
 
 
 def test_auto_needs_a_level_that_can_be_told(pictures, models, tmp_path, capsys):
