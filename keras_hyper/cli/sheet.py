@@ -12,14 +12,14 @@ SIDE, EDGE = 256, 22
 
 
 def write_sheet(version: Path, picture: Path, task, levels, out: Path) -> list[tuple]:
-    """Degrades the middle of a picture at some levels, restores it, and writes one PNG.
+    """Degrades the middle of a picture at some levels, restores it, and writes one picture.
 
     Args:
         version: Folder of a SavedModel.
         picture: A clean picture.
         task: The `Task` that degrades it.
         levels: One row of the sheet each, in the task's unit.
-        out: The PNG file.
+        out: The file; its suffix decides the format.
 
     Returns:
         Rows of level, PSNR of the degraded and PSNR of the restored picture in dB, over the whole.
@@ -30,7 +30,7 @@ def write_sheet(version: Path, picture: Path, task, levels, out: Path) -> list[t
     sheet = Image.new("RGB", (3 * SIDE, len(rows) * (SIDE + EDGE)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     for row, (level, pictures, before, after) in enumerate(rows):
-        words = (f"{level:g}: {before:.1f} dB", f"restored: {after:.1f} dB", "clean")
+        words = (f"level {level:g}: {before:.1f} dB", f"restored: {after:.1f} dB", "clean")
         for column, (text, part) in enumerate(zip(words, pictures, strict=True)):
             left, top = column * SIDE, row * (SIDE + EDGE)
             draw.text((left + 4, top + 2), text, fill="black", font=font)
@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = one_line.OneLineParser(prog="sheet", description=__doc__)
     parser.add_argument("version", type=Path, help="folder of a SavedModel")
     parser.add_argument("picture", type=Path, help="a clean picture")
-    parser.add_argument("out", type=Path, help="the PNG to write")
+    parser.add_argument("out", type=Path, help="the picture to write")
     parser.add_argument("--task", choices=list(TASKS), default="denoise", help="what degrades it")
     parser.add_argument("--levels", type=float, nargs="+", default=[15.0, 25.0, 50.0], help="rows")
     args: argparse.Namespace = parser.parse_args(argv)
