@@ -3,6 +3,8 @@
 import tempfile
 import threading
 import time
+from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -18,6 +20,7 @@ from keras_hyper.serving_session import ServingSession
 
 CLIENTS = 16
 _PACKED = [(CONTENT_KEY, "1")]
+_FORMS = {"packed bytes": _PACKED, "typed fields": None}
 
 
 def run(rounds: int = 30, seconds: float = 10.0) -> None:
@@ -41,17 +44,14 @@ def _calls(models, rounds):
     level = np.float32([25])
     rows = []
     with served(models) as (stub, _):
-        for precision in ("float32", "bfloat16"):
+        for precision, (form, metadata) in product(("float32", "bfloat16"), _FORMS.items()):
             with ServingSession(models / precision / "1") as session:
-                for form, metadata in (("packed bytes", _PACKED), ("typed fields", None)):
-                    here, there, _ = ratio(
-                        lambda: session.predict("serving_uint8", {"image": image, "level": level}),
-                        lambda: _call(stub, precision, image, level, metadata),
-                        rounds,
-                    )
-                    rows.append(
-                        (f"{precision}, {form}", here, there, f"{1e3 * (there - here):.1f}")
-                    )
+                here, there, _ = ratio(
+                    partial(session.predict, "serving_uint8", {"image": image, "level": level}),
+                    partial(_call, stub, precision, image, level, metadata),
+                    rounds,
+                )
+            rows.append((f"{precision}, {form}", here, there, f"{1e3 * (there - here):.1f}"))
     show(
         "512x512 uint8, tiny network: in this process, and called over loopback",
         ("network, form of the answer", "here, s", "called, s", "added, ms"),

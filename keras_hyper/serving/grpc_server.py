@@ -60,6 +60,7 @@ class Handlers:
         return await self._service.predict(
             lambda: predict_request(_parsed(predict_pb2.PredictRequest, data)),
             lambda answer: predict_response(answer, packed).SerializeToString(),
+            len(data),
             context.time_remaining(),
             "GRPC",
         )
@@ -195,7 +196,8 @@ def _load_descriptions():
 
 
 def _bound(server, options):
-    address = f"{options.host}:{options.port}"
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    address = f"{host}:{options.port}"
     try:
         if options.cert is None:
             port = server.add_insecure_port(address)

@@ -77,9 +77,9 @@ class Model:
         self._close_idle()
 
     def close(self) -> None:
-        """Retires all versions; those without a request in flight are closed."""
+        """Closes all versions; what still runs in them fails."""
         self._retire(set(self._available))
-        self._close_idle()
+        self._close_idle(force=True)
 
     def _folders(self):
         path = self.config.base_path
@@ -147,9 +147,9 @@ class Model:
                 version.state = State.END
                 self._past.append(version)
 
-    def _close_idle(self):
+    def _close_idle(self, force=False):
         for version in self._past:
-            if version.close_if_idle():
+            if version.close_if_idle(force):
                 _log.info("%s version %d ended", self.config.name, version.number)
         ended = [version for version in self._past if version.state is State.END]
         for version in ended[:-_REMEMBERED]:

@@ -12,6 +12,9 @@ from keras_hyper.serving.errors import invalid
 from keras_hyper.serving.picture_headers import check_files
 from keras_hyper.serving.tensors import type_name
 
+# Whatever a shape claims its last side to be.
+MOST_CHANNELS = 4
+
 
 @dataclass(frozen=True)
 class Request:
@@ -38,7 +41,9 @@ class Request:
     outputs: tuple[str, ...] = field(default=())
 
 
-def inputs_of(request: Request, definition, max_pixels: int) -> dict[str, np.ndarray]:
+def inputs_of(
+    request: Request, definition, max_pixels: int, reserve: Callable[[int], None]
+) -> dict[str, np.ndarray]:
     """Reads and checks the inputs against the signature.
 
     Python's session would cast and TF-Serving's would pass on what does not fit; so the type and
@@ -48,6 +53,7 @@ def inputs_of(request: Request, definition, max_pixels: int) -> dict[str, np.nda
         request: The request.
         definition: The SignatureDef.
         max_pixels: The most that all pictures of the request may have together.
+        reserve: Called with the number of values, before memory is taken for them.
 
     Returns:
         Arrays by input name.
@@ -59,6 +65,7 @@ def inputs_of(request: Request, definition, max_pixels: int) -> dict[str, np.nda
     _check_names(definition, raw)
     shapes = {name: request.shape(name, raw[name]) for name in definition.inputs}
     _check_sizes(shapes, max_pixels)
+    reserve(sum(math.prod(shape) for shape in shapes.values()))
     arrays = {}
     for name, info in definition.inputs.items():
         array = request.convert(name, raw[name], info)
@@ -112,8 +119,7 @@ def _check_sizes(shapes, max_pixels):
     most = max((shape[0] for shape in shapes.values() if shape), default=1)
     for name, shape in shapes.items():
         pixels = most * math.prod(shape[1:3]) if len(shape) == 4 else math.prod(shape)
-        # Four channels at most, whatever the shape claims the last side to be.
-        if pixels > max_pixels or math.prod(shape) > 4 * max_pixels:
+        if pixels > max_pixels or math.prod(shape) > MOST_CHANNELS * max_pixels:
             raise invalid(
                 f"{name}: shape {list(shape)}, {pixels} pixels in all, is beyond this server's "
                 f"limit of {max_pixels} pixels a request"

@@ -92,6 +92,7 @@ class RestServer:
         text = await self._service.predict(
             read,
             lambda answer: json.dumps(predict_answer(bodies[0], answer)),
+            len(data),
             _SECONDS,
             "REST",
         )

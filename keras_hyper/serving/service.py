@@ -6,20 +6,24 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
 import numpy as np
 
+from keras_hyper.serving.budget import Budget, full
 from keras_hyper.serving.errors import ServingError, not_found, too_late
 from keras_hyper.serving.loaded import DEFAULT_SIGNATURE
 from keras_hyper.serving.metrics import Metrics
 from keras_hyper.serving.options import Options
 from keras_hyper.serving.queue import Job, Queue, batch_key
-from keras_hyper.serving.request import Request, check_outputs, inputs_of
+from keras_hyper.serving.request import MOST_CHANNELS, Request, check_outputs, inputs_of
 from keras_hyper.serving.version import Version
 from keras_hyper.serving.watcher import Watcher
 
+# Messages and tensors that wait take as much memory as this many of the largest ones.
+LARGEST_AT_ONCE = 4
 _log = logging.getLogger(__name__)
 
 
@@ -57,11 +61,14 @@ class Service:
         self._threads = ThreadPoolExecutor(options.running + 2, thread_name_prefix="serving")
         self._queue = Queue(self._threads, options.running, options.batch)
         self._inside = 0
+        self._bytes = 0
+        self._values = Budget(LARGEST_AT_ONCE * MOST_CHANNELS * options.max_pixels)
 
     async def predict(
         self,
         read: Callable[[], Request],
         write: Callable[[Answer], Any],
+        size: int,
         seconds: float | None,
         entrypoint: str,
     ):
@@ -70,6 +77,7 @@ class Service:
         Args:
             read: Parses the request; called in a thread, like `write`.
             write: Makes the transport's answer.
+            size: Bytes of the message that came.
             seconds: Until the caller's deadline; None for no deadline.
             entrypoint: ``GRPC`` or ``REST``, for the metrics.
 
@@ -79,13 +87,13 @@ class Service:
         Raises:
             ServingError: With the code and text for the caller.
         """
-        if self._inside >= self._options.waiting:
-            raise ServingError(
-                grpc.StatusCode.UNAVAILABLE,
-                f"{self._inside} requests wait or run, which is this server's limit; "
-                "try again later",
-            )
+        if (
+            self._inside >= self._options.waiting
+            or self._bytes + size > LARGEST_AT_ONCE * self._options.max_message
+        ):
+            raise full(f"{self._inside} requests of {self._bytes} bytes wait or run")
         self._inside += 1
+        self._bytes += size
         try:
             async with asyncio.timeout(seconds):
                 return await self._predict(read, write, seconds, entrypoint)
@@ -93,6 +101,7 @@ class Service:
             raise too_late() from error
         finally:
             self._inside -= 1
+            self._bytes -= size
 
     def metadata(self, model: str, version: int | None, label: str) -> tuple[int, dict]:
         """Returns the number of the version and its SignatureDefs by name, the initialiser's too.
@@ -121,8 +130,8 @@ class Service:
         return versions
 
     def close(self) -> None:
-        """Ends the threads."""
-        self._threads.shutdown(cancel_futures=True)
+        """Begins nothing any more; what runs is stopped by closing the models."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _predict(self, read, write, seconds, entrypoint):
         begun = time.perf_counter()
@@ -160,7 +169,8 @@ class Service:
     def _prepare(self, request, hold, deadline):
         name = request.signature or DEFAULT_SIGNATURE
         definition = hold.loaded.signature(name)
-        inputs = inputs_of(request, definition, self._options.max_pixels)
+        reserve = partial(self._values.take, hold)
+        inputs = inputs_of(request, definition, self._options.max_pixels, reserve)
         check_outputs(request.outputs, definition)
         key = batch_key(hold.loaded, name, inputs, request.outputs)
         return Job(hold, name, inputs, request.outputs, deadline, key)

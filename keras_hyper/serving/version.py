@@ -39,12 +39,23 @@ class Hold:
     def __init__(self, number: int, loaded: LoadedVersion, leave: Callable[[], None]):
         self.number = number
         self.loaded = loaded
-        self._leave = [leave]
+        self._leave: list[Callable[[], None]] | None = [leave]
+        self._lock = threading.Lock()
+
+    def also(self, undo: Callable[[], None]) -> None:
+        """Calls `undo` too when the hold is given back, now if it was."""
+        with self._lock:
+            if self._leave is not None:
+                self._leave.append(undo)
+                return
+        undo()
 
     def release(self) -> None:
         """Gives the hold back; more than once does nothing."""
-        while self._leave:
-            self._leave.pop()()
+        with self._lock:
+            leave, self._leave = self._leave, None
+        for undo in leave or ():
+            undo()
 
 
 class Version:
@@ -116,10 +127,13 @@ class Version:
         with self._lock:
             self.state = State.UNLOADING
 
-    def close_if_idle(self) -> bool:
-        """Closes a retired version once its last request has ended; returns whether it did."""
+    def close_if_idle(self, force: bool = False) -> bool:
+        """Closes a retired version once its last request has ended; returns whether it did.
+
+        With `force` also before: what runs in it then fails.
+        """
         with self._lock:
-            if self.state is not State.UNLOADING or self._users:
+            if self.state is not State.UNLOADING or (self._users and not force):
                 return False
             self.state = State.END
             loaded, self.loaded = self.loaded, None

@@ -39,7 +39,7 @@ class Watcher:
             self._thread.start()
 
     def stop(self) -> None:
-        """Stops polling and closes all versions that are idle."""
+        """Stops polling and closes all versions."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
