@@ -1,0 +1,77 @@
+"""docs/serving.md: its listings run, its commands are understood, its files are there."""
+
+import argparse
+import re
+import shlex
+
+import numpy as np
+import pytest
+
+from keras_hyper.cli import restore
+from keras_hyper.export import export_saved_model
+from keras_hyper.serving_session import ServingSession
+from tests.conftest import ROOT, random_network
+from tests.keras_hyper.serving.small_servicer import SmallServicer, serving
+
+PAGE = (ROOT / "docs" / "serving.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("denoise")
+    with (
+        ServingSession(export_saved_model(random_network(), folder)) as session,
+        serving(SmallServicer({1: session})) as address,
+    ):
+        yield address
+
+
+def test_the_listings_run_in_order(address, rng):
+    names = {"picture": rng.integers(0, 256, (9, 7, 3), dtype=np.uint8)}
+    for listing in blocks("python"):
+        exec(listing.replace("localhost:8500", address), names)
+    assert names["picture"].shape == (9, 7, 3) and names["strip"].shape == (3, 9, 7, 3)
+    assert names["card"]["halo"] == 12
+
+
+def test_commands_are_understood():
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    commands = [line for line in lines if line.startswith("keras-hyper restore")]
+    assert commands
+    for line in commands:
+        parser = argparse.ArgumentParser()
+        restore.add_arguments(parser)
+        args = parser.parse_args(shlex.split(line, comments=True)[2:])
+        assert args.server == "localhost:8500"
+
+
+def test_options_that_the_page_names_exist():
+    parser = argparse.ArgumentParser()
+    restore.add_arguments(parser)
+    known = parser.format_help()
+    named = {"--slow-link", "--tile", "--at-once", "--resume", "--tls", "--tls-ca", "--tls-key"}
+    assert all(name in PAGE and name in known for name in named)
+
+
+def test_files_that_the_page_names_are_there():
+    named = set(re.findall(r"`([\w./]+\.(?:yaml|config))`", PAGE))
+    assert named == {
+        path.name for path in (ROOT / "deploy").iterdir() if path.suffix in (".yaml", ".config")
+    }
+    for path in re.findall(r"-f (\S+\.yaml)", PAGE):
+        assert (ROOT / path).is_file()
+    for link in re.findall(r"\]\((?!http)([\w./-]+)\)", PAGE):
+        # The server's page comes with the server.
+        assert link == "serving-server.md" or (ROOT / "docs" / link).exists()
+
+
+def test_what_others_clients_need_is_what_the_page_names():
+    from tests.third_party.__main__ import CLIENTS
+
+    for needs in CLIENTS.values():
+        name, version = needs[0].split("==")
+        assert f"| {name} {version} |" in PAGE
