@@ -30,13 +30,9 @@ def add_arguments(parser):
 
 def job(args) -> None:
     """Measures what is missing, writes the pages."""
-    from keras_hyper.evaluation.paper_report import (
-        add_literature,
-        add_networks,
-        add_sweeps,
-        paper_page,
-    )
+    from keras_hyper.evaluation.paper_report import paper_page
     from keras_hyper.evaluation.plot import figure_class
+    from keras_hyper.evaluation.report_sections import add_literature, add_networks, add_sweeps
 
     figure_class()  # before hours of measuring
     if not args.data.is_dir():
@@ -59,7 +55,7 @@ def _measured(name, args, store):
 
     from keras_hyper.cli.restorers import open_restorer
     from keras_hyper.evaluation.network_size import network_size
-    from keras_hyper.evaluation.paper_report import Measured
+    from keras_hyper.evaluation.report_network import Measured
 
     task, _, model = name.rpartition("=")
     restorer = open_restorer(model, task or None, args.precision)
@@ -138,15 +134,8 @@ def _middle(picture, side=256):
 def _add_commands(page, networks, args):
     from keras_hyper.evaluation.page import Heading, Paragraph
 
-    words = [
-        "keras-hyper",
-        "report",
-        *args.models,
-        "--data",
-        str(args.data),
-        "--out",
-        str(args.out),
-    ]
+    words = ["keras-hyper", "report", *args.models]
+    words += ["--data", str(args.data), "--out", str(args.out), "--name", args.name]
     if args.levels != "all":
         words += ["--levels", args.levels]
     if args.noisy != SAMPLE_PICTURES:
