@@ -1,9 +1,10 @@
 """Prints the paper's tables and figures, ours beside them, as one HTML file and as Markdown."""
 
+import json
 import shlex
 from pathlib import Path
 
-from keras_hyper.cli.one_line import WrongArgumentError
+from keras_hyper.cli.one_line import WrongArgumentError, checked
 from pipelines import ALL_LEVELS, SAMPLE_PICTURES, TASKS, get_protocol
 
 # The sets that tables of a task are measured on, by the names of their folders.
@@ -35,11 +36,12 @@ def job(args) -> None:
     from keras_hyper.evaluation.report_sections import add_literature, add_networks, add_sweeps
 
     figure_class()  # before hours of measuring
+    calibration = _calibration(args.calibration)
     if not args.data.is_dir():
         raise WrongArgumentError(f"a folder of test sets was wanted. There is none at {args.data}")
     folder = args.out / args.name
     networks = [_measured(name, args, folder / "figures.jsonl") for name in args.models]
-    page = paper_page(networks, args.title)
+    page = paper_page(networks, args.title, calibration)
     add_literature(page, networks)
     add_networks(page, networks)
     add_sweeps(page, networks)
@@ -48,6 +50,18 @@ def job(args) -> None:
     (args.out / f"{args.name}.md").write_text(page.as_markdown(args.name))
     (args.out / f"{args.name}.html").write_text(page.as_html())
     print(f"{args.out / args.name}.html and .md")
+
+
+def _calibration(paths):
+    from keras_hyper.evaluation.calibration_plot import calibration_plot
+
+    def read():
+        return calibration_plot([json.loads(path.read_text()) for path in paths])
+
+    for path in paths:
+        if not path.is_file():
+            raise WrongArgumentError(f"a calibration was wanted. There is none at {path}")
+    return checked(read) if paths else None
 
 
 def _measured(name, args, store):
@@ -138,6 +152,8 @@ def _add_commands(page, networks, args):
     words += ["--data", str(args.data), "--out", str(args.out), "--name", args.name]
     if args.levels != "all":
         words += ["--levels", args.levels]
+    if args.calibration:
+        words += ["--calibration", *map(str, args.calibration)]
     if args.noisy != SAMPLE_PICTURES:
         words += ["--noisy", str(args.noisy)]
     page.add(Heading("Print this again"), Paragraph(shlex.join(words), code=True))
