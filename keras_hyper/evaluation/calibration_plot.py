@@ -35,8 +35,8 @@ def calibration_plot(reports: Sequence[dict[str, Any]]) -> Plot:
         axes.set_title(f"{report['task']}, {report['data']}")
         axes.legend(fontsize="small", frameon=False)
     caption = (
-        "The input level of the highest PSNR beside the true one; bars are means over the pictures, "
-        "whiskers their standard deviation."
+        "The input level of the highest PSNR beside the true one; bars are means over the "
+        "pictures, whiskers their standard deviation."
     )
     return Plot("figure5-calibration", figure, caption)
 
@@ -45,8 +45,8 @@ def _by_level(report):
     rows = report.get("rows") or []
     if not rows or not all("level" in row and "best" in row for row in rows):
         raise ValueError(
-            "a calibration has rows of `level` and `best`, as `keras-hyper calibrate --json` writes "
-            f"it with clean pictures. Received: {sorted(rows[0]) if rows else 'no rows'}"
+            "a calibration has rows of `level` and `best`, as `keras-hyper calibrate --json` "
+            f"writes it with clean pictures. Received: {sorted(rows[0]) if rows else 'no rows'}"
         )
     levels = sorted({row["level"] for row in rows})
     groups = [[row["best"] for row in rows if row["level"] == level] for level in levels]
