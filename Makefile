@@ -9,7 +9,7 @@ VENV = .venv
 LATEST = .venv-latest
 SOURCES = keras_hyper pipelines benchmarks tests train.py setup.py
 
-.PHONY: demo test test-latest lint third-party bench clean
+.PHONY: demo test test-latest lint third-party bench results clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 was wanted; none was found" >&2; exit 1; }
@@ -51,6 +51,12 @@ third-party: $(VENV)/installed-$(EXTRAS)
 bench: $(VENV)/installed
 	$(VENV)/bin/pip install -q -c constraints.txt -e '.[bench]'
 	$(VENV)/bin/python -m benchmarks
+
+# Measures networks on the test sets in DATA and writes docs/results.md with its plots.
+DATA ?= ../shared/data/test
+MODELS ?= denoise dejpeg sr
+results: $(VENV)/installed-$(EXTRAS)
+	$(VENV)/bin/python -m keras_hyper report $(MODELS) --data $(DATA) --out docs $(RESULTS)
 
 clean:
 	rm -rf $(VENV) $(LATEST) .venv-third-party demo_out

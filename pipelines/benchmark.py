@@ -73,7 +73,7 @@ def degraded_pair(
 
 def noise_seed(clean: np.ndarray, level: float, seed: int) -> tuple[int, int]:
     """Returns the two integers that fix the noise of a picture at a level."""
-    shows = zlib.crc32(np.ascontiguousarray(np.rint(clean * 255).astype(np.uint8)))
+    shows = zlib.crc32(np.rint(clean * 255).astype(np.uint8).tobytes())
     return seed * 2**32 + shows, round(level * 1000)
 
 

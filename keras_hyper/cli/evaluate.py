@@ -19,8 +19,8 @@ def add_arguments(parser):
     add("--protocol", metavar="NAME", help="; ".join(_per_task()) + "; by default the first")
     add("--levels", nargs="+", metavar="L", help="numbers, `paper` for the columns of its table, "
         "`all`, or `trained`; by default those trained on")  # fmt: skip
-    add("--model", help="a model.keras, a run's folder, a SavedModel, or a server HOST:PORT[/MODEL];"
-        " by default the network that ships")  # fmt: skip
+    add("--model", help="a model.keras, a run's folder, a SavedModel, or a server "
+        "HOST:PORT[/MODEL]; by default the network that ships")  # fmt: skip
     add("--degraded-only", action="store_true", help="measure the degraded pictures, no model")
     add("--metrics", nargs="+", default=["psnr", "ssim"], metavar="M",
         help="psnr, ssim, ms_ssim, psnr_b, lpips")  # fmt: skip
@@ -110,7 +110,7 @@ def _levels(words, task, protocol, restorer):
             )
     if only is not None and levels != (only,):
         raise WrongArgumentError(f"this model restores level {only:g} alone")
-    return tuple(checked(lambda: protocol.check_level(task.check_level(level))) for level in levels)
+    return checked(lambda: tuple(protocol.check_level(task.check_level(level)) for level in levels))
 
 
 def _metrics(names):

@@ -70,7 +70,7 @@ def measured(
     jobs = _jobs(wanted, data, paths, channels, restorer)
     pictures, failed = [], {}
     missing = (job for job in jobs if job.key not in figures and job.name not in failed)
-    outcomes = measure(missing, restorer and restorer.restore)
+    outcomes = measure(missing, restorer.restore if restorer else None)
     with _Bar(console, len(jobs)) as advance:
         advance(sum(job.key in figures for job in jobs))
         for job, outcome in outcomes:

@@ -1,9 +1,10 @@
 """Prints the paper's tables and figures, ours beside them, as one HTML file and as Markdown."""
 
+import json
 import shlex
 from pathlib import Path
 
-from keras_hyper.cli.one_line import WrongArgumentError
+from keras_hyper.cli.one_line import WrongArgumentError, checked
 from pipelines import ALL_LEVELS, SAMPLE_PICTURES, TASKS, get_protocol
 
 # The sets that tables of a task are measured on, by the names of their folders.
@@ -30,20 +31,17 @@ def add_arguments(parser):
 
 def job(args) -> None:
     """Measures what is missing, writes the pages."""
-    from keras_hyper.evaluation.paper_report import (
-        add_literature,
-        add_networks,
-        add_sweeps,
-        paper_page,
-    )
+    from keras_hyper.evaluation.paper_report import paper_page
     from keras_hyper.evaluation.plot import figure_class
+    from keras_hyper.evaluation.report_sections import add_literature, add_networks, add_sweeps
 
     figure_class()  # before hours of measuring
+    calibration = _calibration(args.calibration)
     if not args.data.is_dir():
         raise WrongArgumentError(f"a folder of test sets was wanted. There is none at {args.data}")
     folder = args.out / args.name
     networks = [_measured(name, args, folder / "figures.jsonl") for name in args.models]
-    page = paper_page(networks, args.title)
+    page = paper_page(networks, args.title, calibration)
     add_literature(page, networks)
     add_networks(page, networks)
     add_sweeps(page, networks)
@@ -54,12 +52,24 @@ def job(args) -> None:
     print(f"{args.out / args.name}.html and .md")
 
 
+def _calibration(paths):
+    from keras_hyper.evaluation.calibration_plot import calibration_plot
+
+    def read():
+        return calibration_plot([json.loads(path.read_text()) for path in paths])
+
+    for path in paths:
+        if not path.is_file():
+            raise WrongArgumentError(f"a calibration was wanted. There is none at {path}")
+    return checked(read) if paths else None
+
+
 def _measured(name, args, store):
     from rich.console import Console
 
     from keras_hyper.cli.open_restorer import open_restorer
     from keras_hyper.evaluation.network_size import network_size
-    from keras_hyper.evaluation.paper_report import Measured
+    from keras_hyper.evaluation.report_network import Measured
 
     task, _, model = name.rpartition("=")
     restorer = open_restorer(model, task or None, args.precision)
@@ -138,17 +148,12 @@ def _middle(picture, side=256):
 def _add_commands(page, networks, args):
     from keras_hyper.evaluation.page import Heading, Paragraph
 
-    words = [
-        "keras-hyper",
-        "report",
-        *args.models,
-        "--data",
-        str(args.data),
-        "--out",
-        str(args.out),
-    ]
+    words = ["keras-hyper", "report", *args.models]
+    words += ["--data", str(args.data), "--out", str(args.out), "--name", args.name]
     if args.levels != "all":
         words += ["--levels", args.levels]
+    if args.calibration:
+        words += ["--calibration", *map(str, args.calibration)]
     if args.noisy != SAMPLE_PICTURES:
         words += ["--noisy", str(args.noisy)]
     page.add(Heading("Print this again"), Paragraph(shlex.join(words), code=True))

@@ -1,5 +1,7 @@
 """`keras-hyper report` on sets of two pictures."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -40,6 +42,18 @@ def test_a_page_of_what_there_is_and_what_is_missing(folder, capsys):
         assert (folder / "out" / "results" / f"{plot}.svg").is_file()
     assert "http://" not in page.replace("http://www.w3.org", "") and "<script" not in page
     assert "results.html" in capsys.readouterr().out
+
+
+def test_figure_5_comes_from_a_calibration(folder, capsys):
+    rows = [{"picture": "a", "level": 25.0, "best": 26.0}]
+    file = folder / "c.json"
+    file.write_text(json.dumps({"task": "denoise", "data": "CBSD68", "rows": rows}))
+    assert report(folder, folder / "noise.keras", calibration=file) == 0
+    assert "results/figure5-calibration.svg" in (folder / "out" / "results.md").read_text()
+    file.write_text("{}")
+    assert report(folder, folder / "noise.keras", calibration=file) == 2
+    assert report(folder, folder / "noise.keras", calibration=folder / "no.json") == 2
+    assert "There is none at" in capsys.readouterr().err
 
 
 def test_a_second_page_takes_the_figures_of_the_first(folder, monkeypatch):

@@ -3,14 +3,10 @@ import pytest
 from keras_hyper.evaluation import level_rows, mean_row
 from keras_hyper.evaluation.level_sweep import monotonicity
 from keras_hyper.evaluation.network_size import NetworkSize
-from keras_hyper.evaluation.paper_report import (
-    Measured,
-    add_literature,
-    add_networks,
-    add_sweeps,
-    paper_page,
-)
+from keras_hyper.evaluation.paper_report import paper_page
 from keras_hyper.evaluation.published import PAPER
+from keras_hyper.evaluation.report_network import Measured
+from keras_hyper.evaluation.report_sections import add_literature, add_networks, add_sweeps
 
 SIZE = NetworkSize(372_803, 73_856, 298_947, 103_536.0, 18_432.0)
 

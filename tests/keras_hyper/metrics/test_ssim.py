@@ -42,8 +42,9 @@ def test_flat_pictures_by_hand():
     # Without structure the luminance term alone is left: (2 ab + C1) / (a^2 + b^2 + C1).
     dark, light = np.full((1, 176, 176, 1), 0.2), np.full((1, 176, 176, 1), 0.6)
     luminance = (2 * 0.2 * 0.6 + 1e-4) / (0.2**2 + 0.6**2 + 1e-4)
-    assert float(ssim(dark, light)[0]) == pytest.approx(luminance, abs=1e-4)
-    assert float(ms_ssim(dark, light)[0]) == pytest.approx(luminance**0.1333, abs=1e-4)
+    # float32: variances of 0 are differences of numbers near 0.4, divided by 0.0009.
+    assert float(ssim(dark, light)[0]) == pytest.approx(luminance, abs=3e-4)
+    assert float(ms_ssim(dark, light)[0]) == pytest.approx(luminance**0.1333, abs=3e-4)
 
 
 def test_one_clean_picture_serves_many(rng):
