@@ -26,6 +26,9 @@ def best_level(
     Returns:
         The level, and its PSNR in dB.
 
+    Raises:
+        ValueError: If scipy is not installed.
+
     Reference:
         Aharon and Ben-Artzi, arXiv:2206.05970, section 4.4 and figure 5.
     """
@@ -62,6 +65,9 @@ def least_risk_level(
     Returns:
         The level, and the PSNR in dB that its risk stands for.
 
+    Raises:
+        ValueError: If scipy is not installed.
+
     Reference:
         Ramani, Blu and Unser, IEEE TIP 17 (2008), algorithm 1.
     """
@@ -82,9 +88,12 @@ def least_risk_level(
 
 
 def _smallest(function, bounds, tolerance):
-    # Here, so that the package imports without it: it comes with the extra `calibrate`.
-    from scipy.optimize import minimize_scalar
-
+    try:
+        from scipy.optimize import minimize_scalar
+    except ImportError as error:
+        raise ValueError(
+            "the search needs scipy, which is not installed: pip install 'keras-hyper[calibrate]'"
+        ) from error
     found = minimize_scalar(function, bounds=bounds, method="bounded", options={"xatol": tolerance})
     # The search never looks at its own bounds.
     ends = [(function(end), end) for end in bounds]

@@ -35,7 +35,7 @@ def job(args) -> None:
 
     if args.noisy and args.task != "denoise":
         raise WrongArgumentError(f"--noisy is there for denoise. Received: --task {args.task}")
-    if min(args.pictures, args.side) < 16 and args.side < 16 or args.pictures < 1:
+    if args.side < 16 or args.pictures < 1:
         raise WrongArgumentError(
             f"--pictures of at least 1 and --side of at least 16 were wanted. Received: "
             f"{args.pictures} and {args.side}"
@@ -48,13 +48,14 @@ def job(args) -> None:
     paths = checked(lambda: find_pictures(args.data))
     paths = [paths[number] for number in _spread(len(paths), args.pictures)]
     rows = (_without_clean if args.noisy else _with_clean)(paths, model, args)
-    report = {"task": args.task, "data": args.data.name, "side": args.side, "rows": rows}
+    report = {"task": args.task, "data": args.data.name, "side": args.side,
+              "truth": "told" if args.noisy else "true", "rows": rows}  # fmt: skip
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(report, indent=1))
     _show(report)
     if args.plot:
-        _draw(report, model, args.plot)
+        _draw(report, model.unit, args.plot)
 
 
 def _spread(count, most):
@@ -141,24 +142,29 @@ def _show(report):
     from rich.table import Table
 
     rows = report["rows"]
+    columns = [name for name in rows[0] if name not in ("picture", "level")]
     table = Table(title=f"{report['data']}, the middle {report['side']} pixels of each picture")
-    columns = [name for name in rows[0] if name != "picture"]
-    noisy = "best" not in rows[0]
-    groups = {row["picture"] if noisy else row["level"]: [] for row in rows}
-    for row in rows:
-        groups[row["picture"] if noisy else row["level"]].append(row)
-    for heading in ("picture", "told") if noisy else ("level",):
-        table.add_column(heading, justify="right")
-    for name in columns[1:]:
-        table.add_column(name.replace("_", " "), justify="right")
-    for name, group in groups.items():
-        means = [f"{np.mean([row[column] for row in group]):.2f}" for column in columns]
-        table.add_row(*([name, *means] if noisy else means))
+    by_picture = "best" not in columns
+    for heading in (*(["picture", "told"] if by_picture else ["level"]), *columns):
+        table.add_column(heading.replace("_", " "), justify="right")
+    if by_picture:
+        for row in rows:
+            table.add_row(row["picture"], *(f"{row[name]:.2f}" for name in ("level", *columns)))
+    else:
+        for level in dict.fromkeys(row["level"] for row in rows):
+            group = [row for row in rows if row["level"] == level]
+            means = (np.mean([row[name] for row in group]) for name in columns)
+            table.add_row(f"{level:g}", *(f"{mean:.2f}" for mean in means))
     Console().print(table)
 
 
-def _draw(report, model, path):
-    from matplotlib.figure import Figure
+def _draw(report, unit, path):
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ValueError(
+            "--plot needs matplotlib, which is not installed: pip install 'keras-hyper[calibrate]'"
+        ) from error
 
     rows = report["rows"]
     axes = (figure := Figure(figsize=(6, 6))).add_subplot()
@@ -167,7 +173,7 @@ def _draw(report, model, path):
         if name in rows[0]:
             found = [row[name] for row in rows]
             axes.plot([row["level"] for row in rows], found, marker, label=name.replace("_", " "))
-    axes.set(xlabel=f"true level, {model.unit}", ylabel="input level", title=report["data"])
+    axes.set(xlabel=f"{report['truth']} level, {unit}", ylabel="input level", title=report["data"])
     axes.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)

@@ -68,7 +68,8 @@ def _told(paths, task, levels, estimator, seeds):
     from pipelines.benchmark import benchmark_pairs
 
     console = Console(stderr=True)
-    one, grid = [], []
+    one: list[dict] = []
+    grid: list[dict] = []
     for level in track(levels, "levels", console=console, disable=not console.is_terminal):
         told: list[tuple[float, float]] = []
         for seed in range(seeds):
