@@ -1,5 +1,6 @@
 """A server in a process of its own, for the benchmarks that ask one."""
 
+import os
 import re
 import subprocess
 import sys
@@ -47,3 +48,9 @@ def request_for(model: str, signature: str, image: np.ndarray, level: np.ndarray
     request.inputs["image"].CopyFrom(tf.make_tensor_proto(image))
     request.inputs["level"].CopyFrom(tf.make_tensor_proto(level))
     return request
+
+
+def cpu_seconds(process: int) -> float:
+    """Returns the processor time that a process has used, on Linux."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
