@@ -172,11 +172,10 @@ def _show(report):
     from rich.console import Console
     from rich.table import Table
 
-    from keras_hyper.evaluation.tables import table_cells
+    from keras_hyper.evaluation.tables import table_cells, title_of
 
     headings, cells = table_cells(report)
-    title = f"{report['task']}, {report['rows'][0]['set']}; PSNR in dB"
-    table = Table(title=title, caption=report["protocol"])
+    table = Table(title=f"{title_of(report)}; PSNR in dB", caption=report["protocol"])
     for heading in headings:
         table.add_column(heading, justify="right")
     for row in cells:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from keras_hyper.evaluation.page import Heading, Missing, Page, Paragraph, Plot, Table
 from keras_hyper.evaluation.plot import plot_psnr
 from keras_hyper.evaluation.published import PAPER, SMALL, PaperTable
-from keras_hyper.evaluation.report_network import TITLES, Measured, row_cells
+from keras_hyper.evaluation.report_network import LEVELS, TITLES, Measured, row_cells
 
 
 def paper_page(networks: Sequence[Measured], title: str, calibration: Plot | None = None) -> Page:
@@ -84,7 +84,11 @@ def _paper_table(table, measured, metric, digits):
     for one, report in measured:
         ours.add(len(rows))
         rows.append([one.label, *row_cells(report, table.levels, f"{metric}_after", digits)])
-    headings = [metric.upper(), *(f"{level:g}" for level in table.levels), "mean"]
+    headings = [
+        f"{metric.upper()} by {LEVELS[table.task]}",
+        *(f"{level:g}" for level in table.levels),
+        "mean",
+    ]
     return Table(headings, rows, ours=frozenset(ours))
 
 

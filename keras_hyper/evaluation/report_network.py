@@ -7,6 +7,8 @@ from keras_hyper.evaluation.network_size import NetworkSize
 from keras_hyper.evaluation.published import PAPER
 
 TITLES = {"dejpeg": "deJPEG", "denoise": "denoising", "sr": "super-resolution"}
+# What the columns are, in a word or two.
+LEVELS = {"dejpeg": "JPEG quality", "denoise": "noise sigma", "sr": "factor"}
 
 
 @dataclass(frozen=True)

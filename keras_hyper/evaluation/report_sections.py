@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from keras_hyper.evaluation.page import Heading, Missing, Page, Paragraph, Plot, Table
 from keras_hyper.evaluation.plot import figure_class
 from keras_hyper.evaluation.published import marks_for
-from keras_hyper.evaluation.report_network import TITLES, Measured, row_cells
+from keras_hyper.evaluation.report_network import LEVELS, TITLES, Measured, row_cells
 
 
 def add_literature(page: Page, networks: Sequence[Measured]) -> None:
@@ -38,7 +38,7 @@ def _against(page, one, report, marks, pictures):
         rows.append([f"{mark.method}, published", *cells, mark.source])
     rows.append([one.label, *row_cells(report, levels, "psnr_after", 2)[:-1], "measured"])
     page.add(Heading(f"{TITLES[one.task]}, {pictures}", 3))
-    headings = ["PSNR", *(f"{level:g}" for level in levels), "source"]
+    headings = [f"PSNR by {LEVELS[one.task]}", *(f"{level:g}" for level in levels), "source"]
     caption = f"Protocol {report['protocol']}."
     page.add(Table(headings, rows, caption, frozenset({len(rows) - 1})))
 

@@ -11,14 +11,14 @@ from keras_hyper.evaluation.scoring import METRICS
 def table_cells(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Returns the headings and the cells of a report's table, one row a level and the mean."""
     columns = _columns(report["rows"][0])
-    headings = ["level", "pictures", *(heading for heading, _, _ in columns)]
+    headings = ["level", *(heading for heading, _, _ in columns)]
     cells = []
     for row in report["rows"]:
         numbers = [format(row[name], form) for _, name, form in columns]
-        cells.append([f"{row['level']:g}", str(row["pictures"]), *numbers])
+        cells.append([f"{row['level']:g}", *numbers])
     if len(report["rows"]) > 1:
         numbers = [format(report["mean"][name], form) for _, name, form in columns]
-        cells.append(["mean", "", *numbers])
+        cells.append(["mean", *numbers])
     return headings, cells
 
 
@@ -49,7 +49,7 @@ def as_markdown(report: dict[str, Any], plot: str | None = None) -> str:
         report: As ``keras-hyper evaluate --json`` writes it.
         plot: Path of the plot, relative to the page.
     """
-    lines = [f"# {report['task']}, {report['rows'][0]['set']}", ""]
+    lines = [f"# {title_of(report)}", ""]
     if report["model"]:
         lines += [f"Model: {report['model']}.", ""]
     lines += [
@@ -63,6 +63,12 @@ def as_markdown(report: dict[str, Any], plot: str | None = None) -> str:
     lines += [f"Note: {line}\n" for line in report["notes"]]
     lines += [f"Again: `{report['command']}`", ""]
     return "\n".join(lines)
+
+
+def title_of(report: dict[str, Any]) -> str:
+    """Returns task, set and how many pictures, in words."""
+    first = report["rows"][0]
+    return f"{report['task']}, {first['set']}, {first['pictures']} pictures"
 
 
 def as_csv(pictures: Sequence[dict[str, Any]]) -> str:

@@ -1,5 +1,6 @@
 """`keras-hyper evaluate` as people call it."""
 
+import dataclasses
 import json
 import sys
 import types
@@ -79,17 +80,41 @@ def test_folder_of_tables_and_plots(pictures, models, tmp_path):
     assert len((out / "pictures.csv").read_text().splitlines()) == 1 + 2 * 5
 
 
-def test_a_run_goes_on_where_it_was(pictures, models, tmp_path, monkeypatch):
-    restored = []
+@pytest.fixture
+def restored(monkeypatch):
+    """The levels that pictures were restored at; the one that is told ends the run there."""
+    levels = []
 
-    def counting(name, task, precision):
+    def watched(name, task, precision):
         restorer = open_restorer(name, task, precision)
-        inner = restorer.restore
-        object.__setattr__(restorer, "restore", lambda picture, level: (
-            restored.append(level), inner(picture, level))[1])  # fmt: skip
-        return restorer
 
-    monkeypatch.setattr("keras_hyper.cli.open_restorer.open_restorer", counting)
+        def restore(picture, level):
+            if len(levels) == getattr(watched, "stop_at", None):
+                raise KeyboardInterrupt
+            levels.append(level)
+            return restorer.restore(picture, level)
+
+        return dataclasses.replace(restorer, restore=restore)
+
+    monkeypatch.setattr("keras_hyper.cli.open_restorer.open_restorer", watched)
+    return levels, watched
+
+
+def test_a_run_that_is_interrupted_goes_on(pictures, models, tmp_path, restored, capsys):
+    levels, watched = restored
+    call = ("--levels", 15, 25, 50, "--model", models / "colour", "--out", tmp_path / "out")
+    watched.stop_at = 5
+    assert evaluate(pictures, *call) == 130
+    kept = (tmp_path / "out" / "figures.jsonl").read_text().count("\n")
+    assert 2 <= kept <= 5 and "interrupted" in capsys.readouterr().err
+    del watched.stop_at, levels[:]
+    assert evaluate(pictures, *call, "--resume") == 0
+    assert len(levels) == 6 - kept
+    assert len(json.loads((tmp_path / "out" / "report.json").read_text())["pictures"]) == 6
+
+
+def test_nothing_stale_is_reused(pictures, models, tmp_path, restored):
+    restored, _ = restored
     out = tmp_path / "out"
     common = ("--model", models / "colour", "--out", out)
     assert evaluate(pictures, "--levels", 15, *common) == 0
