@@ -76,6 +76,11 @@ def test_room_imports_only_what_it_may(room):
             assert used is None or used == room or used in ROOMS[room], f"{path} imports {module}"
 
 
+def test_serving_knows_an_artifact_alone():
+    for path in files("keras_hyper/serving"):
+        assert not {module.split(".")[0] for module in imports(path)} & {"keras", "pipelines"}
+
+
 def test_every_file_has_a_room():
     known = {path for room in {*ROOMS, *FREE} for path in files(room)}
     ours = {path for top in ("keras_hyper", "pipelines") for path in (ROOT / top).rglob("*.py")}
