@@ -150,6 +150,10 @@ class Service:
         except ServingError as error:
             self.metrics.count(model, error.code.name)
             raise
+        except asyncio.CancelledError:
+            late = deadline is not None and time.monotonic() >= deadline
+            self.metrics.count(model, "DEADLINE_EXCEEDED" if late else "CANCELLED")
+            raise
         except Exception as error:
             # A fault of ours: the caller gets an answer, the log the reason.
             _log.exception("a request for %r failed", model)

@@ -175,6 +175,7 @@ def test_metrics_count_over_http(small):
     import urllib.request
 
     small.predict(floats())
+    refusal(lambda: small.predict(floats((1, 64, 64, 3)), timeout=0.001))
     with urllib.request.urlopen(f"{small.rest}/monitoring/prometheus/metrics") as answer:
         text = answer.read().decode()
     assert ':tensorflow:serving:request_count{model_name="denoise",status="OK"}' in text
