@@ -1,43 +1,11 @@
 """Several pictures at once, of which some may fail."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 # What one picture may meet; a server's answers are OSErrors. Anything else is a defect here.
 _OF_PICTURES = (ValueError, OSError, MemoryError)
-
-
-def in_flight(
-    sources: Iterable[Path],
-    restore: Callable[[Path], None],
-    at_once: int,
-    of_all: Callable[[Exception], bool],
-) -> dict[Path, Exception]:
-    """Restores pictures, so many at once.
-
-    Args:
-        sources: The pictures.
-        restore: What restores one of them.
-        at_once: How many are under way; 1 works in this thread.
-        of_all: Whether an error would meet every picture; the work then ends.
-
-    Returns:
-        The errors by picture.
-
-    Raises:
-        StoppedError: If an error would have met every picture.
-    """
-    errors: dict[Path, Exception] = {}
-    done = 0
-    for source, error in _outcomes(sources, restore, at_once):
-        if error is None:
-            done += 1
-        elif of_all(error):
-            raise StoppedError(error, done) from error
-        else:
-            errors[source] = error
-    return errors
 
 
 class StoppedError(RuntimeError):
@@ -52,23 +20,65 @@ class StoppedError(RuntimeError):
         super().__init__(f"{error} ({done} restored before; with --resume it goes on from there)")
 
 
-def _outcomes(sources, restore, at_once):
-    if at_once == 1:
-        for source in sources:
-            yield source, _error_of(restore, source)
-        return
-    with ThreadPoolExecutor(at_once) as pool:
-        calls = {pool.submit(_error_of, restore, source): source for source in sources}
+class InFlight:
+    """Restores pictures, so many at once.
+
+    Args:
+        restore: What restores one of them.
+        at_once: How many are under way; 1 works in the caller's thread.
+        of_all: Whether an error would meet every picture; the work then ends.
+        give_up: Called before the end is waited for where the work is broken off.
+    """
+
+    def __init__(
+        self,
+        restore: Callable[[Path], None],
+        at_once: int,
+        of_all: Callable[[Exception], bool],
+        give_up: Callable[[], None],
+    ):
+        self._restore, self._at_once = restore, at_once
+        self._of_all, self._give_up = of_all, give_up
+        self._done = 0
+        self._errors: dict[Path, Exception] = {}
+
+    def run(self, sources: Collection[Path]) -> dict[Path, Exception]:
+        """Restores all.
+
+        Returns:
+            The errors by picture.
+
+        Raises:
+            StoppedError: If an error would have met every picture.
+        """
+        if self._at_once == 1:
+            for source in sources:
+                self._note(source, self._error_of(source))
+            return self._errors
+        pool = ThreadPoolExecutor(self._at_once)
         try:
+            calls = {pool.submit(self._error_of, source): source for source in sources}
             for call in as_completed(list(calls)):
-                yield calls.pop(call), call.result()
-        finally:
+                self._note(calls.pop(call), call.result())
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            self._give_up()
+            raise
+        finally:
+            pool.shutdown()
+        return self._errors
 
+    def _error_of(self, source):
+        try:
+            self._restore(source)
+        except _OF_PICTURES as error:
+            return error
+        return None
 
-def _error_of(restore, source):
-    try:
-        restore(source)
-    except _OF_PICTURES as error:
-        return error
-    return None
+    def _note(self, source, error):
+        if error is None:
+            self._done += 1
+        elif self._of_all(error):
+            raise StoppedError(error, self._done) from error
+        else:
+            self._errors[source] = error

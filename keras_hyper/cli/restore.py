@@ -4,7 +4,7 @@ import threading
 import time
 from pathlib import Path
 
-from keras_hyper.cli.in_flight import in_flight
+from keras_hyper.cli.in_flight import InFlight
 from keras_hyper.cli.one_line import WrongArgumentError, checked
 from keras_hyper.cli.restorers import add_server_arguments, restorer_for, warn_once
 from keras_hyper.cli.resume import check_same, forget, is_done, note, settings_of
@@ -97,7 +97,8 @@ def _restore_all(pairs, args):
         if len(pairs) == 1:
             one(pairs[0][0])
             return []
-        errors = in_flight(outs, one, restorer.at_once, restorer.of_all)
+        work = InFlight(one, restorer.at_once, restorer.of_all, restorer.close)
+        errors = work.run(outs)
     return [_reason(source, errors[source]) for source in outs if source in errors]
 
 

@@ -67,7 +67,10 @@ class Here:
         return self
 
     def __exit__(self, *error):
-        pass
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class OnServer:
@@ -112,6 +115,10 @@ class OnServer:
         return self
 
     def __exit__(self, *error):
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection; calls under way fail."""
         self.client.close()
 
 

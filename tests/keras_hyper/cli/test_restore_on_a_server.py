@@ -1,6 +1,7 @@
 """`keras-hyper restore --server`, and folders that are gone on with."""
 
 import os
+import signal
 import threading
 
 import grpc
@@ -181,3 +182,29 @@ def test_threads_of_a_run_end_with_it(call, address, pictures):
     assert call(pictures, "--server", address) == 0
     left = [thread.name for thread in threading.enumerate() if "keras-hyper" in thread.name]
     assert left == []
+
+
+def test_an_interruption_does_not_wait_for_what_is_under_way(
+    call, servicer, address, pictures, tmp_path, capsys
+):
+    released, held, waited = threading.Event(), [], []
+
+    def hold(request):
+        if request.model_spec.signature_name == "describe":
+            return
+        if len(list((tmp_path / "out").glob("*.png"))) >= 2:
+            if not held:
+                held.append(request)
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            waited.append(released.wait(60))
+
+    servicer.before = hold
+    try:
+        assert call(pictures, "--server", address, "--at-once", "2") == 130
+        assert waited == []
+    finally:
+        released.set()
+    assert capsys.readouterr().err == "keras-hyper: interrupted\n"
+    servicer.before = lambda request: None
+    assert call(pictures, "--server", address, "--resume") == 0
+    assert "of 7 restored" in (said := capsys.readouterr().out) and "were there" in said
