@@ -1,5 +1,6 @@
 """Several pictures at once, of which some may fail."""
 
+import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -13,11 +14,15 @@ class StoppedError(RuntimeError):
 
     Args:
         error: Why.
-        done: Pictures that were restored.
     """
 
-    def __init__(self, error: Exception, done: int):
-        super().__init__(f"{error} ({done} restored before; with --resume it goes on from there)")
+    def __init__(self, error: Exception):
+        super().__init__(error)
+        self.done = 0
+
+    def __str__(self):
+        before = f"{self.done} restored before; with --resume it goes on from there"
+        return f"{self.args[0]} ({before})"
 
 
 class InFlight:
@@ -39,7 +44,7 @@ class InFlight:
     ):
         self._restore, self._at_once = restore, at_once
         self._of_all, self._give_up = of_all, give_up
-        self._done = 0
+        self._done, self._counting = 0, threading.Lock()
         self._errors: dict[Path, Exception] = {}
 
     def run(self, sources: Collection[Path]) -> dict[Path, Exception]:
@@ -52,20 +57,30 @@ class InFlight:
             StoppedError: If an error would have met every picture.
         """
         if self._at_once == 1:
-            for source in sources:
-                self._note(source, self._error_of(source))
-            return self._errors
+            return self._one_by_one(sources)
         pool = ThreadPoolExecutor(self._at_once)
         try:
             calls = {pool.submit(self._error_of, source): source for source in sources}
             for call in as_completed(list(calls)):
                 self._note(calls.pop(call), call.result())
-        except BaseException:
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             self._give_up()
-            raise
-        finally:
             pool.shutdown()
+            if isinstance(error, StoppedError):
+                # Now that none is under way any more.
+                error.done = self._done
+            raise
+        pool.shutdown()
+        return self._errors
+
+    def _one_by_one(self, sources):
+        try:
+            for source in sources:
+                self._note(source, self._error_of(source))
+        except StoppedError as error:
+            error.done = self._done
+            raise
         return self._errors
 
     def _error_of(self, source):
@@ -73,12 +88,12 @@ class InFlight:
             self._restore(source)
         except _OF_PICTURES as error:
             return error
+        with self._counting:
+            self._done += 1
         return None
 
     def _note(self, source, error):
-        if error is None:
-            self._done += 1
-        elif self._of_all(error):
-            raise StoppedError(error, self._done) from error
-        else:
+        if error is not None:
+            if self._of_all(error):
+                raise StoppedError(error) from error
             self._errors[source] = error

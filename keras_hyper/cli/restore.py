@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_hyper.cli.in_flight import InFlight
 from keras_hyper.cli.one_line import WrongArgumentError, checked
-from keras_hyper.cli.restorers import add_server_arguments, restorer_for, warn_once
+from keras_hyper.cli.restore_with import add_server_arguments, restorer_for, warn_once
 from keras_hyper.cli.resume import check_same, forget, is_done, note, settings_of
 from pipelines import TASKS
 

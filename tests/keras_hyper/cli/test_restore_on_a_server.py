@@ -98,15 +98,17 @@ def test_a_resumed_folder_does_nothing_twice(
     assert call(pictures, *options) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and f"server {address}, model denoise: FAILED_PREC" in said
-    assert "4 restored before; with --resume" in said
+    done = len(list((tmp_path / "out").rglob("*.png")))
+    assert 2 <= done <= 5 and f"({done} restored before; with --resume" in said
     servicer.faults, servicer.seen = [], []
     assert call(pictures, *options) == 2
     assert "--resume passes over" in capsys.readouterr().err
     assert call(pictures, *options, "--resume", level="30") == 2
     assert "begun with level 25.0. Received: --resume with 30" in capsys.readouterr().err
     assert call(pictures, *options, "--resume") == 0
-    assert "3 of 7 restored" in (said := capsys.readouterr().out) and "4 were there" in said
-    assert len([name for name, _ in servicer.seen if name != "describe"]) == 3
+    said = capsys.readouterr().out
+    assert f"{7 - done} of 7 restored" in said and f"{done} were there" in said
+    assert len([name for name, _ in servicer.seen if name != "describe"]) == 7 - done
     assert_all_restored(pictures, tmp_path / "out", model)
     servicer.seen = []
     assert call(pictures, *options, "--resume") == 0 and servicer.seen == []

@@ -1,4 +1,4 @@
-"""Where `keras-hyper restore` does its work: with a network here, or on a server."""
+"""What `keras-hyper restore` works with: a network here, or one on a server."""
 
 import sys
 import warnings
