@@ -4,9 +4,9 @@ import threading
 import time
 from pathlib import Path
 
-from keras_hyper.cli.in_flight import in_flight
+from keras_hyper.cli.in_flight import InFlight
 from keras_hyper.cli.one_line import WrongArgumentError, checked
-from keras_hyper.cli.restorers import add_server_arguments, restorer_for, warn_once
+from keras_hyper.cli.restore_with import add_server_arguments, restorer_for, warn_once
 from keras_hyper.cli.resume import check_same, forget, is_done, note, settings_of
 from keras_hyper.cli.told_level import AUTO, level_of, level_or_auto
 from pipelines import TASKS
@@ -108,7 +108,8 @@ def _restore_all(pairs, args):
         if len(pairs) == 1:
             one(pairs[0][0])
             return told, []
-        errors = in_flight(outs, one, restorer.at_once, restorer.of_all)
+        work = InFlight(one, restorer.at_once, restorer.of_all, restorer.close)
+        errors = work.run(outs)
     # In the files' order, whichever was done first.
     told = {source: told[source] for source in outs if source in told}
     return told, [_reason(source, errors[source]) for source in outs if source in errors]

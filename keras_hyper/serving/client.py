@@ -189,7 +189,8 @@ class Client:
     def close(self) -> None:
         """Ends the connection; calls under way fail."""
         self._calls.channel.close()
-        self._pool.shutdown(cancel_futures=True)
+        # Calls that wait are begun and fail at once; cancelled, they would be waited for for ever.
+        self._pool.shutdown()
 
     def __enter__(self):
         return self

@@ -1,6 +1,7 @@
 """`keras-hyper restore --server`, and folders that are gone on with."""
 
 import os
+import signal
 import threading
 
 import grpc
@@ -97,15 +98,17 @@ def test_a_resumed_folder_does_nothing_twice(
     assert call(pictures, *options) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and f"server {address}, model denoise: FAILED_PREC" in said
-    assert "4 restored before; with --resume" in said
+    done = len(list((tmp_path / "out").rglob("*.png")))
+    assert 2 <= done <= 5 and f"({done} restored before; with --resume" in said
     servicer.faults, servicer.seen = [], []
     assert call(pictures, *options) == 2
     assert "--resume passes over" in capsys.readouterr().err
     assert call(pictures, *options, "--resume", level="30") == 2
     assert "begun with level 25.0. Received: --resume with 30" in capsys.readouterr().err
     assert call(pictures, *options, "--resume") == 0
-    assert "3 of 7 restored" in (said := capsys.readouterr().out) and "4 were there" in said
-    assert len([name for name, _ in servicer.seen if name != "describe"]) == 3
+    said = capsys.readouterr().out
+    assert f"{7 - done} of 7 restored" in said and f"{done} were there" in said
+    assert len([name for name, _ in servicer.seen if name != "describe"]) == 7 - done
     assert_all_restored(pictures, tmp_path / "out", model)
     servicer.seen = []
     assert call(pictures, *options, "--resume") == 0 and servicer.seen == []
@@ -181,3 +184,29 @@ def test_threads_of_a_run_end_with_it(call, address, pictures):
     assert call(pictures, "--server", address) == 0
     left = [thread.name for thread in threading.enumerate() if "keras-hyper" in thread.name]
     assert left == []
+
+
+def test_an_interruption_does_not_wait_for_what_is_under_way(
+    call, servicer, address, pictures, tmp_path, capsys
+):
+    released, held, waited = threading.Event(), [], []
+
+    def hold(request):
+        if request.model_spec.signature_name == "describe":
+            return
+        if len(list((tmp_path / "out").glob("*.png"))) >= 2:
+            if not held:
+                held.append(request)
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            waited.append(released.wait(60))
+
+    servicer.before = hold
+    try:
+        assert call(pictures, "--server", address, "--at-once", "2") == 130
+        assert waited == []
+    finally:
+        released.set()
+    assert capsys.readouterr().err == "keras-hyper: interrupted\n"
+    servicer.before = lambda request: None
+    assert call(pictures, "--server", address, "--resume") == 0
+    assert "of 7 restored" in (said := capsys.readouterr().out) and "were there" in said

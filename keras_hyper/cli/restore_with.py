@@ -1,4 +1,4 @@
-"""Where `keras-hyper restore` does its work: with a network here, or on a server."""
+"""What `keras-hyper restore` works with: a network here, or one on a server."""
 
 import sys
 import warnings
@@ -68,7 +68,10 @@ class Here:
         return self
 
     def __exit__(self, *error):
-        pass
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class OnServer:
@@ -113,6 +116,10 @@ class OnServer:
         return self
 
     def __exit__(self, *error):
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection; calls under way fail."""
         self.client.close()
 
 
