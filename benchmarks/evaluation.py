@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.side_by_side import ratio, show
 from keras_hyper import HyperRes
 from keras_hyper.cli.measured import Measurement, measured
-from keras_hyper.cli.restorers import of_network
+from keras_hyper.cli.open_restorer import of_network
 from pipelines import SAMPLE_PICTURES, TASKS, get_protocol
 from pipelines.benchmark import degraded_pair
 from pipelines.decode import find_pictures

@@ -71,7 +71,7 @@ def _restorer(args):
         if args.model:
             raise WrongArgumentError("--degraded-only measures no model. Received: --model")
         return None
-    from keras_hyper.cli.restorers import open_restorer
+    from keras_hyper.cli.open_restorer import open_restorer
 
     return open_restorer(args.model or args.task, args.task, args.precision)
 

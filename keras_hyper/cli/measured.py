@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_hyper.cli.one_line import checked
-from keras_hyper.cli.restorers import Restorer
+from keras_hyper.cli.open_restorer import Restorer
 from pipelines import Protocol, Task
 
 

@@ -67,7 +67,7 @@ def _calibration(paths):
 def _measured(name, args, store):
     from rich.console import Console
 
-    from keras_hyper.cli.restorers import open_restorer
+    from keras_hyper.cli.open_restorer import open_restorer
     from keras_hyper.evaluation.network_size import network_size
     from keras_hyper.evaluation.report_network import Measured
 

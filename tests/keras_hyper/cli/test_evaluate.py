@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from keras_hyper.cli import main
-from keras_hyper.cli.restorers import open_restorer
+from keras_hyper.cli.open_restorer import open_restorer
 from keras_hyper.export import export_saved_model
 from tests.conftest import random_network
 
@@ -96,7 +96,7 @@ def restored(monkeypatch):
 
         return dataclasses.replace(restorer, restore=restore)
 
-    monkeypatch.setattr("keras_hyper.cli.restorers.open_restorer", watched)
+    monkeypatch.setattr("keras_hyper.cli.open_restorer.open_restorer", watched)
     return levels, watched
 
 
