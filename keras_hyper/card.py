@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_hyper.models import HyperRes
+from keras_hyper.models import HyperRes, LevelEstimator
 
 
 def card_of(model: HyperRes, level: float | None = None, extra: dict | None = None) -> dict:
@@ -34,4 +34,14 @@ def card_of(model: HyperRes, level: float | None = None, extra: dict | None = No
         "precision": model.dtype_policy.name,
         "keras": keras.__version__,
         **(extra or {}),
+    }
+
+
+def estimator_facts(estimator: LevelEstimator) -> dict:
+    """Returns what a card says of an estimator inside the export."""
+    return {
+        "level_range": estimator.level_range,
+        "parameters": estimator.count_params(),
+        "smallest_side": estimator.min_side,
+        "crops": f"the median of {estimator.grid}x{estimator.grid} of {estimator.crop} pixels",
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 from keras.export import ExportArchive
 
-from keras_hyper.card import card_of
+from keras_hyper.card import card_of, estimator_facts
 from keras_hyper.models import HyperRes, LevelEstimator
 from keras_hyper.serving_session import ServingSession
 from keras_hyper.signatures import level_signatures, signatures
@@ -45,6 +45,7 @@ def export_saved_model(
     """
     if estimator is not None:
         check_fits(model, level, estimator)
+        card = {**(card or {}), "estimator": estimator_facts(estimator)}
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     # TF-Serving passes over names that are no number.

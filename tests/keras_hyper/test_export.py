@@ -266,7 +266,11 @@ def test_a_version_that_does_not_run_is_found_out(version, tmp_path):
 @pytest.fixture(scope="module")
 def blind(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("blind")
-    with ServingSession(export_saved_model(model, folder, estimator=random_estimator())) as session:
+    version = export_saved_model(model, folder, estimator=random_estimator())
+    card = json.loads((version / "assets.extra" / "card.json").read_text())
+    assert card["estimator"]["smallest_side"] == 16 and card["task"] == "denoise"
+    assert {"estimate", "auto"} <= set(read_warm_up(version))
+    with ServingSession(version) as session:
         yield session
 
 
