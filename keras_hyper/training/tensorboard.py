@@ -14,7 +14,7 @@ from keras_hyper.layers import HyperConv2D
 _PART_OF = {
     "train": "Training: mean over the epoch's patches. PSNR is some dB higher there than on whole "
     "pictures, since many patches are flat and easy.",
-    "validation": "Validation: mean over pictures that are not trained on, by the averaged weights.",
+    "validation": "Validation: mean over pictures not trained on, by the averaged weights.",
 }
 
 
