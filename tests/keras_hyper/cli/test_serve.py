@@ -15,9 +15,9 @@ from keras_hyper.cli import main
 from keras_hyper.serving.config import ModelConfig
 from keras_hyper.serving.model import Model
 from tests.conftest import ROOT, random_network
+from tests.keras_hyper.serving.asking import arrays, ask
 from tests.keras_hyper.serving.conftest import MODELS, Target
 from tests.keras_hyper.serving.requests_to_make import floats
-from tests.keras_hyper.serving.test_api_conformance import arrays, ask
 
 EXPORT = MODELS / "denoise" / "1"
 

@@ -1,10 +1,5 @@
 """What TF-Serving's API does: asked of our server, and of any that the environment names."""
 
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
-
 import grpc
 import numpy as np
 import pytest
@@ -16,6 +11,7 @@ from tensorflow_serving.apis import (
     predict_pb2,
 )
 
+from tests.keras_hyper.serving.asking import arrays, refusal, status_request
 from tests.keras_hyper.serving.requests_to_make import (
     CASES,
     INVALID,
@@ -25,16 +21,6 @@ from tests.keras_hyper.serving.requests_to_make import (
     png,
     request_for,
 )
-
-
-def refusal(call):
-    with pytest.raises(grpc.RpcError) as caught:
-        call()
-    return caught.value.code(), caught.value.details()
-
-
-def arrays(response):
-    return {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -149,16 +135,6 @@ def test_metadata_refusals(target, request_, code, text):
     assert refusal(lambda: target.prediction.GetModelMetadata(request_)) == (code, text)
 
 
-def status_request(model="denoise", version=None, label=""):
-    request = get_model_status_pb2.GetModelStatusRequest()
-    request.model_spec.name = model
-    if version is not None:
-        request.model_spec.version.value = version
-    if label:
-        request.model_spec.version_label = label
-    return request
-
-
 @pytest.mark.parametrize("more", [{}, {"version": 1}, {"label": "nobody looks at it"}])
 def test_status_is_available(target, more):
     (status,) = target.model.GetModelStatus(status_request(**more)).model_version_status
@@ -204,93 +180,3 @@ def test_five_megabytes_pass_and_a_client_with_the_default_limit_is_told(target)
         )
         code, text = refusal(lambda: predict(request, timeout=60))
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text
-
-
-def ask(url, body=None):
-    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-    try:
-        with urllib.request.urlopen(url, data, timeout=60) as answer:
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.loads(error.read())
-
-
-def as_rest(request):
-    """The path and body that ask the same over REST."""
-    spec = request.model_spec
-    path = f"/v1/models/{urllib.parse.quote(spec.name)}"
-    if spec.HasField("version"):
-        path += f"/versions/{spec.version.value}"
-    if spec.version_label:
-        path += f"/labels/{spec.version_label}"
-    body = {"inputs": {n: tf.make_ndarray(t).tolist() for n, t in request.inputs.items()}}
-    if spec.signature_name:
-        body["signature_name"] = spec.signature_name
-    return path, body
-
-
-@pytest.mark.parametrize("name", [name for name in CASES if CASES[name].rest_text is not None])
-def test_rest_refuses_alike(rest, name):
-    case = CASES[name]
-    path, body = as_rest(case.request())
-    status, answer = ask(f"{rest}{path}:predict", body)
-    assert status == (404 if case.code is MISSING else 400)
-    assert answer["error"].startswith(case.rest_text)
-
-
-def test_rest_answers_rows_and_columns_alike(rest, target):
-    request = floats()
-    expected = arrays(target.predict(request))["restored"]
-    path, body = as_rest(request)
-    status, answer = ask(f"{rest}{path}:predict", body)
-    assert status == 200 and set(answer) == {"outputs"}
-    np.testing.assert_allclose(answer["outputs"], expected, atol=1e-6)
-    image, level = body["inputs"]["image"][0], body["inputs"]["level"][0]
-    rows = {"instances": [{"image": image, "level": level}] * 2}
-    status, answer = ask(f"{rest}{path}/versions/1:predict", rows)
-    assert status == 200 and len(answer["predictions"]) == 2
-    np.testing.assert_allclose(answer["predictions"][1], expected[0], atol=1e-6)
-
-
-def test_rest_takes_and_gives_files(rest, local):
-    import base64
-
-    data = png(12, 9)
-    row = {"image_bytes": {"b64": base64.b64encode(data).decode()}, "level": 25}
-    body = {"signature_name": "serving_bytes", "instances": [row]}
-    status, answer = ask(f"{rest}/v1/models/denoise:predict", body)
-    assert status == 200
-    restored = tf.io.decode_png(base64.b64decode(answer["predictions"][0]["b64"])).numpy()
-    inputs = {"image_bytes": np.array([data], object), "level": np.float32([25])}
-    (expected,) = local.predict("serving_bytes", inputs)["restored_bytes"]
-    np.testing.assert_allclose(restored, tf.io.decode_png(expected).numpy(), atol=1)
-
-
-def test_rest_status_and_metadata(rest):
-    for path in ("/v1/models/denoise", "/v1/models/denoise/versions/1"):
-        status, answer = ask(rest + path)
-        assert status == 200
-        assert answer["model_version_status"][0] == {
-            "version": "1",
-            "state": "AVAILABLE",
-            "status": {"error_code": "OK", "error_message": ""},
-        }
-    status, answer = ask(rest + "/v1/models/denoise/metadata")
-    assert status == 200 and answer["model_spec"]["version"] == "1"
-    signatures = answer["metadata"]["signature_def"]["signature_def"]
-    image = signatures["serving_default"]["inputs"]["image"]
-    assert image["dtype"] == "DT_FLOAT"
-    assert [side["size"] for side in image["tensor_shape"]["dim"]] == ["-1", "-1", "-1", "3"]
-
-
-@pytest.mark.parametrize("body", [b"x", b"[1]", b"{}", b'{"instances": []}', b"[" * 100_000])
-def test_rest_refuses_what_is_no_request(rest, body):
-    status, answer = ask(f"{rest}/v1/models/denoise:predict", body)
-    assert status == 400 and answer["error"]
-
-
-def test_rest_does_not_know_the_path(rest):
-    status, answer = ask(f"{rest}/v1/nothing")
-    assert status == 400 and answer["error"].startswith("Malformed request")
-    assert ask(f"{rest}/v1/models/nobody")[0] == 404

@@ -1,0 +1,151 @@
+"""Our server beyond what TF-Serving does: limits, and what it says of itself."""
+
+import socket
+import threading
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+
+from keras_hyper.serving.grpc_server import CONTENT_KEY
+from tests.keras_hyper.serving.asking import arrays, ask, refusal
+from tests.keras_hyper.serving.conftest import target_of
+from tests.keras_hyper.serving.requests_to_make import floats, pixels, png, request_for
+from tests.keras_hyper.serving.serving_one import health, serve
+
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A server with small limits."""
+    with serve(max_pixels=4096, max_message=1 << 20, waiting=3, running=1) as server:
+        yield target_of(server)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        floats((1, 65, 64, 3)),
+        floats((2, 64, 33, 3), level=[1, 2]),
+        request_for(signature="serving_uint8", image=pixels(1, 65, 64, 3), level=[1.0]),
+        request_for(
+            signature="serving_bytes", image_bytes=np.array([png(65, 64)]), level=np.float32([1])
+        ),
+        request_for(
+            signature="serving_bytes",
+            image_bytes=np.array([png(40, 64)] * 2),
+            level=np.float32([1, 2]),
+        ),
+        floats(level=np.zeros(5000)),
+    ],
+)
+def test_more_pixels_than_the_limit(small, request_):
+    code, text = refusal(lambda: small.predict(request_))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT and "limit of 4096 pixels" in text
+    assert small.predict(floats((1, 64, 64, 3))).outputs
+
+
+def test_a_shape_that_claims_a_terabyte_takes_none(small):
+    request = floats()
+    image = request.inputs["image"]
+    image.tensor_content = b""
+    image.float_val.append(0.5)
+    for number in (1, 2):
+        image.tensor_shape.dim[number].size = 1 << 18
+    code, text = refusal(lambda: small.predict(request))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT and "limit" in text
+
+
+def test_a_message_beyond_the_limit(small):
+    code, text = refusal(lambda: small.predict(floats((1, 512, 512, 3))))
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text
+    assert small.predict(floats()).outputs
+
+
+def test_bytes_that_are_no_message(small):
+    call = small.channel.unary_unary(PREDICT)
+    code, text = refusal(lambda: call(b"\xff garbage"))
+    assert code is grpc.StatusCode.INTERNAL and "PredictRequest" in text
+    code, text = refusal(lambda: call(b""))
+    assert (code, text) == (grpc.StatusCode.INVALID_ARGUMENT, "Missing ModelSpec")
+
+
+@pytest.mark.parametrize("method", ["Classify", "Regress", "MultiInference"])
+def test_what_is_absent_is_said_plainly(small, method):
+    call = small.channel.unary_unary(f"/tensorflow.serving.PredictionService/{method}")
+    code, text = refusal(lambda: call(b""))
+    assert code is grpc.StatusCode.UNIMPLEMENTED and method in text
+    call = small.channel.unary_unary("/tensorflow.serving.ModelService/HandleReloadConfigRequest")
+    assert refusal(lambda: call(b""))[0] is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_too_many_at_once_are_told_to_come_again_and_health_answers_meanwhile(small):
+    codes = []
+
+    def ask_once(_):
+        try:
+            small.predict(floats((1, 64, 64, 3)))
+            codes.append(grpc.StatusCode.OK)
+        except grpc.RpcError as error:
+            codes.append(error.code())
+            assert "limit" in error.details()
+
+    with ThreadPoolExecutor(40) as threads:
+        running = list(threads.map(ask_once, range(120)))
+        assert health(small) == health_pb2.HealthCheckResponse.SERVING
+    assert len(running) == 120
+    assert set(codes) == {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
+
+
+def test_a_hundred_connections_that_send_nothing_harm_nobody(small):
+    port = int(small.address.rpartition(":")[2])
+    rest = int(small.rest.rpartition(":")[2])
+    idle = [socket.create_connection(("127.0.0.1", one)) for one in (port, rest) * 50]
+    # Calls that were opened and never send their message.
+    calls = [small.channel.stream_unary(PREDICT).future(_nothing_yet()) for _ in range(100)]
+    try:
+        assert small.predict(floats(), timeout=30).outputs
+        assert health(small) == health_pb2.HealthCheckResponse.SERVING
+        assert ask(f"{small.rest}/v1/models/denoise")[0] == 200
+    finally:
+        for call in calls:
+            call.cancel()
+        for one in idle:
+            one.close()
+
+
+def _nothing_yet():
+    threading.Event().wait(5)
+    yield from ()
+
+
+def test_tensor_content_for_who_asks_for_it(small):
+    request = request_for(signature="serving_uint8", image=pixels(1, 9, 8, 3), level=[25.0])
+    typed = small.predict(request)
+    packed = small.predict(request, metadata=[(CONTENT_KEY, "1")])
+    assert packed.outputs["restored"].tensor_content and typed.outputs["restored"].int_val
+    np.testing.assert_array_equal(arrays(packed)["restored"], arrays(typed)["restored"])
+
+
+def test_reflection_names_the_services_and_their_methods(small):
+    database = ProtoReflectionDescriptorDatabase(small.channel)
+    names = set(database.get_services())
+    assert {"tensorflow.serving.PredictionService", "grpc.health.v1.Health"} <= names
+    file = database.FindFileContainingSymbol("tensorflow.serving.ModelService")
+    assert "GetModelStatus" in [method.name for method in file.service[0].method]
+
+
+def test_metrics_count_over_http(small):
+    small.predict(floats())
+    refusal(lambda: small.predict(floats((1, 64, 64, 3)), timeout=0.001))
+    with urllib.request.urlopen(f"{small.rest}/monitoring/prometheus/metrics") as answer:
+        text = answer.read().decode()
+    assert ':tensorflow:serving:request_count{model_name="denoise",status="OK"}' in text
+    assert 'runtime_latency_count{model_name="denoise",API="Predict",runtime="TF1"}' in text
