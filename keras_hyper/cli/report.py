@@ -23,7 +23,7 @@ def add_arguments(parser):
     add("--levels", choices=["paper", "all"], default="all", help="on the curves")
     add("--noisy", type=Path, default=SAMPLE_PICTURES, metavar="DIR",
         help="noisy photographs, for the sweep over levels")  # fmt: skip
-    add("--noisy-pictures", type=int, default=4, metavar="N", help="how many of them")
+    add("--noisy-pictures", type=int, default=6, metavar="N", help="how many of them")
     add("--calibration", type=Path, nargs="+", default=[], metavar="F",
         help="JSON of `keras-hyper calibrate`, for Figure 5")  # fmt: skip
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of layers")

@@ -88,7 +88,8 @@ def add_sweeps(page: Page, networks: Sequence[Measured]) -> None:
     page.add(
         Heading("Is more level always more restoration?"),
         Paragraph(
-            "Noisy photographs as they are, without a clean one, at levels from weak to strong. "
+            "Photographs with the noise they have, without a clean one, at levels from weak to "
+            "strong. "
             "`forward` is the share of steps to the next stronger level that change the picture "
             "more; the drifts are of the mean of all pixels, in 8-bit levels, at the level where "
             "they are largest: brightness of all channels together, colour of one channel against "
@@ -99,9 +100,10 @@ def add_sweeps(page: Page, networks: Sequence[Measured]) -> None:
     for one in networks:
         for picture, (_, summary) in one.sweeps.items():
             at = f" (at {summary['at']:g})" if summary["at"] is not None else ""
+            colour = "gray" if one.facts.get("channels") == 1 else f"{summary['colour']:.2f}"
             rows.append([one.label, picture, f"{summary['forward']:.0%}",
                          f"{summary['step_back']:.2f}{at}", f"{summary['brightness']:+.2f}",
-                         f"{summary['colour']:.2f}"])  # fmt: skip
+                         colour])  # fmt: skip
     if not rows:
         page.add(Missing("no noisy pictures were given: `--noisy DIR` measures them"))
         return
