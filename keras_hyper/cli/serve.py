@@ -1,5 +1,6 @@
 """Serves SavedModels over TF-Serving's API, gRPC and REST, on one machine."""
 
+import gc
 import logging
 import math
 import signal
@@ -50,6 +51,8 @@ def job(args) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    # The libraries stay: looking for what can go when a version ends need not look at them.
+    gc.freeze()
     with Server(_models(args), _options(args)) as server:
         _say(server, args)
         stopping.wait()

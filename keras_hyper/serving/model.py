@@ -1,5 +1,6 @@
 """A model and the versions of it that answer."""
 
+import gc
 import logging
 import time
 
@@ -148,9 +149,12 @@ class Model:
                 self._past.append(version)
 
     def _close_idle(self, force=False):
-        for version in self._past:
-            if version.close_if_idle(force):
-                _log.info("%s version %d ended", self.config.name, version.number)
+        closed = [version for version in self._past if version.close_if_idle(force)]
+        for version in closed:
+            _log.info("%s version %d ended", self.config.name, version.number)
+        if closed:
+            # A graph refers to itself: its memory would wait for Python's own time to look.
+            gc.collect()
         ended = [version for version in self._past if version.state is State.END]
         for version in ended[:-_REMEMBERED]:
             self._past.remove(version)
