@@ -33,7 +33,8 @@ class HyperConv2D(keras.layers.Layer):
         features: ``(batch, height, width, channels)``, unitless activations.
         level: The generator's own scalar (a network divides its unit before): ``()`` for one
             kernel, ``(batch,)`` for one an image, ``(batch, height, width)`` of the output for one
-            a pixel. The last is exact, since a convolution is linear in its kernel, and costs two.
+            a pixel. The last two are exact, since a convolution is linear in its kernel, and cost
+            two convolutions.
 
     Output shape:
         ``(batch, new_height, new_width, filters)`` in the layer's compute type.
@@ -127,19 +128,14 @@ class HyperConv2D(keras.layers.Layer):
                 "`level` must be a scalar, a vector (batch,) or a map (batch, height, width). "
                 f"Received: level of shape {tuple(level.shape)}"
             )
-        form = {0: self._one_kernel, 1: self._kernel_an_image, 3: self._kernel_a_pixel}[rank]
-        return self.activation(form(features, level))
+        if rank == 0:
+            outputs = self._convolve(features, self.kernel_at(level), self.bias_at(level))
+        else:
+            outputs = self._mix(features, level[:, None, None] if rank == 1 else level)
+        return self.activation(outputs)
 
-    def _one_kernel(self, features, level):
-        return self._convolve(features, self.kernel_at(level), self.bias_at(level))
-
-    def _kernel_an_image(self, features, level):
-        def one(pair):
-            return self._one_kernel(pair[0][None], pair[1])[0]
-
-        return ops.map(one, (features, level))
-
-    def _kernel_a_pixel(self, features, level):
+    def _mix(self, features, level):
+        """Mixes the outputs of ``w`` and ``b`` by a level an image or a pixel, rank 3."""
         level = ops.cast(ops.expand_dims(level, self._channel_axis), self.compute_dtype)
         outputs = level * self._convolve(features, self.w, self.bias_w)
         return (

@@ -99,13 +99,16 @@ class HyperRes(MainNetwork):
             inputs = {**inputs, "level": ops.convert_to_tensor(inputs["level"], "float32")}
         return super().__call__(inputs, *args, **kwargs)
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         image = self.check_image(ops.convert_to_tensor(inputs["image"]))
         level = _checked_level(inputs["level"])
         if len(level.shape) != 1:
             return self._restore(image, level)
         if image.shape[0] == 1:
             return self._restore(image, level[0])
+        if training:
+            # TensorFlow 2.17 with oneDNN can crash in the gradient of a loop over images.
+            return self._restore(image, level)
         return ops.cond(
             ops.all(ops.equal(level, level[:1])),
             # The maximum is the one level; unlike level[0] it exists for an empty batch too.
@@ -114,11 +117,11 @@ class HyperRes(MainNetwork):
         )
 
     def _restore_one_by_one(self, image, level):
-        # Cheaper than level * conv(x, w) + conv(x, b), which takes twice the multiplications.
+        # A kernel an image takes half the multiplications of a vector of levels in the layers.
         return ops.map(lambda one: self._restore(one[0][None], one[1])[0], (image, level))
 
     def _restore(self, image, level):
-        """Restores at one level for the whole batch, or at a map of levels."""
+        """Restores at one level for the whole batch, one an image, or a map of levels."""
         level = self._scalar(level)
         if len(level.shape) == 3:
             level = _at_half_resolution(level)

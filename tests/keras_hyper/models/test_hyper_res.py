@@ -54,6 +54,11 @@ def test_vector_equals_one_by_one(tiny, image):
         np.testing.assert_allclose(together[number], alone[0], atol=1e-5)
 
 
+def test_a_mixed_batch_is_restored_in_training_as_outside_it(tiny, image):
+    inputs = {"image": image, "level": np.float32([10, 40, 70])}
+    np.testing.assert_allclose(tiny(inputs, training=True), tiny(inputs), atol=1e-5)
+
+
 def test_equal_levels_equal_the_scalar(tiny, image):
     scalar = tiny({"image": image, "level": 25})
     vector = tiny({"image": image, "level": np.full(3, 25, np.float32)})
@@ -134,7 +139,7 @@ def test_loaded_network_trains_on(tiny, tmp_path, image):
     tiny.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     loaded.compile("adam", "mae")
-    inputs = {"image": image, "level": np.float32(40)}
+    inputs = {"image": image, "level": np.float32([10, 40, 70])}
     losses = [loaded.train_on_batch(inputs, image) for _ in range(4)]
     assert float(losses[-1]) < float(losses[0])
 
