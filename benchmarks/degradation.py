@@ -29,7 +29,7 @@ def run() -> None:
     show("JPEG as tensor code against libjpeg", HEADINGS, rows)
     pictures = [_rounded(read_picture(path)) for path in paths]
     rows = []
-    for name, judge, antialias in (("OpenCV", _opencv, False), ("Pillow", _pillow, True)):
+    for name, judge, antialias in (("OpenCV", _opencv, None), ("Pillow", _pillow, "pillow")):
         for factor in (2.0, 3.0, 4.0):
             judged = [judge(picture, factor) for picture in pictures]
             ours = [

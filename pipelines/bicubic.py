@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+_ANTIALIASED = (None, "matlab", "pillow")
+
 
 def shrink_and_enlarge(image, level, antialias=None, drift=True):
     """Shrinks by a factor and enlarges to the old size, with 8 bits after each step.
@@ -22,9 +24,16 @@ def shrink_and_enlarge(image, level, antialias=None, drift=True):
     Returns:
         float32 of the image's shape, multiples of 1/255.
 
+    Raises:
+        ValueError: If `antialias` is another word.
+
     Reference:
         Keys, IEEE TASSP 29 (1981), for the kernel; measured against OpenCV and Pillow in the tests.
     """
+    if antialias not in _ANTIALIASED:
+        raise ValueError(
+            f"`antialias` must be one of {_ANTIALIASED}. Received: antialias={antialias!r}"
+        )
     level = tf.cast(level, tf.float32)
     shape = tf.shape(image)
     sides = shape[1], shape[2]

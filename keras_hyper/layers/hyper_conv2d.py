@@ -155,7 +155,8 @@ class HyperConv2D(keras.layers.Layer):
             return outputs
         shape = [1, 1, 1, 1]
         shape[self._channel_axis] = self.filters
-        return outputs + ops.reshape(ops.cast(bias, self.compute_dtype), shape)
+        # Not `outputs + ...`: `ops.add` is what TensorFlow fuses with convolution and activation.
+        return ops.add(outputs, ops.reshape(ops.cast(bias, self.compute_dtype), shape))
 
     @property
     def _channel_axis(self):

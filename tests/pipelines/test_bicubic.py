@@ -62,7 +62,13 @@ def test_factor_one_is_the_identity(photo):
     np.testing.assert_allclose(shrink_and_enlarge(photo[None], 1)[0], photo, atol=1e-6)
 
 
-@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("antialias", [False, True, "lanczos"])
+def test_another_antialiasing_is_refused(photo, antialias):
+    with pytest.raises(ValueError, match="Received: antialias="):
+        shrink_and_enlarge(photo[None], 2, antialias)
+
+
+@pytest.mark.parametrize("antialias", [None, "matlab", "pillow"])
 def test_flat_stays_flat(antialias):
     flat = np.full((1, 31, 17, 3), 77 / 255, np.float32)
     np.testing.assert_allclose(shrink_and_enlarge(flat, 2.5, antialias), flat, atol=1e-6)
