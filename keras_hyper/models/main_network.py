@@ -102,11 +102,12 @@ class MainNetwork(keras.Model):
         """Returns the image restored from the head's features; arguments as of `walk`."""
         x = head
         for first, second in zip(self.block_convs[::2], self.block_convs[1::2], strict=True):
-            x = x + convolve(second, ops.relu(convolve(first, x)))
-        x = self.skip(x) + head
+            outputs = convolve(second, ops.relu(convolve(first, x)))
+            x = _around(x, outputs) if x is head else x + outputs
+        x = _around(head, self.skip(x))
         x = ops.relu(self.shuffle(self.expand(x)))
         x = self.tail(ops.relu(self.merge(x)))
-        return x + image if self.image_residual else x
+        return _around(image, x) if self.image_residual else x
 
     def check_image(self, image):
         """Returns `image` as float32, or raises ValueError if its rank or channels do not fit."""
@@ -137,6 +138,15 @@ class MainNetwork(keras.Model):
             "task": self.task,
             "unit": self.unit,
         }
+
+
+def _around(features, outputs):
+    """Adds features that something else still reads to what a convolution made."""
+    # TensorFlow makes convolution, bias and addition one kernel. oneDNN's (2.17 to 2.21 at least)
+    # adds in place where it can, and elsewhere keeps a copy in the kernel itself, not in the run:
+    # two runs at once then crash, or add each other's. An activation that changes nothing joins the
+    # kernel in place of the addition.
+    return features + ops.leaky_relu(outputs, negative_slope=1.0)
 
 
 def convolution(filters, strides=1, padding="same", start=1.0, **kwargs):
