@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from keras import ops
 from skimage.metrics import peak_signal_noise_ratio
 
 from keras_hyper.metrics import psnr
@@ -20,3 +21,11 @@ def test_equals_scikit_image_picture_by_picture(rng):
 
 def test_equal_pictures_have_a_finite_bound():
     assert float(psnr(np.ones((1, 2, 2, 1)), np.ones((1, 2, 2, 1)))[0]) == pytest.approx(100.0)
+
+
+def test_tensors_score_as_arrays_do(rng):
+    clean, noisy = rng.random((2, 3, 9, 7, 3), dtype="float32")
+    scores = psnr(clean, noisy)
+    assert isinstance(scores, np.ndarray) and scores.dtype == np.float32
+    tensors = psnr(ops.convert_to_tensor(clean), ops.convert_to_tensor(noisy))
+    np.testing.assert_allclose(tensors, scores, rtol=1e-6)
