@@ -4,7 +4,8 @@ import argparse
 import importlib
 
 NAMES = (
-    "network", "training_step", "pipeline", "memory", "degradation", "serving", "evaluation"
+    "network", "training_step", "pipeline", "memory", "degradation", "serving", "evaluation",
+    "jpeg_traces",
 )  # fmt: skip
 
 

@@ -18,13 +18,28 @@ class JpegQuality:
     Args:
         quality: 1 to 100, libjpeg's scale.
         exact: Whether the tables are libjpeg's own of this quality; else it is the nearest.
+        source: What told it: the file's ``"tables"``, or the ``"pixels"`` of a picture that is
+            stored as something else now.
     """
 
     quality: int
     exact: bool
+    source: str = "tables"
 
     def __str__(self):
+        if self.source == "pixels":
+            return f"{self.quality}, by its pixels"
         return f"{self.quality}" if self.exact else f"about {self.quality}, foreign tables"
+
+
+def is_jpeg(path: Path) -> bool:
+    """Returns whether a file begins as a JPEG does, whatever it is called.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return file.read(3) == b"\xff\xd8\xff"
 
 
 def jpeg_quality(path: Path) -> JpegQuality:
@@ -37,8 +52,8 @@ def jpeg_quality(path: Path) -> JpegQuality:
         path: A JPEG file; of the several pictures of a telephone's file the first counts.
 
     Raises:
-        ValueError: If it is no JPEG: the quality of a picture that was stored again otherwise is
-            not in the file any more.
+        ValueError: If it is no JPEG; see `pipelines.jpeg_traces` for one that was stored again
+            otherwise.
         OSError: If it cannot be read.
     """
     try:
@@ -49,8 +64,7 @@ def jpeg_quality(path: Path) -> JpegQuality:
         raise ValueError(f"{path}: no picture, or a damaged one ({error})") from error
     if not tables or not places:
         raise ValueError(
-            f"{path}: a JPEG file was wanted, whose tables tell its quality; this is a {kind}. "
-            "Give the quality it had, such as --level 40"
+            f"{path}: a JPEG file was wanted, whose tables tell its quality; this is a {kind}"
         )
     return _nearest([np.asarray(tables[place]) for place in places])
 

@@ -1,4 +1,4 @@
-"""Tells the level of pictures: the sigma of their noise, and of JPEG files the quality."""
+"""Tells the level of pictures: the sigma of their noise, and the quality if they were JPEGs."""
 
 import json
 from dataclasses import asdict
@@ -6,8 +6,6 @@ from pathlib import Path
 
 from keras_hyper.cli.load import load_level_estimator
 from keras_hyper.cli.one_line import WrongArgumentError, checked
-
-_JPEG = {".jpg", ".jpeg"}
 
 
 def add_arguments(parser):
@@ -61,25 +59,25 @@ def _paths(sources):
 
 
 def _row(path, model, max_pixels):
-    from keras_hyper.estimation import estimate
+    from keras_hyper.estimation import estimate, estimate_quality
     from keras_hyper.picture_files import read_picture_file
-    from pipelines.jpeg_quality import jpeg_quality
 
-    level = estimate(read_picture_file(path, max_pixels).pixels, model)
-    quality = asdict(jpeg_quality(path)) if path.suffix.lower() in _JPEG else None
-    return {"picture": str(path), "sigma": level, "jpeg": quality}
+    pixels = read_picture_file(path, max_pixels).pixels
+    level, quality = estimate(pixels, model), estimate_quality(path, pixels)
+    return {"picture": str(path), "sigma": level, "jpeg": asdict(quality) if quality else None}
 
 
 def _show(rows, model):
     from rich.console import Console
     from rich.table import Table
 
+    from pipelines.jpeg_quality import JpegQuality
+
     table = Table(caption=f"sigma told by the network: {model.unit}; quality read from the file")
     table.add_column("picture", overflow="fold")
     for heading in ("sigma", "JPEG quality"):
         table.add_column(heading, justify="right")
     for row in rows:
-        jpeg = row["jpeg"]
-        quality = ("" if jpeg["exact"] else "about ") + str(jpeg["quality"]) if jpeg else "no JPEG"
+        quality = str(JpegQuality(**row["jpeg"])) if row["jpeg"] else "no JPEG"
         table.add_row(row["picture"], f"{row['sigma']:.1f}", quality)
     Console().print(table)

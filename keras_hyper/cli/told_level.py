@@ -65,9 +65,18 @@ def _luma(pixels):
 
 
 def _jpeg(args, channels):
-    from pipelines.jpeg_quality import jpeg_quality
+    from keras_hyper.estimation import estimate_quality
 
-    return lambda path, pixels: float(jpeg_quality(path).quality)
+    def level(path, pixels):
+        told = estimate_quality(path, pixels)
+        if told is None:
+            raise ValueError(
+                f"{path}: nothing in it tells of JPEG. If it was one, give its quality, such as "
+                "--level 40"
+            )
+        return float(told.quality)
+
+    return level
 
 
 _TELLERS = {"denoise": _noise, "dejpeg": _jpeg}

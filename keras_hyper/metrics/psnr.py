@@ -15,8 +15,8 @@ def psnr(clean, restored, peak=1.0):
         peak: The highest value a pixel can have: 1.0, or 255.0 for bytes.
 
     Returns:
-        float32 of the leading shape, an array for two arrays. Equal pictures give 100 dB for `peak` 1, a bound instead of
-        infinity so that means stay finite.
+        float32 of the leading shape, an array for two arrays. Equal pictures give 100 dB for `peak`
+        1, a bound instead of infinity so that means stay finite.
 
     Example:
         >>> float(psnr(keras.ops.zeros((1, 8, 8, 3)), keras.ops.full((1, 8, 8, 3), 0.1))[0])

@@ -347,7 +347,9 @@ def ancestors(nodes, name):
 @pytest.mark.parametrize("signature", ["serving_default", "sweep"])
 def test_runs_at_once_share_no_addition(tmp_path, rng, signature):
     # See `_around` in main_network.py: a kernel that adds must be the last to read what it adds.
-    version = export_saved_model(random_network(blocks=3), tmp_path / "denoise", card={"data": "none"})
+    version = export_saved_model(
+        random_network(blocks=3), tmp_path / "denoise", card={"data": "none"}
+    )
     image, level = batch(rng, 1 if signature == "sweep" else 3, (8, 10))
     level = np.float32([10, 20, 30])
     with ServingSession(version) as session:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pipelines import SAMPLE_PICTURES
-from pipelines.jpeg_quality import JpegQuality, jpeg_quality
+from pipelines.jpeg_quality import JpegQuality, is_jpeg, jpeg_quality
 
 
 @pytest.fixture
@@ -53,13 +53,19 @@ def test_luma_and_chroma_of_two_qualities_are_foreign(picture, tmp_path):
     assert jpeg_quality(path) == JpegQuality(40, False)
 
 
+def test_a_jpeg_is_known_by_its_first_bytes(picture, tmp_path):
+    picture.save(tmp_path / "a.png", "JPEG")
+    picture.save(tmp_path / "b.jpg", "PNG")
+    assert is_jpeg(tmp_path / "a.png") and not is_jpeg(tmp_path / "b.jpg")
+
+
 def test_a_cameras_own_tables_are_near(picture):
     found = jpeg_quality(SAMPLE_PICTURES / "rocket.jpg")
     assert not found.exact and 90 <= found.quality <= 99
 
 
-def test_what_is_no_jpeg_says_what_to_do(tmp_path):
-    with pytest.raises(ValueError, match=r"camera.png: a JPEG .* this is a PNG. .* --level 40"):
+def test_what_is_no_jpeg_says_what_it_is(tmp_path):
+    with pytest.raises(ValueError, match=r"camera.png: a JPEG .* this is a PNG"):
         jpeg_quality(SAMPLE_PICTURES / "camera.png")
     (tmp_path / "a.jpg").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="no picture, or a damaged one"):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from keras_hyper import LevelEstimator, estimate
 from keras_hyper.cli import main
+from pipelines import SAMPLE_PICTURES
 from tests.conftest import random_estimator, random_network
 
 
@@ -56,7 +57,8 @@ def test_tells_files_and_folders(pictures, models, tmp_path, capsys):
     assert "no JPEG" in said and "37" in said
     rows = json.loads(out.read_text())["rows"]
     assert [row["picture"][-5:] for row in rows] == ["a.png", "b.jpg", "a.png"]
-    assert [row["jpeg"] for row in rows] == [None, {"quality": 37, "exact": True}, None]
+    jpeg = {"quality": 37, "exact": True, "source": "tables"}
+    assert [row["jpeg"] for row in rows] == [None, jpeg, None]
     told = LevelEstimator.from_config(random_estimator().get_config())
     told.build()
     told.set_weights(random_estimator().get_weights())
@@ -119,8 +121,17 @@ def test_restores_at_the_level_that_is_told(pictures, models, tmp_path, capsys, 
 def test_restores_jpegs_at_their_own_quality(pictures, models, tmp_path, capsys):
     assert restore(pictures, tmp_path / "out", models, "dejpeg", "dejpeg") == 1
     said = capsys.readouterr().out
-    assert "b.jpg: level 37" in said and "a.png: a JPEG file was wanted" in said
+    assert "b.jpg: level 37" in said and "a.png: nothing in it tells of JPEG" in said
     assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["b.jpg"]
+
+
+def test_a_jpeg_that_became_a_png_is_told_by_its_pixels(models, tmp_path, capsys):
+    Image.open(SAMPLE_PICTURES / "coffee.png").save(tmp_path / "a.jpg", quality=37)
+    Image.open(tmp_path / "a.jpg").save(tmp_path / "a.png")
+    assert restore(tmp_path / "a.png", tmp_path / "out.png", models, "dejpeg", "dejpeg") == 0
+    assert "level 37" in capsys.readouterr().out
+    assert run("estimate", tmp_path / "a.png", "--model", models / "estimate") == 0
+    assert "37, by its pixels" in " ".join(capsys.readouterr().out.split())
 
 
 def test_auto_needs_a_level_that_can_be_told(pictures, models, tmp_path, capsys):
