@@ -66,6 +66,10 @@ def test_a_run_leaves_everything_that_it_promises(photographs, tmp_path, capsys,
     assert [row["step"] for row in history] == [3, 6]
     assert all(np.isfinite(list(row.values())).all() for row in history)
     assert list((run / "logs").rglob("events*"))
+    card = json.loads((run / "1" / "assets.extra" / "card.json").read_text())
+    assert card["data"] == str(photographs)
+    assert card["training"]["steps"] == "6"
+    assert card["training"]["seconds"] == history[-1]["seconds"] > 0
     pixels = np.zeros((1, 8, 8, model.channels), np.float32)
     with ServingSession(run / "1") as session:
         inputs = {"image": pixels, "level": np.float32([20])}

@@ -133,7 +133,9 @@ def _card_beside(path):
     for folder in (path, path.parent, shipped_models() / path):
         newest = _newest(folder) if folder.is_dir() else None
         if newest is not None and (folder / "model.keras").exists():
-            return {k: v for k, v in _card(newest).items() if k in ("data", "validation")}
+            return {
+                k: v for k, v in _card(newest).items() if k in ("data", "training", "validation")
+            }
     return {}
 
 

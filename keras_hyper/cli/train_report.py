@@ -1,5 +1,6 @@
 """What train.py says before and after."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -65,8 +66,12 @@ def export(model, folder: Path, rows, settings: dict) -> Path | None:
         return None
     from keras_hyper.export import export_saved_model
 
-    data = {name: str(settings[name]) for name in ("data", "valid", "steps", "recipe", "seed")}
-    return export_saved_model(model, folder, card={"data": data, "validation": rows})
+    names = ("valid", "steps", "batch", "patch", "recipe", "seed")
+    training = {name: str(settings[name]) for name in names}
+    training["seconds"] = json.loads((folder / "history.json").read_text())[-1]["seconds"]
+    data = str(settings["data"] or "the pictures that ship with the project")
+    card = {"data": data, "training": training, "validation": rows}
+    return export_saved_model(model, folder, card=card)
 
 
 # By the task's goal: the command that uses what was trained.

@@ -71,14 +71,14 @@ def add_networks(page: Page, networks: Sequence[Measured]) -> None:
 
 
 def _training(facts):
-    data = facts.get("data") or {}
+    training = facts.get("training") or {}
     levels = ", ".join(f"{level:g}" for level in facts.get("levels_trained_on") or [])
     low, high = facts.get("level_range") or (None, None)
-    seconds = data.get("seconds") or facts.get("training_seconds")
+    seconds = training.get("seconds")
     return [
         levels or (f"{low:g} to {high:g}" if low is not None else "not recorded"),
-        data.get("data") or "not recorded",
-        data.get("steps") or "not recorded",
+        facts.get("data") or "not recorded",
+        training.get("steps") or "not recorded",
         f"{float(seconds) / 60:.0f} minutes" if seconds else "not recorded",
     ]
 

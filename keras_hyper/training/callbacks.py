@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import time
 from pathlib import Path
 
 import keras
@@ -40,6 +41,8 @@ class StopOnNaN(keras.callbacks.Callback):
 class History(keras.callbacks.Callback):
     """Keeps the figures of every epoch in a JSON file, over resumed runs too.
 
+    ``seconds`` of a row are those of all training until then, validation included, pauses not.
+
     Args:
         path: The file.
         step: Step that the run begins at.
@@ -48,6 +51,7 @@ class History(keras.callbacks.Callback):
     def __init__(self, path: Path, step: int):
         super().__init__()
         self.path, self.step = path, step
+        self.last = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts the step."""
@@ -57,7 +61,11 @@ class History(keras.callbacks.Callback):
         """Adds a row; rows of a run that went further and was lost are replaced."""
         rows = json.loads(self.path.read_text()) if self.path.exists() else []
         rows = [row for row in rows if row["step"] < self.step]
-        rows.append({"step": self.step, **{name: float(value) for name, value in logs.items()}})
+        now = time.monotonic()
+        seconds = now - self.last + (rows[-1].get("seconds", 0.0) if rows else 0.0)
+        self.last = now
+        figures = {name: float(value) for name, value in logs.items()}
+        rows.append({"step": self.step, "seconds": round(seconds, 1), **figures})
         partial = self.path.with_suffix(".partial")
         partial.write_text(json.dumps(rows, indent=1))
         os.replace(partial, self.path)

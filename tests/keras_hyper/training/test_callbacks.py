@@ -36,9 +36,12 @@ def test_nan_names_step_level_and_checkpoint(tmp_path):
 
 def test_history_replaces_rows_that_were_lost(tmp_path):
     path = tmp_path / "history.json"
-    path.write_text(json.dumps([{"step": 1, "loss": 9}, {"step": 2, "loss": 9}, {"step": 3}]))
+    first = {"step": 1, "seconds": 100.0, "loss": 9}
+    path.write_text(json.dumps([first, {"step": 2, "loss": 9}, {"step": 3}]))
     history = History(path, 1)
     history.on_train_batch_end(0)
     history.on_epoch_end(0, {"loss": 0.5})
     rows = json.loads(path.read_text())
-    assert rows == [{"step": 1, "loss": 9}, {"step": 2, "loss": 0.5}]
+    # Its seconds go on from those of the run before, and leave out the pause.
+    assert 100 <= rows[1].pop("seconds") < 160
+    assert rows == [first, {"step": 2, "loss": 0.5}]
