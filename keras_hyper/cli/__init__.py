@@ -6,7 +6,7 @@ from keras_hyper.cli.one_line import OneLineParser, run
 
 COMMANDS = {
     "restore": "restore a file or a folder of pictures",
-    "estimate": "tell the level of pictures: sigma of noise, quality of JPEG files",
+    "estimate": "tell the level of pictures: sigma of noise, quality of what was a JPEG",
     "evaluate": "measure PSNR and SSIM per level as the paper does",
     "report": "print the paper's tables and figures, ours beside them",
     "evaluate-estimator": "measure how well an estimator tells the level of noise",

@@ -93,7 +93,9 @@ def add_sweeps(page: Page, networks: Sequence[Measured]) -> None:
             "`forward` is the share of steps to the next stronger level that change the picture "
             "more; the drifts are of the mean of all pixels, in 8-bit levels, at the level where "
             "they are largest: brightness of all channels together, colour of one channel against "
-            "the others."
+            "the others. Noise that is clipped makes black lighter and white darker; a network "
+            "that learned from such noise takes that back, and where there is less noise than it "
+            "is told, it takes back what never was: that is the drift of strong levels here."
         ),
     )
     rows = []
