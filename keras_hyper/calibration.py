@@ -92,7 +92,7 @@ def _smallest(function, bounds, tolerance):
         from scipy.optimize import minimize_scalar
     except ImportError as error:
         raise ValueError(
-            "the search needs scipy, which is not installed: pip install 'keras-hyper[calibrate]'"
+            "the search needs scipy, which is not installed: pip install '.[calibrate]'"
         ) from error
     found = minimize_scalar(function, bounds=bounds, method="bounded", options={"xatol": tolerance})
     # The search never looks at its own bounds.

@@ -96,9 +96,7 @@ def load_checkpoint(path: Path) -> HyperRes:
     try:
         import torch
     except ImportError as error:
-        raise ImportError(
-            "reading a .pth file needs PyTorch: pip install 'keras-hyper[convert]'"
-        ) from error
+        raise ImportError("reading a .pth file needs PyTorch: pip install '.[convert]'") from error
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:

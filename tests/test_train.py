@@ -78,10 +78,11 @@ def test_a_run_leaves_everything_that_it_promises(photographs, tmp_path, capsys,
     np.testing.assert_allclose(restored, expected, atol=1e-5)
 
 
-def test_resumed_run_ends_where_the_whole_one_does(photographs, tmp_path):
+def test_resumed_run_ends_where_the_whole_one_does(photographs, tmp_path, capsys):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert train.main(arguments(photographs, whole)) == 0
     assert interrupted(arguments(photographs, broken), 4) == 130
+    assert "after step 4; --resume goes on from there" in capsys.readouterr().err
     assert train.main(arguments(photographs, broken, "--resume")) == 0
     first, second = (
         keras.models.load_model(out / "denoise" / "model.keras") for out in (whole, broken)

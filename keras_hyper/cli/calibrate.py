@@ -163,7 +163,7 @@ def _draw(report, unit, path):
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ValueError(
-            "--plot needs matplotlib, which is not installed: pip install 'keras-hyper[calibrate]'"
+            "--plot needs matplotlib, which is not installed: pip install '.[calibrate]'"
         ) from error
 
     rows = report["rows"]

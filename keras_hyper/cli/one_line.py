@@ -44,8 +44,8 @@ def run(program: str, job: Callable[[], int | None], debug: bool = False) -> int
     """
     try:
         return job() or 0
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        print(f"{program}: {str(stopped) or 'interrupted'}", file=sys.stderr)
         return 130
     except Exception as error:
         if debug:

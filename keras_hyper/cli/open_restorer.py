@@ -213,7 +213,7 @@ def _of_server(name, address, model):
     except ModuleNotFoundError as error:
         raise WrongArgumentError(
             f"{name} is a server's address, for which the client is needed: "
-            f"pip install 'keras-hyper[serving]' ({error})"
+            f"pip install '.[serving]' ({error})"
         ) from error
     client = Client(address, model)
     served = client.served_model()

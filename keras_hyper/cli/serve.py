@@ -44,9 +44,7 @@ def job(args) -> None:
     try:
         from keras_hyper.serving.server import Server
     except ModuleNotFoundError as error:
-        raise WrongArgumentError(
-            f"{error.name} is missing: pip install 'keras-hyper[serving]'"
-        ) from error
+        raise WrongArgumentError(f"{error.name} is missing: pip install '.[serving]'") from error
     _log_to_stderr()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -20,7 +20,7 @@ def figure_class():
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ValueError(
-            "plots need matplotlib, which is not installed: pip install 'keras-hyper[report]'"
+            "plots need matplotlib, which is not installed: pip install '.[report]'"
         ) from error
     return Figure
 

@@ -43,6 +43,6 @@ def _network(net):
         import torch
     except ImportError as error:
         raise ValueError(
-            "LPIPS needs the package lpips, which is missing: pip install 'keras-hyper[lpips]'"
+            "LPIPS needs the package lpips, which is missing: pip install '.[lpips]'"
         ) from error
     return torch, package.LPIPS(net=net, verbose=False).eval()

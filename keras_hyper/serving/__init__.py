@@ -22,5 +22,5 @@ def __getattr__(name):
         if (error.name or "").split(".")[0] not in ("grpc", "tensorflow_serving"):
             raise
         raise ModuleNotFoundError(
-            f"{error.name} is missing: pip install 'keras-hyper[serving]'", name=error.name
+            f"{error.name} is missing: pip install '.[serving]'", name=error.name
         ) from error

@@ -55,7 +55,8 @@ class Checkpoint(keras.callbacks.Callback):
         if self.signal is not None:
             self.save()
             raise TrainingInterrupted(
-                f"stopped by {signal.Signals(self.signal).name} after step {self.step}"
+                f"stopped by {signal.Signals(self.signal).name} after step {self.step}; "
+                "--resume goes on from there"
             )
 
     def on_epoch_end(self, epoch, logs=None):

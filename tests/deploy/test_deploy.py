@@ -15,8 +15,9 @@ from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
 IMAGE = re.compile(r"tensorflow/serving:2\.17\.1(-gpu)?")
-# tensorflow_serving/model_servers/main.cc of release 2.17.1. The server only prints what it does
-# not know and goes on, so that a flag with a typing error would be silently without effect.
+# tensorflow_serving/model_servers/main.cc, read from a fork of its later head, less the flag for
+# tensor_content that came with 2.19: no copy of the file at 2.17.1 was at hand. The server only
+# prints what it does not know and goes on, so that a mistyped flag would silently be without effect.
 _MAIN = """
 port grpc_socket_path rest_api_port rest_api_num_threads rest_api_timeout_in_ms
 rest_api_enable_cors_support enable_batching allow_version_labels_for_unavailable_models

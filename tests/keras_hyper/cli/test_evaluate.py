@@ -201,7 +201,7 @@ def test_a_server_is_measured_and_never_resumed(pictures, tmp_path, monkeypatch,
 def test_without_the_client_an_address_is_one_line(pictures, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "keras_hyper.serving", None)
     said = wrong(capsys, pictures, "--model", "localhost:8500")
-    assert "pip install 'keras-hyper[serving]'" in said
+    assert "pip install '.[serving]'" in said
 
 
 def test_an_unreadable_picture_is_named_counted_and_left_out(pictures, models, tmp_path, capsys):
