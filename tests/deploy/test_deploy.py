@@ -17,7 +17,7 @@ DEPLOY = ROOT / "deploy"
 IMAGE = re.compile(r"tensorflow/serving:2\.17\.1(-gpu)?")
 # tensorflow_serving/model_servers/main.cc, read from a fork of its later head, less the flag for
 # tensor_content that came with 2.19: no copy of the file at 2.17.1 was at hand. The server only
-# prints what it does not know and goes on, so that a mistyped flag would silently be without effect.
+# prints what it does not know and goes on: a mistyped flag would be without effect, in silence.
 _MAIN = """
 port grpc_socket_path rest_api_port rest_api_num_threads rest_api_timeout_in_ms
 rest_api_enable_cors_support enable_batching allow_version_labels_for_unavailable_models
