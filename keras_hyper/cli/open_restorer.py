@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_hyper.cli.load import load_hyper_res
 from keras_hyper.cli.one_line import WrongArgumentError
+from keras_hyper.picture_kinds import through_channels
 
 _SERVER = re.compile(
     r"(?:grpc://)?(?P<address>[\w.-]+:\d+|\[[0-9a-fA-F:]+\]:\d+)(?:/(?P<model>.+))?"
@@ -184,7 +185,7 @@ def _of_saved_model(name, version):
     files = sorted(path for path in version.rglob("*") if path.is_file())
     return Restorer(
         name,
-        lambda degraded, level: _through(channels, run, degraded, level),
+        lambda degraded, level: through_channels(degraded, channels, lambda x: run(x, level)),
         channels,
         card.get("task", ""),
         tuple(card.get("levels_trained_on", ())),
@@ -193,18 +194,6 @@ def _of_saved_model(name, version):
         file_hash(*files),
         card,
     )
-
-
-def _through(channels, run, picture, level):
-    """Gray through a colour network as three equal channels; of colour, a gray one's luma."""
-    from pipelines.decode import LUMA
-
-    if picture.shape[-1] == channels:
-        return run(picture, level)
-    if channels == 3:
-        return (run(np.repeat(picture, 3, axis=-1), level) @ LUMA)[..., None]
-    luma = (picture @ LUMA)[..., None]
-    return picture + (run(luma, level) - luma)
 
 
 def _of_server(name, address, model):
