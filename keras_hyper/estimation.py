@@ -1,14 +1,10 @@
 """The level of one picture of any kind."""
 
-from pathlib import Path
-
 import numpy as np
 from keras import ops
 
 from keras_hyper.models import LevelEstimator
 from keras_hyper.picture_kinds import checked_picture, split_alpha, to_float
-from pipelines.jpeg_quality import JpegQuality, is_jpeg, jpeg_quality
-from pipelines.jpeg_traces import quality_of_pixels
 
 
 def estimate(picture: np.ndarray, model: LevelEstimator) -> float:
@@ -39,24 +35,3 @@ def estimate(picture: np.ndarray, model: LevelEstimator) -> float:
     else:
         batch = np.moveaxis(image, -1, 0)[..., None]
     return float(np.mean(ops.convert_to_numpy(model.over_grid(ops.convert_to_tensor(batch)))))
-
-
-def estimate_quality(path: Path, picture: np.ndarray) -> JpegQuality | None:
-    """Tells the quality of a JPEG: by its tables, and where it is no JPEG any more by its pixels.
-
-    Args:
-        path: The file.
-        picture: What it holds; kinds and sides as in `estimate`.
-
-    Returns:
-        The quality, or None where neither file nor pixels tell of JPEG; see `quality_of_pixels`.
-
-    Raises:
-        ValueError: If the file is damaged, or the picture of another kind or too small.
-        OSError: If the file cannot be read.
-    """
-    if is_jpeg(path):
-        return jpeg_quality(path)
-    pixels, _ = split_alpha(checked_picture(picture))
-    quality = quality_of_pixels(to_float(pixels))
-    return None if quality is None else JpegQuality(quality, True, "pixels")

@@ -59,11 +59,12 @@ def _paths(sources):
 
 
 def _row(path, model, max_pixels):
-    from keras_hyper.estimation import estimate, estimate_quality
+    from keras_hyper.cli.told_level import told_quality
+    from keras_hyper.estimation import estimate
     from keras_hyper.picture_files import read_picture_file
 
     pixels = read_picture_file(path, max_pixels).pixels
-    level, quality = estimate(pixels, model), estimate_quality(path, pixels)
+    level, quality = estimate(pixels, model), told_quality(path, pixels)
     return {"picture": str(path), "sigma": level, "jpeg": asdict(quality) if quality else None}
 
 

@@ -65,10 +65,8 @@ def _luma(pixels):
 
 
 def _jpeg(args, channels):
-    from keras_hyper.estimation import estimate_quality
-
     def level(path, pixels):
-        told = estimate_quality(path, pixels)
+        told = told_quality(path, pixels)
         if told is None:
             raise ValueError(
                 f"{path}: nothing in it tells of JPEG. If it was one, give its quality, such as "
@@ -77,6 +75,31 @@ def _jpeg(args, channels):
         return float(told.quality)
 
     return level
+
+
+def told_quality(path: Path, picture: np.ndarray):
+    """Tells the quality of a JPEG: by its tables, and where it is no JPEG any more by its pixels.
+
+    Args:
+        path: The file.
+        picture: What it holds, of the kinds that `keras_hyper.restore` takes, 16x16 and up.
+
+    Returns:
+        A `pipelines.jpeg_quality.JpegQuality`, or None where neither tells of JPEG.
+
+    Raises:
+        ValueError: If the file is damaged, or the picture of another kind or too small.
+        OSError: If the file cannot be read.
+    """
+    from keras_hyper.picture_kinds import checked_picture, split_alpha, to_float
+    from pipelines.jpeg_quality import JpegQuality, is_jpeg, jpeg_quality
+    from pipelines.jpeg_traces import quality_of_pixels
+
+    if is_jpeg(path):
+        return jpeg_quality(path)
+    pixels, _ = split_alpha(checked_picture(picture))
+    quality = quality_of_pixels(to_float(pixels))
+    return None if quality is None else JpegQuality(quality, True, "pixels")
 
 
 _TELLERS = {"denoise": _noise, "dejpeg": _jpeg}

@@ -25,7 +25,7 @@ def report(levels, pictures="CBSD68", protocol="paper", count=68):
 
 @pytest.fixture
 def network():
-    facts = {"data": {"data": "400 pictures", "steps": "6000", "seconds": 1800.0},
+    facts = {"data": "400 pictures", "training": {"steps": "6000", "seconds": 1800.0},
              "levels_trained_on": [5.0, 75.0], "unit": "sigma"}  # fmt: skip
     return Measured("tiny", "denoise", 1, SIZE, facts)
 

@@ -51,5 +51,5 @@ def test_files_of_the_same_figures_are_the_same_bytes(tmp_path):
 
 def test_one_line_says_that_matplotlib_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ValueError, match=r"need matplotlib.*keras-hyper\[report\]"):
+    with pytest.raises(ValueError, match=r"need matplotlib.*'\.\[report\]'"):
         plot_psnr([report()])
