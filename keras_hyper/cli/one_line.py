@@ -1,6 +1,7 @@
 """Commands that fail in one line: what was wanted, what came."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -21,6 +22,10 @@ class OneLineParser(argparse.ArgumentParser):
     def __init__(self, **kwargs):
         kwargs.setdefault("formatter_class", _Defaults)
         super().__init__(**kwargs)
+
+    def convert_arg_line_to_args(self, arg_line: str) -> list[str]:
+        """Splits a line of a file of arguments as a shell does, ``#`` comments left out."""
+        return shlex.split(arg_line, comments=True)
 
     def error(self, message: str) -> NoReturn:
         """Exits with 2 and `message` alone, without the usage text."""

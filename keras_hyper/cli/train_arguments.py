@@ -9,7 +9,12 @@ from pipelines import trainable
 
 def parse(argv=None) -> argparse.Namespace:
     """Reads the arguments of ``train.py``; wrong ones exit with status 2 and one line."""
-    parser = OneLineParser(prog="train.py", description="Trains one network for all levels.")
+    parser = OneLineParser(
+        prog="train.py",
+        description="Trains one network for all levels.",
+        epilog="@FILE reads arguments from a file, such as @recipes/denoise.args.",
+        fromfile_prefix_chars="@",
+    )
     add = parser.add_argument
     add("--task", required=True, choices=trainable(), help="what to undo, or estimate")
     add("--data", type=Path, help="folder of photographs; by default those that ship")
