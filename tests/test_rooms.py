@@ -35,6 +35,11 @@ ROOMS = {
         "keras_hyper/serving_session.py",
         "keras_hyper/tiles.py",
     },
+    "keras_hyper/live": {
+        "keras_hyper/picture_files.py",
+        "keras_hyper/picture_kinds.py",
+        "keras_hyper/restoration.py",
+    },
     "keras_hyper/card.py": {"keras_hyper/models"},
     "keras_hyper/export.py": {
         "keras_hyper/card.py",

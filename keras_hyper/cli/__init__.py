@@ -13,6 +13,7 @@ COMMANDS = {
     "calibrate": "find the level that restores each picture best",
     "export": "write a SavedModel for TF-Serving, or the plain network of one level",
     "serve": "serve SavedModels over TF-Serving's API, gRPC and REST",
+    "demo": "open the page with the slider",
     "convert": "turn a checkpoint of the authors' PyTorch code into a .keras file",
 }
 

@@ -1,0 +1,1 @@
+"""The page with the slider: a picture, a level, before and after."""
