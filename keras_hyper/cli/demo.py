@@ -63,7 +63,7 @@ def _tasks(args):
                 f"a network that keeps the picture's size was wanted, for {_kept()}. {name} is for "
                 f"{model.task or 'a task that it does not name'}"
             )
-        tasks[model.task] = LiveTask(model, task.check_level, tellers.get(model.task))
+        tasks[model.task] = LiveTask(name, model, task.check_level, tellers.get(model.task))
     return tasks
 
 

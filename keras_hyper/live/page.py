@@ -27,11 +27,13 @@ class LiveTask:
     """A task on the page.
 
     Args:
+        name: What the network is called.
         model: The network that restores.
         check: ``level -> level``; raises ValueError where it makes no sense.
         tell: ``(path, pixels) -> level`` or None where nothing tells it; None if nobody knows how.
     """
 
+    name: str
     model: Any
     check: Callable[[float], float]
     tell: Callable | None = None
@@ -88,6 +90,7 @@ class Page:
         tasks = [
             {
                 "name": name,
+                "model": task.name,
                 "unit": task.model.unit,
                 "range": task.model.level_range,
                 "tells": task.tell is not None,

@@ -50,7 +50,7 @@ function draw() {
 
 function save() {
   const link = $("save");
-  link.hidden = !open;
+  link.hidden = $("command").hidden = $("python").hidden = !open;
   if (!open) return;
   link.href = `pictures/${open.picture}/restored?task=${encodeURIComponent(task().name)}&level=${level.value}`;
 }
@@ -136,6 +136,44 @@ const take = attempt(async (files) => {
   await opened(await fetch("pictures", { method: "POST", body: files[0], headers: { "X-Name": encodeURIComponent(files[0].name) } }));
 });
 
+// What does the same elsewhere, with the file's name as a shell and as Python quote it.
+function command() {
+  const quoted = (name) => `'${name.replaceAll("'", "'\\''")}'`;
+  return `keras-hyper restore ${quoted(open.name)} ${quoted(`restored-${open.name}`)} --task ${task().name} --level ${level.value}`;
+}
+
+function python() {
+  return [
+    "import keras_hyper",
+    "import numpy as np",
+    "from PIL import Image",
+    "",
+    `picture = np.asarray(Image.open(${JSON.stringify(open.name)}))`,
+    `model = keras_hyper.HyperRes.from_preset(${JSON.stringify(task().model)})`,
+    `restored = keras_hyper.restore(picture, ${level.value}, model)`,
+    `Image.fromarray(restored).save(${JSON.stringify(`restored-${open.name}`)})`,
+    "",
+  ].join("\n");
+}
+
+function copies(button, text) {
+  $(button).addEventListener("click", attempt(async () => {
+    await navigator.clipboard.writeText(text());
+    say("Copied.");
+  }));
+}
+
+function jumps([low, high]) {
+  $("jumps").replaceChildren(...[0, 1, 2, 3, 4].map((part) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = String(Math.round(low + ((high - low) * part) / 4));
+    button.setAttribute("aria-label", `level ${button.textContent}`);
+    button.addEventListener("click", () => { level.value = button.textContent; wish(); });
+    return button;
+  }));
+}
+
 function choose() {
   const [low, high] = task().range;
   // Beyond the range trained on it works too: half as far again.
@@ -145,9 +183,12 @@ function choose() {
   $("unit").textContent = task().unit;
   $("range").textContent = `trained on ${low} to ${high}`;
   $("tell").hidden = !task().tells;
+  jumps(task().range);
   wish();
 }
 
+copies("command", command);
+copies("python", python);
 level.addEventListener("input", wish);
 $("task").addEventListener("change", choose);
 $("split").addEventListener("input", draw);

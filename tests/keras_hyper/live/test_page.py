@@ -31,8 +31,8 @@ def ask(model):
     def run(job):
         async def whole():
             tasks = {
-                "denoise": LiveTask(model, TASKS["denoise"].check_level, lambda path, pixels: 12.5),
-                "dejpeg": LiveTask(model, TASKS["dejpeg"].check_level, lambda path, pixels: None),
+                "denoise": LiveTask("a", model, TASKS["denoise"].check_level, lambda *_: 12.5),
+                "dejpeg": LiveTask("b", model, TASKS["dejpeg"].check_level, lambda *_: None),
             }
             page = Page(tasks, demo.samples(), max_pixels=1_000_000)
             async with TestClient(TestServer(page.app())) as client:
