@@ -1,5 +1,6 @@
 """Opens a page on this machine: drop a picture, move the slider, see it change."""
 
+import warnings
 from pathlib import Path
 
 from keras_hyper.cli.load import load_hyper_res, load_level_estimator
@@ -27,6 +28,8 @@ def job(args) -> None:
     except ModuleNotFoundError as error:
         raise WrongArgumentError(f"{error.name} is missing: pip install '.[demo]'") from error
 
+    # The page itself shows the range.
+    warnings.filterwarnings("ignore", message="level .* outside the range trained on")
     page = Page(_tasks(args), samples(), args.max_pixels)
 
     def say(*_):

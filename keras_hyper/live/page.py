@@ -59,8 +59,11 @@ class Page:
         self.tasks, self.samples = tasks, samples
         self.max_bytes = max_bytes
         self.pictures = Pictures(max_pixels)
-        # One at a time: a network fills the processor, and views that wait grow old.
-        self.worker = ThreadPoolExecutor(1)
+        # One view at a time: a network fills the processor, and views that wait grow old. Whole
+        # pictures beside them, so that the slider goes on.
+        self.worker, self.saver = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        # Tiles done and their number, of the whole pictures that are being restored.
+        self.progress: dict[str, tuple[int, int]] = {}
 
     def app(self) -> web.Application:
         """Returns the page as an application of aiohttp."""
@@ -74,6 +77,7 @@ class Page:
                 web.get("/pictures/{word}/view", self._view),
                 web.get("/pictures/{word}/level", self._level),
                 web.get("/pictures/{word}/restored", self._restored),
+                web.get("/pictures/{word}/progress", self._progress),
                 web.get("/live", self._live),
                 web.static("/static", _STATIC),
             ]
@@ -84,6 +88,7 @@ class Page:
 
     async def _close(self, app):
         self.worker.shutdown(cancel_futures=True)
+        self.saver.shutdown(cancel_futures=True)
         self.pictures.close()
 
     async def _about(self, request):
@@ -135,10 +140,25 @@ class Page:
     async def _restored(self, request):
         picture, task = self._picture(request), self._task(request.query)
         level = task.check(float(request.query.get("level", "nan")))
-        data = await self._run(_restored_file, picture, level, task.model)
+        word = request.match_info["word"]
+
+        def save():
+            def on_tile(*done):
+                self.progress[word] = done
+
+            try:
+                return _restored_file(picture, level, task.model, on_tile)
+            finally:
+                self.progress.pop(word, None)
+
+        data = await asyncio.get_running_loop().run_in_executor(self.saver, save)
         name = urllib.parse.quote(f"restored-{picture.name}")
         disposition = f"attachment; filename*=UTF-8''{name}"
         return web.Response(body=data, headers={"Content-Disposition": disposition})
+
+    async def _progress(self, request):
+        done, count = self.progress.get(request.match_info["word"], (0, 0))
+        return web.json_response({"done": done, "count": count})
 
     async def _live(self, request):
         socket = web.WebSocketResponse(heartbeat=20, max_msg_size=1 << 14)
@@ -187,8 +207,8 @@ class Page:
         return await asyncio.get_running_loop().run_in_executor(self.worker, job, *args)
 
 
-def _restored_file(picture, level, model):
-    pixels = restore(picture.file.pixels, level, model)
+def _restored_file(picture, level, model, on_tile):
+    pixels = restore(picture.file.pixels, level, model, on_tile=on_tile)
     # A lossy file stays in its format: the page says so beside the button.
     with tempfile.TemporaryDirectory(prefix="keras-hyper-") as folder:
         path = Path(folder) / picture.name

@@ -126,6 +126,30 @@ async function opened(response) {
   await look();
 }
 
+// The whole picture, with its tiles counted while they are made.
+async function saveWhole(event) {
+  event.preventDefault();
+  const link = event.currentTarget, picture = open;
+  if (link.dataset.busy) return;
+  link.dataset.busy = "yes";
+  const counting = setInterval(async () => {
+    const { done, count } = await (await fetch(`pictures/${picture.picture}/progress`)).json();
+    if (count && link.dataset.busy) say(`Restoring ${picture.name}: tile ${done} of ${count}`);
+  }, 300);
+  try {
+    const response = await answer(await fetch(link.href));
+    const saved = document.createElement("a");
+    saved.href = URL.createObjectURL(await response.blob());
+    saved.download = `restored-${picture.name}`;
+    saved.click();
+    setTimeout(() => URL.revokeObjectURL(saved.href), 60000);
+    say(`Saved restored-${picture.name}`);
+  } finally {
+    clearInterval(counting);
+    delete link.dataset.busy;
+  }
+}
+
 const attempt = (job) => async (...given) => {
   try { await job(...given); } catch (error) { say(error.message, true); }
 };
@@ -187,6 +211,7 @@ function choose() {
   wish();
 }
 
+$("save").addEventListener("click", attempt(saveWhole));
 copies("command", command);
 copies("python", python);
 level.addEventListener("input", wish);

@@ -149,6 +149,27 @@ def test_the_whole_picture_is_saved_in_its_own_kind(ask, model):
     assert np.abs(saved - restore(deep, 25, model)).max() <= 1
 
 
+def test_a_whole_picture_counts_its_tiles_and_leaves_the_views_free(ask):
+    large = np.tile(PIXELS, (15, 26, 1))  # 600 x 1300: several tiles
+
+    async def job(client):
+        word = await opened(client, png(large))
+        save = asyncio.create_task(client.get(f"/pictures/{word}/restored?task=denoise&level=25"))
+        counts, views = set(), 0
+        async with client.ws_connect("/live") as socket:
+            while not save.done():
+                progress = await (await client.get(f"/pictures/{word}/progress")).json()
+                counts.add((progress["done"], progress["count"]))
+                await wished(socket, 1, word)
+                views += (await socket.receive()).type is WSMsgType.BINARY
+        after = await (await client.get(f"/pictures/{word}/progress")).json()
+        return (await save).status, counts, views, after
+
+    status, counts, views, after = ask(job)
+    assert status == 200 and views and after == {"done": 0, "count": 0}
+    assert any(0 < done <= count and count > 1 for done, count in counts)
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
