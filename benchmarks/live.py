@@ -16,7 +16,7 @@ from PIL import Image
 
 from benchmarks.side_by_side import show
 from keras_hyper import HyperRes
-from keras_hyper.live.page import LiveTask, Page
+from keras_hyper.live.live_page import LiveTask, Page
 from pipelines import TASKS
 
 # Moves the slider and waits for the view; then as fast as a hand that waits for nothing.

@@ -24,7 +24,7 @@ def job(args) -> None:
     try:
         from aiohttp import web
 
-        from keras_hyper.live.page import Page
+        from keras_hyper.live.live_page import Page
     except ModuleNotFoundError as error:
         raise WrongArgumentError(f"{error.name} is missing: pip install '.[demo]'") from error
 
@@ -48,7 +48,7 @@ def samples() -> dict[str, Path]:
 def _tasks(args):
     from keras_hyper.cli.told_level import told_quality
     from keras_hyper.estimation import estimate
-    from keras_hyper.live.page import LiveTask
+    from keras_hyper.live.live_page import LiveTask
 
     estimator = load_level_estimator(args.estimator)
 

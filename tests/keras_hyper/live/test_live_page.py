@@ -12,7 +12,7 @@ from PIL import Image
 
 from keras_hyper import restore
 from keras_hyper.cli import demo, main
-from keras_hyper.live.page import LiveTask, Page
+from keras_hyper.live.live_page import LiveTask, Page
 from pipelines import TASKS
 from tests.conftest import random_network
 
