@@ -71,7 +71,7 @@ def jpeg_quality(path: Path) -> JpegQuality:
 
 def _nearest(tables):
     """The quality of the tables of a file's channels, luma first."""
-    luma, chroma = _libjpeg_tables()
+    luma, chroma = libjpeg_tables()
     same = (luma == tables[0]).all(axis=1)
     # Of two chroma channels each has its table; CMYK has luma's in all four.
     for table in tables[1:]:
@@ -83,7 +83,7 @@ def _nearest(tables):
 
 
 @cache
-def _libjpeg_tables():
+def libjpeg_tables():
     """Luma's and chroma's tables of qualities 1 to 100, each ``(100, 64)``."""
     qualities = tf.range(1.0, 101.0)[:, None, None]
     return [

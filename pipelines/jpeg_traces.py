@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from pipelines.decode import LUMA
-from pipelines.jpeg import LUMA_TABLE, quantisation_table
+from pipelines.jpeg_quality import libjpeg_tables
 
 # Blocks that are looked at: more tell nothing new and cost time.
 _MOST_BLOCKS = 4096
@@ -86,7 +86,7 @@ def _blocks(plane):
 
 def _likeliest(coefficients):
     """The likeliest quality, and what an average coefficient gains by it over no table at all."""
-    tables, gains, count = _tables(), np.zeros(100), 0
+    tables, gains, count = libjpeg_tables()[0], np.zeros(100), 0
     for place in range(1, 64):
         values = np.abs(coefficients[place])
         values = values[values > _LEAST]
@@ -105,12 +105,6 @@ def _gain(values, step):
     distance = values - step * np.maximum(np.rint(values / step), 1.0)
     bell = np.exp(-0.5 * (distance / _SPREAD) ** 2) / (_SPREAD * np.sqrt(2 * np.pi))
     return float(np.log((1 - _STRAY) * step * bell + _STRAY).sum())
-
-
-@cache
-def _tables():
-    qualities = np.arange(1.0, 101.0, dtype=np.float32)[:, None, None]
-    return quantisation_table(LUMA_TABLE, qualities).numpy().reshape(100, 64)
 
 
 @cache
