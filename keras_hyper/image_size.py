@@ -27,7 +27,8 @@ def pad_to_multiple(image, multiple):
 def _reflected(image, axis, side, multiple):
     if isinstance(side, int) and side % multiple == 0:
         return image
-    index = ops.arange(side + (-side) % multiple)
+    # Of numbers that are not negative: a conversion to ONNX takes the remainder of others wrongly.
+    index = ops.arange((side + multiple - 1) // multiple * multiple)
     last = side - 1
     # Triangle wave with period 2 * last; a single pixel repeats (its period would be 0).
     period = ops.maximum(2 * last, 1)

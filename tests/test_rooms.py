@@ -48,6 +48,7 @@ ROOMS = {
         "keras_hyper/signatures.py",
         "keras_hyper/warm_up.py",
     },
+    "keras_hyper/onnx_export.py": {"keras_hyper/card.py", "keras_hyper/models"},
     "keras_hyper/convert.py": {"keras_hyper/models"},
 }
 # Joiners may import every room.

@@ -11,7 +11,7 @@ COMMANDS = {
     "report": "print the paper's tables and figures, ours beside them",
     "evaluate-estimator": "measure how well an estimator tells the level of noise",
     "calibrate": "find the level that restores each picture best",
-    "export": "write a SavedModel for TF-Serving, or the plain network of one level",
+    "export": "write a SavedModel for TF-Serving, or an ONNX file; or the network of one level",
     "serve": "serve SavedModels over TF-Serving's API, gRPC and REST",
     "demo": "open the page with the slider",
     "convert": "turn a checkpoint of the authors' PyTorch code into a .keras file",

@@ -1,17 +1,26 @@
-"""Writes the next version of a model in TF-Serving's layout."""
+"""Writes the next version of a model in TF-Serving's layout, or an ONNX file."""
 
 import json
 from pathlib import Path
 
-from keras_hyper.cli.load import checked_level, load_hyper_res, load_level_estimator
-from keras_hyper.cli.one_line import checked
+from keras_hyper.cli.load import (
+    checked_level,
+    load_hyper_res,
+    load_level_estimator,
+    load_onnx_export,
+)
+from keras_hyper.cli.one_line import WrongArgumentError, checked
 
 
 def add_arguments(parser):
     """Adds the arguments of ``keras-hyper export``."""
     parser.add_argument("model", metavar="MODEL", help="a model.keras, or the name of a preset")
-    parser.add_argument("out", metavar="OUT", type=Path, help="the model's folder; gets 1/, 2/ ...")
-    parser.add_argument("--format", choices=["saved_model"], default="saved_model", help="what")
+    parser.add_argument(
+        "out", metavar="OUT", type=Path, help="the model's folder; gets 1/, 2/ ..., or model.onnx"
+    )
+    parser.add_argument(
+        "--format", choices=["saved_model", "onnx"], default="saved_model", help="what to write"
+    )
     parser.add_argument("--level", type=float, help="only the plain network of this level")
     parser.add_argument("--estimator", help="put a level estimator in too: a model.keras or a name")
     parser.add_argument("--card", type=Path, metavar="F", help="JSON file of facts for the card")
@@ -22,13 +31,32 @@ def add_arguments(parser):
 
 def job(args) -> None:
     """Exports and says how to go on."""
+    if args.format == "onnx" and (args.estimator or args.precision != "float32"):
+        raise WrongArgumentError("--format onnx is float32 and takes no --estimator")
     model = load_hyper_res(args.model).with_precision(args.precision)
     if args.level is not None:
         checked_level(model, args.level)
+    card = checked(lambda: _card(args.card))
+    {"saved_model": _saved_model, "onnx": _onnx}[args.format](args, model, card)
+
+
+def _onnx(args, model, card):
+    export_onnx = load_onnx_export().export_onnx
+    try:
+        path = export_onnx(model, args.out, card=card, level=args.level)
+    except FileExistsError as error:
+        raise WrongArgumentError(str(error)) from error
+    level = "" if args.level is not None else " and `level`, a float32 number"
+    print(
+        f"{path}: answers under onnxruntime as the network does\n"
+        f"inputs: `image`, float32 [B,H,W,{model.channels}] in [0,1]{level}; output: `restored`"
+    )
+
+
+def _saved_model(args, model, card):
     from keras_hyper.export import check_fits, export_saved_model
     from keras_hyper.serving_session import ServingSession
 
-    card = checked(lambda: _card(args.card))
     estimator = load_level_estimator(args.estimator) if args.estimator else None
     if estimator:
         checked(lambda: check_fits(model, args.level, estimator))

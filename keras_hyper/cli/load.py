@@ -55,6 +55,19 @@ def _load(kind, name):
     return model
 
 
+def load_onnx_export():
+    """Returns the module that writes ONNX files.
+
+    Raises:
+        WrongArgumentError: If a package that it needs is missing.
+    """
+    try:
+        from keras_hyper import onnx_export
+    except ModuleNotFoundError as error:
+        raise WrongArgumentError(f"{error.name} is missing: pip install '.[onnx]'") from error
+    return onnx_export
+
+
 def checked_level(model, level: float) -> float:
     """Checks a level against the model's own task.
 

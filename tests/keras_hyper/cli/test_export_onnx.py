@@ -1,0 +1,70 @@
+"""`keras-hyper export --format onnx`."""
+
+import json
+import sys
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from keras_hyper.cli import main
+from tests.conftest import random_network
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    random_network().save(path)
+    return str(path)
+
+
+def refused(capsys, *argv):
+    assert main(["export", "--format", "onnx", *map(str, argv)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+def test_the_command_writes_a_file_that_runs_and_says_what_it_takes(model, tmp_path, capsys):
+    (tmp_path / "facts.json").write_text('{"data": "six pictures"}')
+    out = tmp_path / "denoise"
+    argv = ["export", model, str(out), "--format", "onnx", "--card", str(tmp_path / "facts.json")]
+    assert main(argv) == 0
+    said = capsys.readouterr().out
+    assert "model.onnx" in said and "`level`" in said and "[B,H,W,3]" in said
+    assert json.loads((out / "card.json").read_text())["data"] == "six pictures"
+    image = np.full((1, 3, 5, 3), 0.5, np.float32)
+    session = onnxruntime.InferenceSession(out / "model.onnx")
+    [restored] = session.run(None, {"image": image, "level": np.array(9, np.float32)})
+    assert restored.shape == image.shape
+    assert "is there" in refused(capsys, model, out)
+
+
+def test_one_level_alone(model, tmp_path, capsys):
+    argv = ["export", model, str(tmp_path), "--format", "onnx", "--level", "25"]
+    assert main(argv) == 0
+    assert "`level`" not in capsys.readouterr().out
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    assert [each.name for each in session.get_inputs()] == ["image"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--estimator", "estimate"], "no --estimator"),
+        (["--precision", "bfloat16"], "float32"),
+        (["--level", "-3"], "noise sigma"),
+        (["--card", "nowhere.json"], "cannot be read as JSON"),
+    ],
+    ids=["estimator", "precision", "level", "card"],
+)
+def test_wrong_arguments_are_one_line(model, tmp_path, capsys, more, said):
+    assert said in refused(capsys, model, tmp_path / "new", *more)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_missing_package_is_one_line(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.delitem(sys.modules, "keras_hyper.onnx_export", raising=False)
+    monkeypatch.delattr("keras_hyper.onnx_export", raising=False)
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    assert "pip install '.[onnx]'" in refused(capsys, model, tmp_path / "new")
