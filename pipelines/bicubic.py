@@ -78,6 +78,28 @@ def enlarge_picture(picture, height, width, band=256):
     return enlarged
 
 
+def shrink_each(image, factor, softness):
+    """Shrinks each picture of a batch by its own factor; its mirror image fills what is left.
+
+    Args:
+        image: float32 ``(batch, height, width, channels)`` in [0, 1].
+        factor: ``(batch,)``, 1 to 2; pictures come back as they were at 1.
+        softness: ``(batch,)``, how wide the antialiasing kernel is, in units of the factor; never
+            narrower than that of interpolation.
+
+    Returns:
+        float32 of the image's shape, neither rounded nor clipped.
+    """
+    width = tf.maximum(factor * softness, 1.0)[:, None, None]
+    width = tf.where(factor[:, None, None] > 1.0, width, 1.0)
+    rows, columns = (
+        _wide(side, _centres(side, factor[:, None]), width, reflected=True)
+        for side in tf.unstack(tf.shape(image)[1:3])
+    )
+    pixels = tf.einsum("bxw,bhwc->bhxc", columns, image)
+    return tf.einsum("byh,bhxc->byxc", rows, pixels)
+
+
 def _resize(image, old, new, step, antialias):
     rows = _weights(old[0], new[0], step, antialias)
     columns = _weights(old[1], new[1], step, antialias)
@@ -94,7 +116,7 @@ def _weights(old, new, step, antialias):
     """The matrix ``(new, old)`` that resamples one side."""
     ratio = tf.cast(old, tf.float32) / tf.cast(new, tf.float32)
     step = ratio if step is None else step
-    centre = (tf.range(tf.cast(new, tf.float32)) + 0.5) * step - 0.5
+    centre = _centres(new, step)
     if antialias is not None:
         return _wide(old, centre, tf.maximum(step, 1.0), reflected=antialias == "matlab")
     first = tf.floor(centre)
@@ -107,16 +129,21 @@ def _weights(old, new, step, antialias):
     return matrix
 
 
+def _centres(new, step):
+    """Where the new samples lie among the old ones."""
+    return (tf.range(tf.cast(new, tf.float32)) + 0.5) * step - 0.5
+
+
 def _wide(old, centre, width, reflected):
-    """The matrix ``(new, old)`` of a kernel that is `width` times as wide."""
+    """The matrix ``(new, old)``, or one a picture, of a kernel that is `width` times as wide."""
     last = tf.cast(old, tf.float32)
     places = tf.range(last)[None]
-    weights = _keys((places - centre[:, None]) / width, -0.5)
+    weights = _keys((places - centre[..., None]) / width, -0.5)
     if reflected:
         # What lies beyond an edge is the picture turned over, its first and last sample doubled.
         for mirrored in (-1.0 - places, 2.0 * last - 1.0 - places):
-            weights += _keys((mirrored - centre[:, None]) / width, -0.5)
-    return weights / tf.reduce_sum(weights, axis=1, keepdims=True)
+            weights += _keys((mirrored - centre[..., None]) / width, -0.5)
+    return weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
 
 
 def _keys(distance, a):

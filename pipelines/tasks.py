@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipelines.bicubic import shrink_and_enlarge
+from pipelines.former_jpeg import make_former_jpeg, quality_or_none
 from pipelines.jpeg import compress_jpeg, compress_jpeg_libjpeg
 from pipelines.noise import add_gaussian_noise, add_noise_of_any_file
 
@@ -141,19 +142,37 @@ TASKS = {
 
 # What is trained but restores nothing: the level itself is told.
 LEVEL_TASKS = {
-    "estimate": Task(
-        name="estimate",
-        degrade=add_noise_of_any_file,
-        unit="noise sigma on the 0-255 scale",
-        minimum=0.0,
-        maximum=255.0,
-        levels=("0:120",),
-        level_offset=0.0,
-        level_scale=255.0,
-        goal="estimate",
-        learns_level_of="denoise",
-        target=lambda inputs, clean: inputs["level"],
-    ),
+    task.name: task
+    for task in (
+        Task(
+            name="estimate",
+            degrade=add_noise_of_any_file,
+            unit="noise sigma on the 0-255 scale",
+            minimum=0.0,
+            maximum=255.0,
+            levels=("0:120",),
+            level_offset=0.0,
+            level_scale=255.0,
+            goal="estimate",
+            learns_level_of="denoise",
+            target=lambda inputs, clean: inputs["level"],
+        ),
+        Task(
+            name="estimate-quality",
+            degrade=make_former_jpeg,
+            unit="JPEG quality",
+            minimum=1.0,
+            maximum=100.0,
+            levels=("5:100",),
+            level_offset=0.0,
+            level_scale=100.0,
+            margin=16,
+            rising=False,
+            goal="estimate",
+            learns_level_of="dejpeg",
+            target=quality_or_none,
+        ),
+    )
 }
 
 

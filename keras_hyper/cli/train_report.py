@@ -74,10 +74,11 @@ def export(model, folder: Path, rows, settings: dict) -> Path | None:
     return export_saved_model(model, folder, card=card)
 
 
-# By the task's goal: the command that uses what was trained.
+# By the task's name or else its goal: the command that uses what was trained.
 _GO_ON = {
     "restore": "keras-hyper restore IN OUT --task {task} --level {level} --model {model}",
     "estimate": "keras-hyper estimate IN --model {model}",
+    "estimate-quality": "keras-hyper estimate IN --quality-model {model}",
 }
 
 
@@ -93,7 +94,8 @@ def conclude(console: Console, task, goal, folder: Path, rows, version: Path | N
     console.print(table)
     model = folder / "model.keras"
     level = f"{rows[len(rows) // 2]['level']:g}"
-    command = _GO_ON[task.goal].format(task=task.name, level=level, model=model)
+    command = _GO_ON.get(task.name, _GO_ON[task.goal])
+    command = command.format(task=task.name, level=level, model=model)
     console.print(
         f"network     {model}\nSavedModel  {version or 'not exported'}\n"
         f"logs        {folder / 'logs'}\n\nGo on with\n"

@@ -38,6 +38,11 @@ class LevelEstimator(keras.Model):
         probes: Number of high-pass filters.
         filters: Width of the features; the last two convolutions are half as wide again.
         heads: How many weighted averages there are.
+        quietest: Whether of every four answers of a probe the weakest goes on too, beside their
+            mean: inside a block that JPEG left nearly nothing of, one is silent where its
+            neighbours straddle an edge.
+        floor: The energy below which there is nothing to tell; by default that of rounding to 8
+            bits.
         task: Name of the task whose level is told.
         unit: What a level of 1 means, in words.
         level_range: Lowest and highest level trained on.
@@ -71,6 +76,8 @@ class LevelEstimator(keras.Model):
         probes=48,
         filters=64,
         heads=2,
+        quietest=False,
+        floor=1e-5,
         task="",
         unit="",
         level_range=(0.0, 120.0),
@@ -84,6 +91,8 @@ class LevelEstimator(keras.Model):
         self.probes = probes
         self.filters = filters
         self.heads = heads
+        self.quietest = quietest
+        self.floor = floor
         self.task = task
         self.unit = unit
         self.level_range = [float(level) for level in level_range]
@@ -108,7 +117,7 @@ class LevelEstimator(keras.Model):
     def build(self, input_shape=None):
         width = self.channels
         self.probe.build((None, None, None, width))
-        width = self.probes + 3 * width
+        width = self.probes * (1 + self.quietest) + 3 * width
         for layer in self.look:
             layer.build((None, None, None, width))
             width = layer.filters
@@ -162,9 +171,11 @@ class LevelEstimator(keras.Model):
     def _local_statistics(self, image):
         """Energies, colour and clipped shares of squares of 4 pixels."""
         # With strides left to default Keras 3.15 fails on JAX.
-        energy = ops.average_pool(
-            ops.square(self.probe(image)), 2, strides=2, data_format="channels_last"
-        )
+        pooled = {"pool_size": 2, "strides": 2, "data_format": "channels_last"}
+        energy = ops.square(self.probe(image))
+        energies = [ops.average_pool(energy, **pooled)]
+        if self.quietest:
+            energies.append(-ops.max_pool(-energy, **pooled))
         # The probes see two pixels beyond their square on each side.
         inner = image[:, 2:-2, 2:-2]
         # Half a step of 8 bits: what was floored or rounded counts as clipped too.
@@ -172,8 +183,8 @@ class LevelEstimator(keras.Model):
         white = ops.cast(inner > 254.5 / 255, "float32")
         plain = ops.concatenate([inner, black, white], axis=-1)
         plain = ops.average_pool(plain, 4, strides=4, data_format="channels_last")
-        # The floor is the energy of rounding to 8 bits: below it there is nothing to tell.
-        return ops.concatenate([0.25 * ops.log(energy + 1e-5) + 1.0, plain], axis=-1)
+        told = [0.25 * ops.log(energy + self.floor) + 1.0 for energy in energies]
+        return ops.concatenate([*told, plain], axis=-1)
 
     def _averages(self, x):
         """Averages over positions: ``(batch, height, width, c) -> (batch, (heads + 1) * c)``."""
@@ -207,6 +218,8 @@ class LevelEstimator(keras.Model):
             "probes": self.probes,
             "filters": self.filters,
             "heads": self.heads,
+            "quietest": self.quietest,
+            "floor": self.floor,
             "task": self.task,
             "unit": self.unit,
             "level_range": self.level_range,

@@ -13,6 +13,21 @@ def test_stays_within_its_size():
     assert model.count_params() == 244_515 <= 350_000
 
 
+def test_the_quietest_of_four_answers_goes_on_beside_their_mean(rng):
+    model = random_estimator(quietest=True, floor=1e-7)
+    full = LevelEstimator(quietest=True)
+    full.build()
+    assert full.count_params() == 272_163 <= 350_000
+    assert model.get_config()["quietest"] and model.get_config()["floor"] == 1e-7
+    image = rng.random((1, 24, 32, 3), dtype="float32")
+    energy = np.square(ops.convert_to_numpy(model.probe(image)))
+    squares = energy[:, :10, :14].reshape(1, 5, 2, 7, 2, 4)
+    found = ops.convert_to_numpy(model._local_statistics(image))
+    for first, of_four in ((0, squares.mean(axis=(2, 4))), (4, squares.min(axis=(2, 4)))):
+        told = 0.25 * np.log(of_four + 1e-7) + 1
+        np.testing.assert_allclose(found[..., first : first + 4], told, rtol=1e-4, atol=1e-4)
+
+
 def test_brightness_alone_gives_the_probes_nothing(rng):
     kernel = ops.convert_to_numpy(ZeroSum()(rng.normal(size=(6, 6, 3, 5)).astype("float32")))
     np.testing.assert_allclose(kernel.sum(axis=(0, 1)), 0, atol=1e-5)
