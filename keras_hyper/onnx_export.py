@@ -72,11 +72,13 @@ def export_onnx(
 
 
 def export_estimator_onnx(estimator: LevelEstimator, path: Path | str) -> Path:
-    """Writes an estimator as an ONNX file: ``image`` as above in, ``level`` ``(batch,)`` out.
+    """Writes an estimator as an ONNX file: ``image`` in, ``level`` ``(batch,)`` in its unit out.
+
+    The level of a picture is the median over a grid of crops, which whoever runs the file cuts out:
+    `grid` times `grid` of `crop` pixels a side, or of the picture's where that is less.
 
     Args:
-        estimator: The network. The file takes pictures with sides of its `min_side` and up, and
-            tells the level over its grid of crops.
+        estimator: The network.
         path: The file.
 
     Returns:
@@ -91,7 +93,7 @@ def export_estimator_onnx(estimator: LevelEstimator, path: Path | str) -> Path:
         raise FileExistsError(f"{path} is there: another name was wanted")
 
     def tell(image):
-        return {"level": estimator.over_grid(image)}
+        return {"level": estimator(image)}
 
     channels = estimator.channels
     image = tf.TensorSpec((None, None, None, channels), tf.float32, name="image")

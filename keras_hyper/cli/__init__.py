@@ -14,6 +14,7 @@ COMMANDS = {
     "export": "write a SavedModel for TF-Serving, or an ONNX file; or the network of one level",
     "serve": "serve SavedModels over TF-Serving's API, gRPC and REST",
     "demo": "open the page with the slider",
+    "page": "write the page with the slider for a static host: the browser restores",
     "convert": "turn a checkpoint of the authors' PyTorch code into a .keras file",
 }
 

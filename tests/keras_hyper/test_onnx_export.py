@@ -93,12 +93,12 @@ def test_another_precision_is_refused(tiny, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("sides", [(16, 16), (40, 300), (300, 451)])
+@pytest.mark.parametrize("sides", [(16, 16), (40, 128), (97, 128)])
 def test_an_estimator_tells_what_it_told(tmp_path, rng, sides):
     estimator = random_estimator()
     path = export_estimator_onnx(estimator, tmp_path / "tell.onnx")
-    image = rng.random((1, *sides, 3), dtype="float32")
+    image = rng.random((9, *sides, 3), dtype="float32")
     [told] = onnxruntime.InferenceSession(path).run(["level"], {"image": image})
-    np.testing.assert_allclose(told, estimator.over_grid(image), rtol=1e-4)
+    np.testing.assert_allclose(told, estimator(image), rtol=1e-4)
     with pytest.raises(FileExistsError):
         export_estimator_onnx(estimator, path)

@@ -1,0 +1,96 @@
+// Sizes, averages and figures: what the worker reckons without pictures or networks.
+"use strict";
+
+const TILE = 256;
+
+// Splits a part of a side into tiles: what each decides (from, to) and what it looks at (start, end).
+// Windows begin at even offsets: the network sees pixels in pairs.
+export function tiles(first, length, whole, halo, tile = TILE) {
+  const count = Math.ceil(length / tile), size = 2 * Math.ceil(length / count / 2), rows = [];
+  for (let from = first; from < first + length; from += size) {
+    const to = Math.min(from + size, first + length);
+    rows.push({ from, to, start: Math.max(0, 2 * Math.floor((from - halo) / 2)), end: Math.min(whole, to + halo) });
+  }
+  return rows;
+}
+
+// The level that fits a picture made smaller: averaging weakens noise, and the steps of a JPEG.
+export const REDUCED = {
+  denoise: (sigma, scale) => sigma * scale,
+  dejpeg: (quality, scale) => {
+    const steps = (quality < 50 ? 5000 / quality : 200 - 2 * quality) * scale;
+    return steps > 100 ? 5000 / steps : (200 - steps) / 2;
+  },
+};
+
+// Averages RGBA pixels of a box over the areas of fewer pixels; takes them part by part.
+export class Reducer {
+  constructor(box, width, height) {
+    this.box = box;
+    this.width = width;
+    this.height = height;
+    this.same = width === box[2] && height === box[3];
+    this.sums = this.same ? new Uint8ClampedArray(4 * width * height) : new Float32Array(4 * width * height);
+    this.columns = shares(box[2], width);
+    this.rows = shares(box[3], height);
+  }
+
+  // `pixels` has `stride` pixels a row; the part of the picture, (x, y, width, height), begins at `skip` in it.
+  add(pixels, stride, [left, top], [x, y, width, height]) {
+    x -= this.box[0];
+    y -= this.box[1];
+    for (let row = 0; row < height; row++) {
+      const from = 4 * ((top + row) * stride + left);
+      if (this.same) {
+        this.sums.set(pixels.subarray(from, from + 4 * width), 4 * ((y + row) * this.width + x));
+      } else {
+        this.addRow(pixels, from, x, width, y + row);
+      }
+    }
+  }
+
+  addRow(pixels, from, x, width, y) {
+    const { first: rows, share: rowShare, next: rowNext } = this.rows;
+    const { first: columns, share: columnShare, next: columnNext } = this.columns;
+    for (let part = 0; part < 2; part++) {
+      const vertical = part ? rowNext[y] : rowShare[y];
+      if (!vertical) continue;
+      const start = 4 * (rows[y] + part) * this.width;
+      for (let column = 0; column < width; column++) {
+        const at = start + 4 * columns[x + column], source = from + 4 * column;
+        const here = vertical * columnShare[x + column], beside = vertical * columnNext[x + column];
+        for (let c = 0; c < 4; c++) {
+          this.sums[at + c] += here * pixels[source + c];
+          if (beside) this.sums[at + 4 + c] += beside * pixels[source + c];
+        }
+      }
+    }
+  }
+
+  pixels() {
+    return this.same ? this.sums : new Uint8ClampedArray(this.sums);
+  }
+}
+
+// Of each of `many` cells along a side: the first of `few` it lies in, its share of that one and of the next.
+function shares(many, few) {
+  const first = new Int32Array(many), share = new Float32Array(many), next = new Float32Array(many), scale = few / many;
+  for (let i = 0; i < many; i++) {
+    first[i] = Math.min(few - 1, Math.floor(i * scale));
+    const beyond = (i + 1) * scale - (first[i] + 1);
+    next[i] = first[i] + 1 < few && beyond > 1e-9 ? beyond : 0;
+    share[i] = scale - next[i];
+  }
+  return { first, share, next };
+}
+
+// Where the crops lie that a level is told from, along a side.
+export function gridCrops(side, { crop, grid }) {
+  const length = Math.min(side, crop);
+  return Array.from({ length: grid }, (_, step) => ({ start: Math.floor(((side - length) * step) / (grid - 1)), length }));
+}
+
+export const middle = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+
+// Peak signal to noise ratio of 8 bits, in dB; without end for equal pictures.
+export const psnr = (squaredError, values) => 10 * Math.log10((255 * 255 * values) / squaredError);

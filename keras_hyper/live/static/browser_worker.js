@@ -1,0 +1,291 @@
+// The networks and the pictures of a page without a server.
+"use strict";
+
+import * as ort from "../ort/ort.wasm.bundle.min.js";
+import { gridCrops, middle, psnr, Reducer, REDUCED, tiles } from "./browser_arithmetic.js";
+import { noisy, pixelsOf, recompressed, readPicture } from "./browser_pictures.js";
+import { PngFile } from "./browser_png.js";
+
+const here = (path) => new URL(`../${path}`, import.meta.url).href;
+ort.env.wasm.wasmPaths = { wasm: here("ort/ort-wasm-simd-threaded.wasm") };
+// Threads share memory, which a browser allows where the site's headers isolate it.
+ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
+
+const MOST_KEPT = 8, MOST_KEPT_PIXELS = 1 << 27;
+const PATIENCE = 400;               // milliseconds that a quick view may take
+const pictures = new Map();         // the newest last
+const sessions = new Map();
+let about = null, numbered = 0;
+let viewing = null;                 // number of the view that is being made
+let speed = 60;                     // pixels a millisecond, of the networks so far
+
+const turn = () => new Promise((go) => setTimeout(go));
+
+async function fetched(path) {
+  const response = await fetch(here(path));
+  if (!response.ok) throw new Error(`${path} did not come: ${response.status} ${response.statusText}`);
+  return response;
+}
+
+async function facts() {
+  about = about || (await (await fetched("about.json")).json());
+  return about;
+}
+
+async function taskOf(name) {
+  const task = (await facts()).tasks.find((one) => one.name === name);
+  if (!task) throw new Error(`There is no task ${name}.`);
+  return task;
+}
+
+// A session of a model's file, opened once; a file that did not come is asked for again.
+function session(file) {
+  if (!sessions.has(file)) {
+    const opening = fetched(file)
+      .then((response) => response.arrayBuffer())
+      .then((data) => ort.InferenceSession.create(data, { executionProviders: ["wasm"] }));
+    sessions.set(file, opening);
+    opening.catch(() => sessions.delete(file));
+  }
+  return sessions.get(file);
+}
+
+// One network at a time: a session runs one input, and there is one processor.
+let queue = Promise.resolve();
+function run(file, inputs) {
+  const job = queue.then(async () => (await session(file)).run(inputs));
+  queue = job.catch(() => {});
+  return job;
+}
+
+function kept(picture) {
+  numbered += 1;
+  picture.id = String(numbered);
+  pictures.set(picture.id, picture);
+  let pixels = 0;
+  for (const one of [...pictures.values()].reverse()) pixels += one.width * one.height;
+  for (const [id, one] of pictures) {
+    if (pictures.size <= MOST_KEPT && (pixels <= MOST_KEPT_PIXELS || pictures.size <= 2)) break;
+    pictures.delete(id);
+    pixels -= one.width * one.height;
+  }
+  const { id, name, width, height } = picture;
+  return { id, name, width, height };
+}
+
+function pictureOf(id) {
+  const picture = pictures.get(id);
+  if (!picture) throw new Error("That picture is not open any more: open it again.");
+  pictures.delete(id);
+  pictures.set(id, picture);
+  return picture;
+}
+
+function checkedBox(box, picture) {
+  const [left, top, width, height] = box.map(Math.round);
+  const right = Math.min(left + width, picture.width), bottom = Math.min(top + height, picture.height);
+  const x = Math.max(left, 0), y = Math.max(top, 0);
+  if (!(right > x && bottom > y)) throw new Error(`A box in the picture was wanted, ${box} came.`);
+  return [x, y, right - x, bottom - y];
+}
+
+const sides = ([, , width, height], scale) => [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+
+const bitmapOf = (pixels, width, height) => createImageBitmap(new ImageData(pixels, width, height));
+
+// Restores a window of RGBA pixels by a task's network; alpha stays.
+async function restored(task, level, gray, pixels, width, height) {
+  const began = performance.now(), count = width * height, channels = task.channels;
+  const image = new Float32Array(count * channels);
+  for (let i = 0, j = 0; i < count; i++) {
+    const r = pixels[4 * i] / 255, g = pixels[4 * i + 1] / 255, b = pixels[4 * i + 2] / 255;
+    if (channels === 1) image[i] = gray ? r : luma(r, g, b);
+    else { image[j++] = r; image[j++] = g; image[j++] = b; }
+  }
+  const answer = await run(task.file, {
+    image: new ort.Tensor("float32", image, [1, height, width, channels]),
+    level: new ort.Tensor("float32", Float32Array.of(level), []),
+  });
+  const after = answer.restored.data, result = new Uint8ClampedArray(pixels.length);
+  for (let i = 0; i < count; i++) {
+    const at = 4 * i;
+    if (channels === 3 && !gray) {
+      for (let c = 0; c < 3; c++) result[at + c] = after[3 * i + c] * 255;
+    } else if (gray) {
+      const one = channels === 1 ? after[i] : luma(after[3 * i], after[3 * i + 1], after[3 * i + 2]);
+      result[at] = result[at + 1] = result[at + 2] = one * 255;
+    } else {
+      // One number added to all three colours changes the luma and leaves the chroma.
+      const change = (after[i] - image[i]) * 255;
+      for (let c = 0; c < 3; c++) result[at + c] = pixels[at + c] + change;
+    }
+    result[at + 3] = pixels[at + 3];
+  }
+  answer.restored.dispose();
+  speed = 0.5 * speed + (0.5 * count) / Math.max(1, performance.now() - began);
+  return result;
+}
+
+// BT.601, full range.
+const luma = (r, g, b) => 0.299 * r + 0.587 * g + 0.114 * b;
+
+// Restores a part of a picture in tiles that equal the whole, row of tiles after row of tiles.
+async function* inTiles(picture, task, level, box, ready) {
+  const [left, top, width, height] = box;
+  const rows = tiles(top, height, picture.height, task.halo), columns = tiles(left, width, picture.width, task.halo);
+  const count = rows.length * columns.length;
+  let done = 0;
+  for (const row of rows) {
+    for (const column of columns) {
+      await turn();
+      await ready();
+      const w = column.end - column.start, h = row.end - row.start;
+      const before = pixelsOf(picture, column.start, row.start, w, h);
+      const after = await restored(task, level, picture.gray, before, w, h);
+      done += 1;
+      yield { after, stride: w, skip: [column.from - column.start, row.from - row.start],
+        part: [column.from, row.from, column.to - column.from, row.to - row.from], done, count };
+    }
+  }
+}
+
+async function exactView(picture, task, level, box, scale, ready, onTile) {
+  const reducer = new Reducer(box, ...sides(box, scale));
+  const errors = { before: 0, after: 0 };
+  for await (const { after, stride, skip, part, done, count } of inTiles(picture, task, level, box, ready)) {
+    reducer.add(after, stride, skip, part);
+    if (picture.clean) {
+      errors.after += squaredError(after, stride, skip, picture.clean, part);
+      errors.before += squaredError(picture.pixels, picture.width, part, picture.clean, part);
+    }
+    onTile(done, count);
+  }
+  const values = 3 * box[2] * box[3];
+  const figures = picture.clean && { before: psnr(errors.before, values), after: psnr(errors.after, values) };
+  return { pixels: reducer.pixels(), psnr: figures, exact: true };
+}
+
+function squaredError(pixels, stride, [left, top], clean, [x, y, width, height]) {
+  let sum = 0;
+  for (let row = 0; row < height; row++) {
+    let ours = 4 * ((top + row) * stride + left), theirs = 4 * ((y + row) * clean.width + x);
+    for (let column = 0; column < width; column++, ours += 4, theirs += 4) {
+      for (let c = 0; c < 3; c++) sum += (pixels[ours + c] - clean.pixels[theirs + c]) ** 2;
+    }
+  }
+  return sum;
+}
+
+// Restores the part made smaller: as many pixels as there is patience for.
+async function quickView(picture, task, level, box, scale) {
+  const smaller = Math.min(scale, Math.sqrt((speed * PATIENCE) / (box[2] * box[3])));
+  const [width, height] = sides(box, smaller);
+  const reducer = new Reducer(box, width, height);
+  reducer.add(picture.pixels, picture.width, box, box);
+  const pixels = await restored(task, REDUCED[task.name](level, smaller), picture.gray, reducer.pixels(), width, height);
+  return { pixels, width, height, psnr: null, exact: false };
+}
+
+const fits = (box, task) => (box[2] + 2 * task.halo) * (box[3] + 2 * task.halo) <= speed * PATIENCE;
+
+async function view(id, { picture: name, task: taskName, level, box: wished, scale, final }, onTile) {
+  viewing = id;
+  try {
+    const picture = pictureOf(name), task = await taskOf(taskName), box = checkedBox(wished, picture);
+    const ready = () => { if (id !== viewing) throw new Error("A newer view was asked for."); };
+    const exact = final || (scale >= 1 && fits(box, task));
+    const made = await (exact ? exactView : quickView)(picture, task, level, box, Math.min(scale, 1), ready, onTile);
+    const [width, height] = sides(box, Math.min(scale, 1));
+    const resize = made.exact ? {} : { resizeWidth: width, resizeHeight: height, resizeQuality: "medium" };
+    const data = new ImageData(made.pixels, made.width || width, made.height || height);
+    return { bitmap: await createImageBitmap(data, resize), psnr: made.psnr, exact: made.exact };
+  } finally {
+    if (viewing === id) viewing = null;
+  }
+}
+
+// The whole picture, beside the views, which go first.
+async function save(id, { picture: name, task: taskName, level }, onTile) {
+  const picture = pictureOf(name), task = await taskOf(taskName);
+  const { width, height } = picture, box = [0, 0, width, height];
+  const file = new PngFile(width, height, picture.opaque ? (picture.gray ? 1 : 3) : 4);
+  const ready = async () => { while (viewing !== null) await new Promise((go) => setTimeout(go, 20)); };
+  let band = null;
+  for await (const { after, stride, skip, part, done, count } of inTiles(picture, task, level, box, ready)) {
+    const [x, , w, h] = part;
+    band = band || new Uint8ClampedArray(4 * width * h);
+    for (let row = 0; row < h; row++) {
+      const from = 4 * ((skip[1] + row) * stride + skip[0]);
+      band.set(after.subarray(from, from + 4 * w), 4 * (row * width + x));
+    }
+    if (x + w === width) {
+      await file.add(band);
+      band = null;
+    }
+    onTile(done, count);
+  }
+  return { blob: await file.blob(), name: `restored-${picture.name.replace(/\.[^.]*$/, "")}.png` };
+}
+
+async function tell(picture, task) {
+  const teller = task.teller;
+  if (!teller) throw new Error("The level of this task cannot be told.");
+  const { width, height } = picture;
+  if (Math.min(width, height) < teller.min_side) {
+    throw new Error(`A level can be told of pictures of ${teller.min_side} pixels a side and up, not of ${width} x ${height}.`);
+  }
+  const rows = gridCrops(height, teller), columns = gridCrops(width, teller), size = [rows[0].length, columns[0].length];
+  const crops = new Float32Array(rows.length * columns.length * size[0] * size[1] * 3);
+  let at = 0;
+  for (const row of rows) {
+    for (const column of columns) {
+      const pixels = pixelsOf(picture, column.start, row.start, size[1], size[0]);
+      for (let i = 0; i < pixels.length; i += 4) {
+        for (let c = 0; c < 3; c++) crops[at++] = pixels[i + c] / 255;
+      }
+    }
+  }
+  const image = new ort.Tensor("float32", crops, [rows.length * columns.length, ...size, 3]);
+  const answer = await run(teller.file, { image });
+  return Math.max(0, middle(answer.level.data));
+}
+
+async function spoil(picture, task, level) {
+  const spoils = { denoise: noisy, dejpeg: recompressed }[task.name];
+  const spoiled = await spoils(picture, level);
+  return kept({ ...picture, ...spoiled, name: `${task.name}-${level}-${picture.name}`, clean: picture });
+}
+
+const ANSWERS = {
+  about: async () => {
+    const { tasks, samples } = await facts();
+    return { tasks, samples: Object.keys(samples), keeps: false };
+  },
+  open: async (id, [file, name]) => kept(await readPicture(file, name)),
+  sample: async (id, [name]) => {
+    const path = (await facts()).samples[name];
+    if (!path) throw new Error(`There is no sample ${name}.`);
+    return kept(await readPicture(await (await fetched(path)).blob(), path.split("/").pop()));
+  },
+  before: async (id, [name, wished, scale]) => {
+    const picture = pictureOf(name), box = checkedBox(wished, picture), [width, height] = sides(box, Math.min(scale, 1));
+    const reducer = new Reducer(box, width, height);
+    reducer.add(picture.pixels, picture.width, box, box);
+    return bitmapOf(reducer.pixels(), width, height);
+  },
+  view: (id, [wish], onTile) => view(id, wish, onTile),
+  save: (id, [wish], onTile) => save(id, wish, onTile),
+  leave: () => { viewing = null; },
+  tell: async (id, [name, task]) => tell(pictureOf(name), await taskOf(task)),
+  spoil: async (id, [name, task, level]) => spoil(pictureOf(name), await taskOf(task), level),
+};
+
+self.addEventListener("message", async ({ data: { id, name, given } }) => {
+  try {
+    const answer = await ANSWERS[name](id, given, (...tile) => self.postMessage({ id, tile }));
+    const bitmap = answer instanceof ImageBitmap ? answer : answer?.bitmap;
+    self.postMessage({ id, answer }, bitmap ? [bitmap] : []);
+  } catch (error) {
+    self.postMessage({ id, error: String(error.message || error).replace(/\s+/g, " ") });
+  }
+});

@@ -1,0 +1,377 @@
+"""The page without a server, in a real browser, from a sub-path of a host that knows no more."""
+
+import base64
+import functools
+import http.server
+import io
+import shutil
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_hyper import estimate, restore
+from keras_hyper.cli import main
+from tests.conftest import random_estimator, random_network
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (301, 283, 3), dtype=np.uint8)
+ALPHA = np.dstack([PIXELS[:50, :60], RNG.choice(np.uint8([0, 255]), (50, 60))])
+# Nothing is left of the colours where a picture cannot be seen: a browser forgets them.
+ALPHA[ALPHA[..., 3] == 0] = 0
+
+
+def smooth(height=301, width=283):
+    """A picture that a network and a JPEG change little by little."""
+    rows, columns = np.mgrid[:height, :width]
+    waves = [128 + 90 * np.sin(rows / (9 + c)) * np.cos(columns / (13 + 2 * c)) for c in range(3)]
+    return np.dstack(waves).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def models():
+    """A colour network that removes noise, and a gray one that restores JPEGs."""
+    jpeg = {"task": "dejpeg", "level_range": (10, 80), "level_offset": 45, "level_scale": 35}
+    return {"denoise": random_network(), "dejpeg": random_network(channels=1, **jpeg)}
+
+
+@pytest.fixture(scope="module")
+def estimator():
+    return random_estimator()
+
+
+@pytest.fixture(scope="module")
+def site(models, estimator, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("host")
+    for name, model in models.items():
+        (folder / name).mkdir()
+        model.save(folder / name / "model.keras")
+    estimator.save(folder / "estimator.keras")
+    argv = ["page", str(folder / "deep" / "site"), "--estimator", str(folder / "estimator.keras")]
+    assert main([*argv, "--models", *(str(folder / name) for name in models)]) == 0
+    return folder / "deep" / "site"
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=site.parents[1])
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/deep/site/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser, address):
+    page = browser.new_page()
+    page.asked, page.wrong = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    page.goto(address)
+    page.evaluate(_HELPERS)
+    yield page
+    page.close()
+
+
+# The engine as the page loads it; pixels and files go to and fro in base 64.
+_HELPERS = """async () => {
+  const { engine } = await import(new URL("static/engine.js", location.href).href);
+  const numbers = (bitmap) => {
+    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+    context.drawImage(bitmap, 0, 0);
+    const { data, width, height } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+    return { shape: [height, width, 4], data: new Uint8Array(data.buffer).toBase64() };
+  };
+  Object.assign(globalThis, {
+    engine,
+    opened: (bytes, name) => engine.open(new File([Uint8Array.fromBase64(bytes)], name)),
+    before: async (...given) => numbers(await engine.before(...given)),
+    view: async (wish) => {
+      const tiles = [];
+      const { bitmap, psnr, exact } = await engine.view(wish, (...tile) => tiles.push(tile));
+      return { ...numbers(bitmap), psnr, exact, tiles };
+    },
+    save: async (wish) => {
+      const tiles = [], { blob, name } = await engine.save(wish, (...tile) => tiles.push(tile));
+      return { data: new Uint8Array(await blob.arrayBuffer()).toBase64(), name, tiles };
+    },
+    said: (job) => job().then(() => null, (error) => error.message),
+  });
+}"""
+
+
+def png(pixels):
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "PNG")
+    return data.getvalue()
+
+
+def jpeg(pixels, quality):
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "JPEG", quality=quality)
+    return data.getvalue()
+
+
+def coded(data):
+    return base64.b64encode(data).decode()
+
+
+def opened(page, pixels, name="a.png"):
+    return page.evaluate("([bytes, name]) => opened(bytes, name)", [coded(png(pixels)), name])
+
+
+def seen(answer):
+    return np.frombuffer(base64.b64decode(answer["data"]), np.uint8).reshape(answer["shape"])
+
+
+def viewed(page, picture, box, level=25.0, task="denoise", scale=1, final=True):
+    wish = {"picture": picture, "task": task, "level": level, "box": box, "scale": scale}
+    return page.evaluate("(wish) => view(wish)", {**wish, "final": final})
+
+
+def averaged(pixels, height, width):
+    """Means over areas, by the matrices that the areas are the rows of."""
+
+    def shares(many, few):
+        edges = np.arange(few + 1) * many / few
+        low, high = edges[:-1, None], edges[1:, None]
+        at = np.arange(many)
+        return np.clip(np.minimum(high, at + 1) - np.maximum(low, at), 0, 1) * few / many
+
+    rows, columns = shares(pixels.shape[0], height), shares(pixels.shape[1], width)
+    return np.einsum("ay,bx,yxc->abc", rows, columns, pixels.astype(float), optimize=True)
+
+
+@pytest.mark.parametrize("box", [[0, 0, 283, 301], [13, 21, 30, 17], [200, 250, 83, 51]], ids=str)
+@pytest.mark.parametrize("task", ["denoise", "dejpeg"])
+def test_a_view_equals_that_part_of_the_restored_picture(page, models, task, box):
+    picture = opened(page, PIXELS)
+    assert (picture["width"], picture["height"]) == (283, 301)
+    answer = viewed(page, picture, box, 31.5, task)
+    left, top, width, height = box
+    whole = restore(PIXELS, 31.5, models[task])[top : top + height, left : left + width]
+    assert np.abs(seen(answer)[..., :3].astype(int) - whole).max() <= 1
+    # Some change there is to be seen.
+    assert np.abs(whole.astype(int) - PIXELS[top : top + height, left : left + width]).max() > 5
+    assert answer["exact"] and answer["psnr"] is None and answer["tiles"][-1][0] > 0
+
+
+@pytest.mark.parametrize("task", ["denoise", "dejpeg"])
+def test_a_gray_picture_stays_gray(page, models, task):
+    gray = PIXELS[:91, :80, 0]
+    answer = seen(viewed(page, opened(page, gray), [0, 0, 80, 91], 40, task))
+    assert np.ptp(answer[..., :3], axis=-1).max() == 0
+    assert np.abs(answer[..., 0].astype(int) - restore(gray, 40, models[task])).max() <= 1
+
+
+def test_what_is_transparent_stays_so(page, models):
+    answer = seen(viewed(page, opened(page, ALPHA), [0, 0, 60, 50]))
+    np.testing.assert_array_equal(answer[..., 3], ALPHA[..., 3])
+    expected = restore(ALPHA, 25, models["denoise"])
+    shown = ALPHA[..., 3] > 0
+    assert np.abs(answer.astype(int) - expected)[shown].max() <= 1
+
+
+def test_a_final_view_from_afar_is_the_restored_picture_made_smaller(page, models):
+    answer = viewed(page, opened(page, PIXELS), [4, 6, 270, 290], scale=0.37)
+    restored = restore(PIXELS, 25, models["denoise"])[6:296, 4:274]
+    expected = averaged(restored, round(290 * 0.37), round(270 * 0.37))
+    assert np.abs(seen(answer)[..., :3] - expected).max() <= 1.5
+    assert answer["exact"] and len(answer["tiles"]) == answer["tiles"][0][1] > 1
+
+
+def test_a_quick_view_restores_what_was_made_smaller(page, models):
+    picture = opened(page, smooth())
+    answer = viewed(page, picture, [0, 0, 283, 301], scale=0.25, final=False)
+    small = averaged(smooth(), 75, 71)
+    expected = restore(np.rint(small).astype(np.uint8), 25 * 0.25, models["denoise"])
+    assert not answer["exact"] and answer["shape"] == [75, 71, 4]
+    assert np.abs(seen(answer)[..., :3] - expected.astype(float)).mean() < 1
+
+
+@pytest.mark.parametrize("scale", [1, 0.5, 0.123])
+def test_before_is_the_picture_averaged(page, scale):
+    picture = opened(page, PIXELS)
+    answer = page.evaluate(
+        "([picture, scale]) => before(picture, [3, 5, 200, 111], scale)", [picture, scale]
+    )
+    height, width = round(111 * scale), round(200 * scale)
+    expected = averaged(PIXELS[5:116, 3:203], height, width)
+    assert np.abs(seen(answer)[..., :3] - expected).max() <= 1
+
+
+@pytest.mark.parametrize("pixels", [PIXELS, PIXELS[:90, :91, 0], ALPHA], ids=["rgb", "gray", "a"])
+def test_the_whole_picture_is_saved_as_a_png_of_8_bits(page, models, pixels):
+    picture = opened(page, pixels, "my.cat.jpeg")
+    wish = {"picture": picture, "task": "denoise", "level": 25}
+    answer = page.evaluate("(wish) => save(wish)", wish)
+    with Image.open(io.BytesIO(base64.b64decode(answer["data"]))) as file:
+        saved = np.asarray(file)
+    expected = restore(pixels, 25, models["denoise"])
+    assert answer["name"] == "restored-my.cat.png" and saved.shape == pixels.shape
+    shown = ALPHA[..., 3] > 0 if pixels is ALPHA else ...
+    assert np.abs(saved.astype(int) - expected)[shown].max() <= 1
+    assert answer["tiles"][-1][0] == answer["tiles"][-1][1]
+
+
+def test_noise_is_made_and_measured(page, models):
+    picture = opened(page, smooth())
+    spoiled = page.evaluate("(picture) => engine.spoil(picture, 'denoise', 20)", picture)
+    noise = page.evaluate("(picture) => before(picture, [0, 0, 283, 301], 1)", spoiled)
+    noisy = seen(noise)[..., :3]
+    assert np.std(noisy - smooth().astype(float)) == pytest.approx(20, rel=0.02)
+    box = [10, 20, 271, 262]
+    answer = viewed(page, spoiled, box)
+    part = np.s_[20:282, 10:281]
+    for name, pixels in (("before", noisy), ("after", restore(noisy, 25, models["denoise"]))):
+        error = np.mean((pixels[part].astype(float) - smooth()[part]) ** 2)
+        assert answer["psnr"][name] == pytest.approx(10 * np.log10(255**2 / error), abs=0.02)
+
+
+def test_a_jpeg_is_made_and_measured(page):
+    picture = opened(page, smooth())
+    before = []
+    for quality in (10, 60):
+        spoil = "([picture, level]) => engine.spoil(picture, 'dejpeg', level)"
+        spoiled = page.evaluate(spoil, [picture, quality])
+        answer = viewed(page, spoiled, [0, 0, 283, 301], quality, "dejpeg")
+        before.append(answer["psnr"]["before"])
+    assert 20 < before[0] < before[1] - 2 < 60
+
+
+@pytest.mark.parametrize(
+    "pixels", [PIXELS, PIXELS[:60, :140], smooth()[..., 0]], ids=["", "2", "3"]
+)
+def test_the_level_is_told_as_elsewhere(page, estimator, pixels):
+    told = page.evaluate("(picture) => engine.tell(picture, 'denoise')", opened(page, pixels))
+    assert told == pytest.approx(estimate(pixels, estimator), rel=1e-3, abs=1e-3)
+
+
+def test_what_cannot_be_told_is_said(page):
+    for pixels, task, words in (
+        (PIXELS, "dejpeg", "cannot be told"),
+        (PIXELS[:15], "denoise", "16 pixels a side and up, not of 283 x 15"),
+    ):
+        job = "([picture, task]) => said(() => engine.tell(picture, task))"
+        assert words in page.evaluate(job, [opened(page, pixels), task])
+
+
+def test_a_newer_view_takes_the_place_of_a_final_one(page):
+    wish = {"picture": opened(page, PIXELS), "task": "denoise", "level": 25, "scale": 1}
+    names = page.evaluate(
+        """async (wish) => {
+          const names = [0, 1, 2].map((number) => engine.view(
+            { ...wish, level: 20 + number, box: [0, 0, 283, 301], final: true }, () => {},
+          ).then(() => "done", (error) => error.name));
+          return Promise.all(names);
+        }""",
+        wish,
+    )
+    assert names == ["AbortError", "AbortError", "done"]
+
+
+def test_of_quick_views_the_first_and_the_newest_are_shown(page):
+    wish = {"picture": opened(page, PIXELS), "task": "denoise", "level": 25, "scale": 0.2}
+    names = page.evaluate(
+        """async (wish) => Promise.all([0, 1, 2, 3].map((number) => engine.view(
+          { ...wish, level: 20 + number, box: [0, 0, 283, 301], final: false }, () => {},
+        ).then(() => "done", (error) => error.name)))""",
+        wish,
+    )
+    assert names == ["done", "AbortError", "AbortError", "done"]
+
+
+def bad_files():
+    """Every file that must be refused, and words of the line."""
+    photo = jpeg(smooth(), 90)
+    size = photo.index(b"\xff\xc0") + 5
+    claims = png(np.zeros((8, 8), np.uint8))
+    claims = claims[:16] + (8000).to_bytes(4, "big") + (8001).to_bytes(4, "big") + claims[24:]
+    damaged = "a.x: no picture that this browser shows, or a damaged one"
+    return {
+        "text": (b"hello", damaged),
+        "empty": (b"", damaged),
+        "truncated png": (png(PIXELS)[:20000], damaged),
+        "truncated jpeg": (photo[: len(photo) // 2], damaged),
+        "a large png": (claims, "8000 x 8001 pixels are more than the limit of 64,000,000"),
+        "a large jpeg": (
+            photo[:size] + b"\xff\xff\xff\xff" + photo[size + 4 :],
+            "65535 x 65535 pixels are more than the limit of 64,000,000",
+        ),
+    }
+
+
+@pytest.mark.parametrize(("data", "words"), bad_files().values(), ids=bad_files())
+def test_what_is_no_picture_is_said_in_a_line(page, data, words):
+    said = page.evaluate("(bytes) => said(() => opened(bytes, 'a.x'))", coded(data))
+    assert words in said and "\n" not in said
+
+
+def test_a_picture_that_was_forgotten_is_said(page):
+    first = opened(page, PIXELS[:9, :9])
+    for _ in range(8):
+        newest = opened(page, PIXELS[:9, :9])
+    job = "(picture) => said(() => engine.before(picture, [0, 0, 9, 9], 1))"
+    assert "open it again" in page.evaluate(job, first)
+    assert page.evaluate(job, newest) is None
+
+
+def test_the_page_restores_a_sample_and_asks_nobody_else(page, address):
+    about = page.evaluate("() => engine.about()")
+    assert [task["name"] for task in about["tasks"]] == ["denoise", "dejpeg"]
+    assert (about["keeps"], about["tasks"][0]["tells"]) == (False, True)
+    assert "coffee" in about["samples"]
+    page.select_option("#sample", "chelsea")
+    page.wait_for_selector("#canvas[data-exact=true]", timeout=60_000)
+    assert "chelsea.png, 451 x 300 pixels" in page.inner_text("#said")
+    assert page.is_hidden("#command") and page.is_hidden("#python")
+    ours = ("blob:", "data:", address)
+    assert page.asked and [url for url in page.asked if not url.startswith(ours)] == []
+    assert page.wrong == []
+
+
+def test_the_site_holds_what_the_terms_ask_for(site):
+    assert "Microsoft" in (site / "ort" / "LICENSE").read_text()
+    assert (site / "ort" / "ThirdPartyNotices.txt").exists()
+    assert not list(site.rglob("server_engine.js"))
+    assert "'wasm-unsafe-eval'" in (site / "index.html").read_text()
+    assert not list(site.parent.glob(".partial-*"))
+
+
+def refused(capsys, *argv):
+    assert main(["page", *map(str, argv)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+def test_wrong_arguments_are_one_line(tmp_path, capsys):
+    (tmp_path / "there").mkdir()
+    assert "is there" in refused(capsys, tmp_path / "there")
+    new = tmp_path / "new" / "site"
+    random_network(task="sr", level_range=(2, 4)).save(tmp_path / "sr.keras")
+    said = refused(capsys, new, "--models", tmp_path / "sr.keras")
+    assert "keeps the picture's size was wanted" in said
+    random_network().save(tmp_path / "a.keras")
+    twice = [tmp_path / "a.keras"] * 2
+    assert "one network a task" in refused(capsys, new, "--models", *twice)
+    assert not new.parent.exists()
