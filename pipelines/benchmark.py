@@ -84,7 +84,11 @@ def _clean(path, protocol, channels):
         if np.ptp(colour, axis=-1).any():
             return np.rint(16.0 + colour @ _LIMITED[:, None] / 255.0) / np.float32(255)
         return colour[..., :1] / np.float32(255)
-    return np.rint(read_picture(path, channels) * 255) / np.float32(255)
+    picture = read_picture(path, channels)
+    picture *= 255
+    np.rint(picture, out=picture)
+    picture /= 255
+    return picture
 
 
 def _cut(picture, multiple):

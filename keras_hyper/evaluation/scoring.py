@@ -72,12 +72,12 @@ class Scoring:
             ValueError: If the picture is too small for a metric.
         """
         kinds = {"psnr": self.psnr_on, "ssim": self.ssim_on, "picture": "picture"}
-        stacked = self._inside(np.stack([clean, *others]))
-        planes = {kind: np.asarray(_PLANES[kind](stacked)) for kind in {*kinds.values()}}
-        columns = []
-        for name in self.metrics:
-            plane = planes[kinds[METRICS[name].plane]]
-            columns.append(METRICS[name].of(plane[:1], plane[1:]))
+        first, rest = (self._inside(batch) for batch in (clean[None], np.stack(others)))
+        planes = {
+            kind: [np.asarray(_PLANES[kind](batch)) for batch in (first, rest)]
+            for kind in {*kinds.values()}
+        }
+        columns = [METRICS[name].of(*planes[kinds[METRICS[name].plane]]) for name in self.metrics]
         return [
             dict(zip(self.metrics, map(float, row), strict=True))
             for row in np.stack(columns, axis=1)
@@ -95,7 +95,11 @@ class Scoring:
 
 def rounded(picture: np.ndarray) -> np.ndarray:
     """Returns a restored picture as bytes would hold it: clipped to [0, 1], multiples of 1/255."""
-    return np.rint(np.clip(picture, 0.0, 1.0) * np.float32(255)) / np.float32(255)
+    samples = np.clip(picture, 0.0, 1.0, dtype=np.float32)
+    samples *= 255
+    np.rint(samples, out=samples)
+    samples /= 255
+    return samples
 
 
 def score(clean: np.ndarray, other: np.ndarray, on_luma: bool = False) -> tuple[float, float]:

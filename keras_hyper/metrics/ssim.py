@@ -7,8 +7,8 @@ WINDOW, SIGMA = 11, 1.5
 _K1, _K2 = 0.01, 0.03
 # Of the five scales, from the full size down (Wang, Simoncelli and Bovik, section 3.2).
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-# How many rows one product makes: more cost multiplications by zero, and threads that wait for each
-# other; fewer cost calls.
+# How many rows or columns one product makes: more cost multiplications by zero, and threads that
+# wait for each other; fewer cost calls.
 _BAND = 16
 
 
@@ -37,7 +37,7 @@ def ssim(clean, restored, peak: float = 1.0) -> np.ndarray:
     Reference:
         Wang et al., IEEE TIP 13 (2004).
     """
-    whole, _ = _similarities(_planes(clean, WINDOW), _planes(restored, WINDOW), peak)
+    whole, _ = _similarities(_checked(clean, WINDOW), _checked(restored, WINDOW), peak)
     return whole.mean(axis=1, dtype=np.float32)
 
 
@@ -62,7 +62,7 @@ def ms_ssim(clean, restored, peak: float = 1.0) -> np.ndarray:
         Wang, Simoncelli and Bovik, Asilomar (2003).
     """
     least = WINDOW * 2 ** (len(SCALE_WEIGHTS) - 1)
-    first, second = _planes(clean, least), _planes(restored, least)
+    first, second = _checked(clean, least), _checked(restored, least)
     product = np.float32(1.0)
     for scale, weight in enumerate(SCALE_WEIGHTS):
         if scale:
@@ -73,88 +73,113 @@ def ms_ssim(clean, restored, peak: float = 1.0) -> np.ndarray:
     return product.mean(axis=1)
 
 
-def _planes(pictures, least):
-    """Channels first: both passes of the window are then products of matrices without a copy."""
+def _checked(pictures, least):
     pictures = np.asarray(pictures, np.float32)
     height, width = pictures.shape[1:3]
     if min(height, width) < least:
         raise ValueError(
             f"sides of {least} pixels and more were wanted. Received: {width}x{height} pixels"
         )
-    return np.ascontiguousarray(np.moveaxis(pictures, -1, 1))
+    return pictures
 
 
 def _similarities(clean, restored, peak):
-    """Mean SSIM and mean contrast-structure of planes, ``(batch, channels)`` each."""
-    clean = np.broadcast_to(clean, restored.shape)
-    # A plane at a time stays in the processor's cache: half the time of the whole batch at once.
-    figures = [
-        [_similarity(x, y, peak) for x, y in zip(*planes, strict=True)]
-        for planes in zip(clean, restored, strict=True)
-    ]
-    return np.moveaxis(np.array(figures, np.float32), -1, 0)
+    """Mean SSIM and mean contrast-structure of pictures, ``(batch, channels)`` each."""
+    np.broadcast_shapes(clean.shape, restored.shape)
+    similar = _Similarity(*restored.shape[1:3], peak)
+    figures = np.empty((2, len(restored), restored.shape[3]), np.float32)
+    # A plane at a time stays in the processor's cache.
+    for channel in range(restored.shape[3]):
+        for number, picture in enumerate(restored):
+            # One clean picture for all is looked at once.
+            if number < len(clean):
+                similar.to(clean[number, ..., channel])
+            figures[:, number, channel] = similar.of(picture[..., channel])
+    return figures
 
 
-def _similarity(x, y, peak):
-    """Mean SSIM and mean contrast-structure of one plane ``(height, width)``."""
-    c1, c2 = np.float32((_K1 * peak) ** 2), np.float32((_K2 * peak) ** 2)
-    mean_x, mean_y = _blurred(x), _blurred(y)
-    # The two variances are needed as a sum alone: one pass less than blurring each.
-    squares, product = _blurred(x * x + y * y), _blurred(x * y)
-    # From here on in place: taking new memory costs more than these sums and products.
-    means = mean_x * mean_y
-    both = np.square(mean_x, out=mean_x)
-    both += np.square(mean_y, out=mean_y)
-    structure = _ratio(np.subtract(product, means, out=product), squares, both, c2)
-    whole = _ratio(means, both, np.float32(0.0), c1)
-    whole *= structure
-    return whole.mean(), structure.mean()
+class _Similarity:
+    """SSIM of planes of one size; its memory is taken once, which costs as much as the sums."""
+
+    def __init__(self, height, width, peak):
+        inner = height - WINDOW + 1, width - WINDOW + 1
+        self.c1, self.c2 = np.float32((_K1 * peak) ** 2), np.float32((_K2 * peak) ** 2)
+        self.weighed = np.empty((inner[0], width), np.float32)
+        self.x, self.y, self.x_squared, self.product = (
+            np.empty((height, width), np.float32) for _ in range(4)
+        )
+        self.mean_x, self.mean_x_squared, *self.inner = (
+            np.empty(inner, np.float32) for _ in range(6)
+        )
+
+    def to(self, x):
+        """Takes the plane ``(height, width)`` that others are compared with."""
+        self.x[:] = x
+        np.square(self.x, out=self.x_squared)
+        self._blurred(self.x, self.mean_x)
+        np.square(self.mean_x, out=self.mean_x_squared)
+
+    def of(self, y):
+        """Mean SSIM and mean contrast-structure of a plane of that shape."""
+        mean_y, squares, structure, means = self.inner
+        self.y[:] = y
+        self._blurred(self.y, mean_y)
+        np.multiply(self.x, self.y, out=self.product)
+        self._blurred(self.product, structure)
+        # The two variances are needed as a sum alone: one pass less than blurring each.
+        np.square(self.y, out=self.product)
+        self.product += self.x_squared
+        self._blurred(self.product, squares)
+        # (2 product - 2 means + c2) / (squares - both + c2), times (2 means + c1) / (both + c1).
+        np.multiply(self.mean_x, mean_y, out=means)
+        structure -= means
+        structure *= 2
+        structure += self.c2
+        both = np.square(mean_y, out=mean_y)
+        both += self.mean_x_squared
+        squares -= both
+        squares += self.c2
+        structure /= squares
+        means *= 2
+        means += self.c1
+        both += self.c1
+        means /= both
+        means *= structure
+        return means.mean(), structure.mean()
+
+    def _blurred(self, plane, out):
+        """Weighs with the window wherever it fits, by bands: a whole matrix would be zeros."""
+        for first, last, weights in _bands(out.shape[0]):
+            np.matmul(weights.T, plane[first : last + WINDOW - 1], out=self.weighed[first:last])
+        for first, last, weights in _bands(out.shape[1]):
+            seen = self.weighed[:, first : last + WINDOW - 1]
+            np.matmul(seen, weights, out=out[:, first:last])
 
 
-def _ratio(above, below, less, constant):
-    """``(2 above + constant) / (below - less + constant)``, in the memory of `above`."""
-    above *= 2
-    above += constant
-    below -= less
-    below += constant
-    above /= below
-    return above
-
-
-def _blurred(plane):
-    """Weighs with the window wherever it fits; what comes back is turned over its diagonal."""
-    return _along_rows(_along_rows(plane).T)
-
-
-def _along_rows(plane):
-    """Weighs each column, by bands: a whole matrix would be zeros but for eleven diagonals."""
-    length = plane.shape[0] - WINDOW + 1
-    weighed = np.empty((length, plane.shape[1]), np.float32)
+def _bands(length):
     for first in range(0, length, _BAND):
         last = min(first + _BAND, length)
-        weights = _WEIGHTS[: last - first, : last - first + WINDOW - 1]
-        np.matmul(weights, plane[first : last + WINDOW - 1], out=weighed[first:last])
-    return weighed
+        yield first, last, _WEIGHTS[: last - first + WINDOW - 1, : last - first]
 
 
 def _window_matrix():
     taps = np.exp(-0.5 * (np.arange(WINDOW) - WINDOW // 2) ** 2 / SIGMA**2)
-    matrix = np.zeros((_BAND, _BAND + WINDOW - 1))
-    for row in range(_BAND):
-        matrix[row, row : row + WINDOW] = taps / taps.sum()
+    matrix = np.zeros((_BAND + WINDOW - 1, _BAND))
+    for column in range(_BAND):
+        matrix[column : column + WINDOW, column] = taps / taps.sum()
     return matrix.astype(np.float32)
 
 
 _WEIGHTS = _window_matrix()
 
 
-def _halved(planes):
+def _halved(pictures):
     # An odd last row or column is averaged with itself, as TensorFlow's reflection does.
-    height, width = planes.shape[2:]
-    planes = np.pad(planes, ((0, 0), (0, 0), (0, height % 2), (0, width % 2)), "symmetric")
+    height, width = pictures.shape[1:3]
+    pictures = np.pad(pictures, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), "symmetric")
     return (
-        planes[:, :, ::2, ::2]
-        + planes[:, :, 1::2, ::2]
-        + planes[:, :, ::2, 1::2]
-        + planes[:, :, 1::2, 1::2]
+        pictures[:, ::2, ::2]
+        + pictures[:, 1::2, ::2]
+        + pictures[:, ::2, 1::2]
+        + pictures[:, 1::2, 1::2]
     ) / 4
