@@ -10,7 +10,7 @@ from pipelines.jpeg import compress_jpeg
 FINEST = 95.0
 # Photographs to train on are mostly JPEGs of high quality. Shrunk they are none any more; how soft
 # they become has to vary, or softness would tell the quality.
-_SHRUNK, _SOFTNESS = (1.35, 2.0), (0.6, 1.3)
+_SHRUNK, _SOFTNESS = (1.35, 2.0), (0.6, 1.2)
 # What happened to a picture since: shares, and how much.
 _GRAY, _SCALED, _CHANGED = 0.25, 0.35, 0.25
 _SCALE, _CONTRAST, _BRIGHTNESS = (1.0, 1.45), (0.8, 1.2), (-0.1, 0.1)

@@ -38,9 +38,8 @@ class LevelEstimator(keras.Model):
         probes: Number of high-pass filters.
         filters: Width of the features; the last two convolutions are half as wide again.
         heads: How many weighted averages there are.
-        quietest: Whether of every four answers of a probe the weakest goes on too, beside their
-            mean: inside a block that JPEG left nearly nothing of, one is silent where its
-            neighbours straddle an edge.
+        apart: Whether the four answers of a probe to a square go on one by one instead of as their
+            mean: inside a block of a JPEG one is silent where its neighbour straddles an edge.
         floor: The energy below which there is nothing to tell; by default that of rounding to 8
             bits.
         task: Name of the task whose level is told.
@@ -76,7 +75,7 @@ class LevelEstimator(keras.Model):
         probes=48,
         filters=64,
         heads=2,
-        quietest=False,
+        apart=False,
         floor=1e-5,
         task="",
         unit="",
@@ -91,7 +90,7 @@ class LevelEstimator(keras.Model):
         self.probes = probes
         self.filters = filters
         self.heads = heads
-        self.quietest = quietest
+        self.apart = apart
         self.floor = floor
         self.task = task
         self.unit = unit
@@ -117,7 +116,7 @@ class LevelEstimator(keras.Model):
     def build(self, input_shape=None):
         width = self.channels
         self.probe.build((None, None, None, width))
-        width = self.probes * (1 + self.quietest) + 3 * width
+        width = self.probes * (4 if self.apart else 1) + 3 * width
         for layer in self.look:
             layer.build((None, None, None, width))
             width = layer.filters
@@ -170,12 +169,12 @@ class LevelEstimator(keras.Model):
 
     def _local_statistics(self, image):
         """Energies, colour and clipped shares of squares of 4 pixels."""
-        # With strides left to default Keras 3.15 fails on JAX.
-        pooled = {"pool_size": 2, "strides": 2, "data_format": "channels_last"}
         energy = ops.square(self.probe(image))
-        energies = [ops.average_pool(energy, **pooled)]
-        if self.quietest:
-            energies.append(-ops.max_pool(-energy, **pooled))
+        if self.apart:
+            energy = _squares_apart(energy)
+        else:
+            # With strides left to default Keras 3.15 fails on JAX.
+            energy = ops.average_pool(energy, 2, strides=2, data_format="channels_last")
         # The probes see two pixels beyond their square on each side.
         inner = image[:, 2:-2, 2:-2]
         # Half a step of 8 bits: what was floored or rounded counts as clipped too.
@@ -183,8 +182,7 @@ class LevelEstimator(keras.Model):
         white = ops.cast(inner > 254.5 / 255, "float32")
         plain = ops.concatenate([inner, black, white], axis=-1)
         plain = ops.average_pool(plain, 4, strides=4, data_format="channels_last")
-        told = [0.25 * ops.log(energy + self.floor) + 1.0 for energy in energies]
-        return ops.concatenate([*told, plain], axis=-1)
+        return ops.concatenate([0.25 * ops.log(energy + self.floor) + 1.0, plain], axis=-1)
 
     def _averages(self, x):
         """Averages over positions: ``(batch, height, width, c) -> (batch, (heads + 1) * c)``."""
@@ -218,9 +216,17 @@ class LevelEstimator(keras.Model):
             "probes": self.probes,
             "filters": self.filters,
             "heads": self.heads,
-            "quietest": self.quietest,
+            "apart": self.apart,
             "floor": self.floor,
             "task": self.task,
             "unit": self.unit,
             "level_range": self.level_range,
         }
+
+
+def _squares_apart(x):
+    """The four samples of squares of 2 as channels; an odd last row or column is left out."""
+    rows, columns = (ops.shape(x)[axis] // 2 * 2 for axis in (1, 2))
+    x = x[:, :rows, :columns]
+    corners = [x[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
+    return ops.concatenate(corners, axis=-1)

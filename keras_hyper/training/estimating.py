@@ -10,7 +10,24 @@ from keras_hyper.models.precision import policy_of
 
 # By the task whose level is told, what its estimator has beyond the default: a block of a JPEG has
 # far less left in it than rounding leaves in a picture.
-_OPTIONS = {"dejpeg": {"quietest": True, "floor": 1e-7}}
+_OPTIONS = {"dejpeg": {"probes": 32, "apart": True, "floor": 1e-6}}
+
+# Pairs of `_TAPS`, down and across, and of frequencies.
+_DIFFERENCES = [
+    *((taps, place) for taps in range(5) for place in (5, 6)),
+    *((place, taps) for taps in range(5) for place in (5, 6)),
+    *((taps, taps) for taps in (0, 1, 2, 4)),
+]
+_FREQUENCIES = [(5, 5), (3, 3), (1, 1), (3, 5), (5, 3), (1, 0), (0, 1), (2, 2)]
+_TAPS = np.array([
+    [0, 1, -1, 0, 0, 0],
+    [0, 0, 1, -1, 0, 0],
+    [0, 1, -2, 1, 0, 0],
+    [0, 0, 1, -2, 1, 0],
+    [0, 1, -3, 3, -1, 0],
+    [0, 0, 1, 0, 0, 0],
+    [1, 1, 1, 1, 1, 1],
+])  # fmt: skip
 
 
 @keras.saving.register_keras_serializable(package="keras_hyper")
@@ -71,7 +88,35 @@ def new_estimator(recipe, task, levels, args) -> LevelEstimator:
         **_OPTIONS.get(task.learns_level_of, {}),
     )
     model.build()
+    if model.apart:
+        model.probe.kernel.assign(first_probes(model.channels, model.probes))
     return model
+
+
+def first_probes(channels, count):
+    """Returns kernels of high-pass probes to begin with, each of norm 1.
+
+    What JPEG takes away is faint and of high frequency, and natural pictures are strong in low
+    ones: probes that begin at random are long in seeing anything else. So most of these are
+    differences of neighbours and the rest cosines, all of the luma but the last four.
+
+    Args:
+        channels: 1 for gray, 3 for RGB.
+        count: How many.
+
+    Returns:
+        ``(6, 6, channels, count)``.
+    """
+    cosines = np.cos(np.pi * np.outer(np.arange(6), np.arange(6) + 0.5) / 6)
+    pairs = [(_TAPS[a], _TAPS[b]) for a, b in _DIFFERENCES]
+    pairs += [(cosines[a], cosines[b]) for a, b in _FREQUENCIES]
+    planes = np.stack([np.outer(down, across) for down, across in pairs], axis=-1)
+    planes = np.resize(np.moveaxis(planes, -1, 0), (count, 6, 6))
+    colours = np.tile([0.299, 0.587, 0.114] if channels == 3 else [1.0], (count, 1))
+    if channels == 3:
+        colours[-4:] = [[1, -1, 0], [0, -1, 1], [1, -1, 0], [0, -1, 1]]
+    kernels = np.moveaxis(planes, 0, -1)[:, :, None] * colours.T
+    return kernels / np.sqrt((kernels**2).sum(axis=(0, 1, 2)))
 
 
 def mean_and_error(model: LevelEstimator, validation) -> list[dict]:

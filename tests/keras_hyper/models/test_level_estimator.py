@@ -13,19 +13,20 @@ def test_stays_within_its_size():
     assert model.count_params() == 244_515 <= 350_000
 
 
-def test_the_quietest_of_four_answers_goes_on_beside_their_mean(rng):
-    model = random_estimator(quietest=True, floor=1e-7)
-    full = LevelEstimator(quietest=True)
+def test_the_answers_to_a_square_go_on_apart(rng):
+    model = random_estimator(apart=True, floor=1e-7)
+    full = LevelEstimator(apart=True, probes=32)
     full.build()
-    assert full.count_params() == 272_163 <= 350_000
-    assert model.get_config()["quietest"] and model.get_config()["floor"] == 1e-7
-    image = rng.random((1, 24, 32, 3), dtype="float32")
-    energy = np.square(ops.convert_to_numpy(model.probe(image)))
-    squares = energy[:, :10, :14].reshape(1, 5, 2, 7, 2, 4)
+    assert full.count_params() == 288_867 <= 350_000
+    assert model.get_config()["apart"] and model.get_config()["floor"] == 1e-7
+    image = rng.random((1, 27, 33, 3), dtype="float32")
+    energy = np.square(ops.convert_to_numpy(model.probe(image)))[:, :10, :14]
     found = ops.convert_to_numpy(model._local_statistics(image))
-    for first, of_four in ((0, squares.mean(axis=(2, 4))), (4, squares.min(axis=(2, 4)))):
-        told = 0.25 * np.log(of_four + 1e-7) + 1
-        np.testing.assert_allclose(found[..., first : first + 4], told, rtol=1e-4, atol=1e-4)
+    for corner in range(4):
+        answers = energy[:, corner // 2 :: 2, corner % 2 :: 2]
+        told = 0.25 * np.log(answers + 1e-7) + 1
+        here = found[..., 4 * corner : 4 * corner + 4]
+        np.testing.assert_allclose(here, told, rtol=1e-4, atol=1e-4)
 
 
 def test_brightness_alone_gives_the_probes_nothing(rng):

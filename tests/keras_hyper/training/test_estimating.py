@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_hyper.training.estimating import LevelError, LogLevelLoss, level_errors
+from keras_hyper.training.estimating import LevelError, LogLevelLoss, first_probes, level_errors
 
 
 def test_an_error_counts_for_more_at_weak_levels():
@@ -23,3 +23,15 @@ def test_errors_are_of_one_level_each():
         metric.update_state(true, true + np.float32([[1, -4], [3, 0]]))
     assert [float(ops.convert_to_numpy(metric.result())) for metric in (first, second)] == [2, 2]
     assert LevelError.from_config(second.get_config()).draw == 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_probes_begin_as_high_passes_of_norm_one(channels):
+    kernels = first_probes(channels, 32)
+    assert kernels.shape == (6, 6, channels, 32)
+    np.testing.assert_allclose((kernels**2).sum(axis=(0, 1, 2)), 1, rtol=1e-6)
+    np.testing.assert_allclose(kernels.sum(axis=(0, 1)), 0, atol=1e-6)
+    # Gray in three equal channels says to the luma's probes what it says alone.
+    gray = first_probes(1, 32)[:, :, 0, :28]
+    total = first_probes(3, 32).sum(axis=2)[..., :28]
+    np.testing.assert_allclose(total / np.linalg.norm(total, axis=(0, 1)), gray, atol=1e-6)
