@@ -36,6 +36,8 @@ ROOMS = {
         "keras_hyper/tiles.py",
     },
     "keras_hyper/live": {
+        "keras_hyper/image_size.py",
+        "keras_hyper/metrics",
         "keras_hyper/picture_files.py",
         "keras_hyper/picture_kinds.py",
         "keras_hyper/restoration.py",

@@ -13,7 +13,7 @@ def add_arguments(parser):
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets others in")
     add("--port", type=int, default=7860, help="of the page")
-    add("--models", nargs="+", default=["denoise", "dejpeg"], help="networks, one a task")
+    add("--models", nargs="+", default=["denoise", "dejpeg", "sr"], help="networks, one a task")
     add("--estimator", default="estimate", help="what tells the level of noise")
     add("--max-pixels", type=int, default=64_000_000, help="pictures that claim more are refused")
     add("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of layers")
@@ -46,29 +46,16 @@ def samples() -> dict[str, Path]:
 
 
 def _tasks(args):
-    from keras_hyper.cli.told_level import told_quality
-    from keras_hyper.estimation import estimate
-    from keras_hyper.live.live_page import LiveTask
+    from keras_hyper.cli.live_tasks import live_task
 
     estimator = load_level_estimator(args.estimator)
-
-    def quality(path, pixels):
-        told = told_quality(path, pixels)
-        return told and told.quality
-
-    tellers = {estimator.task: lambda path, pixels: estimate(pixels, estimator), "dejpeg": quality}
     tasks = {}
     for name in args.models:
         model = load_hyper_res(name).with_precision(args.precision)
-        task = TASKS.get(model.task)
-        if task is None or task.enlarges:
+        if model.task not in TASKS:
             raise WrongArgumentError(
-                f"a network that keeps the picture's size was wanted, for {_kept()}. {name} is for "
+                f"a network for {' or '.join(TASKS)} was wanted. {name} is for "
                 f"{model.task or 'a task that it does not name'}"
             )
-        tasks[model.task] = LiveTask(name, model, task.check_level, tellers.get(model.task))
+        tasks[model.task] = live_task(name, model, TASKS[model.task], estimator)
     return tasks
-
-
-def _kept():
-    return " or ".join(name for name, task in TASKS.items() if not task.enlarges)

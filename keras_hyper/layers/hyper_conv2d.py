@@ -129,7 +129,7 @@ class HyperConv2D(keras.layers.Layer):
                 f"Received: level of shape {tuple(level.shape)}"
             )
         if rank == 0:
-            outputs = self._convolve(features, self.kernel_at(level), self.bias_at(level))
+            outputs = self.convolve(features, self.kernel_at(level), self.bias_at(level))
         else:
             outputs = self._mix(features, level[:, None, None] if rank == 1 else level)
         return self.activation(outputs)
@@ -137,12 +137,13 @@ class HyperConv2D(keras.layers.Layer):
     def _mix(self, features, level):
         """Mixes the outputs of ``w`` and ``b`` by a level an image or a pixel, rank 3."""
         level = ops.cast(ops.expand_dims(level, self._channel_axis), self.compute_dtype)
-        outputs = level * self._convolve(features, self.w, self.bias_w)
+        outputs = level * self.convolve(features, self.w, self.bias_w)
         return (
-            outputs + self._convolve(features, self.b, self.bias_b) if self.use_offset else outputs
+            outputs + self.convolve(features, self.b, self.bias_b) if self.use_offset else outputs
         )
 
-    def _convolve(self, features, kernel, bias):
+    def convolve(self, features, kernel, bias):
+        """Convolves with a kernel and a bias, or None, of one level, without the activation."""
         outputs = ops.conv(
             features,
             ops.cast(kernel, self.compute_dtype),

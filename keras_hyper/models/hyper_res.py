@@ -151,6 +151,11 @@ class HyperRes(MainNetwork):
 
         return crop(ops.map(at, self._scalar(_checked_level(level))))
 
+    def generated(self, level: float) -> list[tuple]:
+        """Returns kernel and bias of each convolution of the blocks at a level, float32."""
+        scalar = self._scalar(float(level))
+        return [(conv.kernel_at(scalar), conv.bias_at(scalar)) for conv in self.block_convs]
+
     def at_level(self, level: float) -> PlainRes:
         """Returns the plain network of one level: ordinary convolutions, image -> restored.
 

@@ -1,12 +1,28 @@
-"use strict";
+// The page: what is chosen, what is asked of the engine, and what is said.
+
+import { engine } from "./engine.js";
+import { Painting } from "./brush.js";
+import { Stage } from "./stage.js";
 
 const $ = (id) => document.getElementById(id);
-const canvas = $("canvas"), stage = $("stage"), level = $("level");
-let tasks = [], open = null, socket = null;
-let left = 0, top_ = 0;             // corner of the view in the picture
-let before = null, after = null;    // bitmaps of the view
-let asked = 0, shown = 0, flying = false, again = false;
-let passing = false;                // whether the next view makes what was said untrue
+const WAIT = 140;        // milliseconds that a view may take while the slider moves
+const REST = 250;        // milliseconds of rest before the whole picture is restored
+const WHOLE = 1.5e6;     // pixels of a picture that is shown without cutting
+const THUMB = [72, 48];  // CSS pixels of the pictures in the strip of levels
+
+const level = $("level"), canvas = $("canvas");
+let tasks = [], open = null, painting = null, strokes = 0;
+let asked = 0, shown = 0;   // numbers of views
+let latest = null;          // key of what is shown
+let budget = 2e5;           // pixels that are restored in WAIT
+let settling = null;
+let passing = false;        // whether the next view makes what was said untrue
+
+const stage = new Stage(canvas, { onmove: () => { zoomed(); look(); follow(); }, onsplit, onstroke });
+const task = () => tasks.find((one) => one.name === $("task").value);
+const factor = () => (task().enlarges ? Number(level.value) : 1);
+
+function zoomed() { $("zoom").textContent = `${Math.round((stage.zoom / stage.density) * 100)} %`; }
 
 function say(text, wrong = false, until = false) {
   passing = until;
@@ -14,256 +30,292 @@ function say(text, wrong = false, until = false) {
   $("said").classList.toggle("wrong", wrong);
 }
 
-async function answer(response) {
-  if (!response.ok) throw new Error(await response.text());
-  return response;
-}
-
-const task = () => tasks.find((one) => one.name === $("task").value);
-
-function view() {
-  const width = Math.min(stage.clientWidth, open.width), height = Math.min(stage.clientHeight, open.height);
-  left = Math.max(0, Math.min(left, open.width - width));
-  top_ = Math.max(0, Math.min(top_, open.height - height));
-  return [Math.round(left), Math.round(top_), width, height];
-}
-
-function draw() {
-  if (!open || !before) return;
-  const context = canvas.getContext("2d");
-  if (canvas.width !== before.width || canvas.height !== before.height) {
-    canvas.width = before.width;
-    canvas.height = before.height;
+const attempt = (job) => async (...given) => {
+  try {
+    return await job(...given);
+  } catch (error) {
+    if (error.name !== "AbortError") say(error.message, true, error.away);
+    return undefined;
   }
-  const middle = Math.round((canvas.width * $("split").value) / 1000);
-  context.clearRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(before, 0, 0);
-  if (after) {
-    const width = Math.min(canvas.width, after.width) - middle;
-    if (width > 0) context.drawImage(after, middle, 0, width, after.height, middle, 0, width, after.height);
-    context.fillStyle = "#fff";
-    context.fillRect(middle - 1, 0, 2, canvas.height);
-    context.fillStyle = "#0008";
-    context.fillRect(middle + 1, 0, 1, canvas.height);
-  }
+};
+
+// Which part to restore, and at how many pixels for one of the picture.
+function part(final) {
+  const whole = [0, 0, open.width, open.height], large = factor() ** 2;
+  if (open.width * open.height * large <= (final ? Math.max(budget, WHOLE) : budget)) return [whole, 1];
+  const box = stage.box();
+  const scale = Math.min(1, stage.zoom / factor()), pixels = box[2] * box[3] * large;
+  if (final || pixels * scale ** 2 <= budget) return [box, scale];
+  const share = Math.sqrt(budget / pixels);
+  return task().enlarges ? [inMiddle(box, share), 1] : [box, Math.min(scale, share)];
 }
 
-function save() {
-  const link = $("save");
-  link.hidden = $("command").hidden = $("python").hidden = !open;
-  if (!open) return;
-  link.href = `pictures/${open.picture}/restored?task=${encodeURIComponent(task().name)}&level=${level.value}`;
+// What is enlarged cannot be looked at smaller: a part of it, in the middle of what is after.
+function inMiddle([left, top, width, height], share) {
+  const from = left + width * stage.split * 0.999, side = width - (from - left);
+  const wide = Math.min(side, width * share), high = Math.min(height, height * share);
+  const corner = [from + (side - wide) / 2, top + (height - high) / 2].map(Math.floor);
+  return [...corner, Math.max(8, Math.ceil(wide)), Math.max(8, Math.ceil(high))];
+}
+
+function wishFor(final, at = Number(level.value)) {
+  const [box, scale] = part(final);
+  return { picture: open, task: task().name, level: at, box, scale, final, painting: task().paints ? painting : null };
+}
+
+const keyOf = (wish) => JSON.stringify([wish.picture.id, wish.task, wish.level, wish.painting?.number ?? 0, wish.box, wish.scale]);
+
+// Asks for a view and shows it, unless a newer one is there.
+async function ask(final) {
+  const wish = wishFor(final), key = keyOf(wish), number = (asked += 1), begun = performance.now();
+  if (latest?.key === key && latest.exact) return;
+  const busy = final ? (done, count) => tiles(done, count) : () => {};
+  const result = await engine.view(wish, busy);
+  const took = performance.now() - begun, pixels = wish.box[2] * wish.box[3] * (wish.scale * factor()) ** 2;
+  // Of small views most of the time is not the network's.
+  if (!final && pixels > budget / 4) budget = Math.min(8e6, Math.max(6e4, (budget + (pixels * WAIT) / took) / 2));
+  if (number < shown || wish.picture !== open) return;
+  shown = number;
+  latest = { key, exact: result.exact };
+  stage.after = { bitmap: result.bitmap, box: wish.box };
+  stage.draw();
+  measured(result.psnr, wish.box);
+  if (passing) say("");
+  canvas.dataset.shown = String(number);
+  canvas.dataset.exact = String(result.exact);
+}
+
+function measured(psnr, [, , width, height]) {
+  $("psnr").hidden = !psnr;
+  if (!psnr) return;
+  const where = width === open.width && height === open.height ? "" : " on the screen";
+  $("psnr").textContent = `PSNR${where}: ${psnr.before.toFixed(2)} dB before, ${psnr.after.toFixed(2)} dB after`;
 }
 
 function showLevel() {
   $("number").textContent = level.value;
-  save();
+  for (const button of $("jumps").children) button.setAttribute("aria-pressed", button.value === level.value);
 }
 
-// One request in flight; of those that come meanwhile only the newest is made.
-function wish() {
-  showLevel();
+// While something moves: quick views; when it rests: the whole picture.
+function follow() {
   if (!open) return;
-  if (!socket || socket.readyState !== WebSocket.OPEN) return connect();
-  if (flying) { again = true; return; }
-  flying = true;
-  again = false;
-  asked += 1;
-  socket.send(JSON.stringify({ n: asked, picture: open.picture, task: task().name, level: Number(level.value), box: view() }));
+  attempt(ask)(false);
+  clearTimeout(settling);
+  settling = setTimeout(attempt(settle), REST);
 }
 
-function landed() {
-  flying = false;
-  if (again) wish();
-}
-
-function connect() {
-  if (socket && socket.readyState === WebSocket.CONNECTING) return;
-  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`);
-  socket.binaryType = "arraybuffer";
-  socket.onopen = () => { flying = false; if (passing) say(""); wish(); };
-  socket.onclose = () => {
-    say("The server is not there. Trying again.", true, true);
-    setTimeout(connect, 1000);
-  };
-  socket.onmessage = async (message) => {
-    if (typeof message.data === "string") {
-      say(JSON.parse(message.data).error, true, true);
-      return landed();
-    }
-    const number = new DataView(message.data).getUint32(0);
-    const bitmap = await createImageBitmap(new Blob([message.data.slice(4)], { type: "image/png" }));
-    if (number > shown) {
-      shown = number;
-      after = bitmap;
-      draw();
-      if (passing) say("");
-      canvas.dataset.shown = String(number);
-    }
-    landed();
-  };
-}
-
-async function look() {
-  if (!open) return;
-  const box = view();
-  const response = await answer(await fetch(`pictures/${open.picture}/view?box=${box.join(",")}`));
-  const bitmap = await createImageBitmap(await response.blob());
-  if (String(box) !== String(view())) return;
-  before = bitmap;
-  after = null;
-  draw();
-  wish();
-}
-
-async function opened(response) {
-  open = await (await answer(response)).json();
-  left = (open.width - stage.clientWidth) / 2;
-  top_ = (open.height - stage.clientHeight) / 2;
-  $("hint").hidden = true;
-  canvas.hidden = false;
-  say(`${open.name}, ${open.width} x ${open.height} pixels`);
-  await look();
-}
-
-// The whole picture, with its tiles counted while they are made.
-async function saveWhole(event) {
-  event.preventDefault();
-  const link = event.currentTarget, picture = open;
-  if (link.dataset.busy) return;
-  link.dataset.busy = "yes";
-  const counting = setInterval(async () => {
-    const { done, count } = await (await fetch(`pictures/${picture.picture}/progress`)).json();
-    if (count && link.dataset.busy) say(`Restoring ${picture.name}: tile ${done} of ${count}`);
-  }, 300);
+async function settle() {
+  const wish = wishFor(true), still = () => wish.picture === open && wish.level === Number(level.value);
   try {
-    const response = await answer(await fetch(link.href));
-    const saved = document.createElement("a");
-    saved.href = URL.createObjectURL(await response.blob());
-    saved.download = `restored-${picture.name}`;
-    saved.click();
-    setTimeout(() => URL.revokeObjectURL(saved.href), 60000);
-    say(`Saved restored-${picture.name}`);
+    if (wish.scale === 1 || !engine.whole) await ask(true);
+    if (engine.whole) {
+      await engine.whole(wish, tiles);
+      if (still()) await ask(true);
+    }
+    if (still()) await strip();
   } finally {
-    clearInterval(counting);
-    delete link.dataset.busy;
+    tiles(0, 0);
   }
 }
 
-const attempt = (job) => async (...given) => {
-  try { await job(...given); } catch (error) { say(error.message, true); }
-};
+function tiles(done, count) {
+  $("tiles").hidden = count < 2 || done >= count;
+  Object.assign($("tiles"), { max: count || 1, value: done });
+}
+
+// What the levels to jump to make of the middle of what is on the screen.
+async function strip() {
+  const [left, top, width, height] = stage.box(), middle = [left + width / 2, top + height / 2];
+  for (const button of $("jumps").children) {
+    const at = Number(button.value), times = task().enlarges ? at : 1;
+    const [wide, high] = THUMB.map((side) => Math.max(4, Math.round(side / times)));
+    const box = [Math.max(0, Math.round(middle[0] - wide / 2)), Math.max(0, Math.round(middle[1] - high / 2)),
+                 Math.min(wide, open.width), Math.min(high, open.height)];
+    const { bitmap } = await engine.view({ ...wishFor(true, at), box, scale: 1 }, () => {});
+    const [thumb] = button.getElementsByTagName("canvas");
+    Object.assign(thumb, { width: bitmap.width, height: bitmap.height });
+    thumb.getContext("2d").drawImage(bitmap, 0, 0);
+    thumb.hidden = false;
+  }
+}
+
+// The picture as it is, of the part on the screen; one request in flight.
+let looking = false, lookAgain = false;
+const look = attempt(async () => {
+  if (!open) return;
+  if (looking) { lookAgain = true; return; }
+  const small = open.width * open.height <= WHOLE, scale = small ? 1 : Math.min(1, stage.zoom);
+  const box = small ? [0, 0, open.width, open.height] : stage.box(), key = `${open.id} ${box} ${scale}`;
+  if (stage.before?.key === key) return;
+  looking = true;
+  lookAgain = false;
+  try {
+    const picture = open, bitmap = await engine.before(picture, box, scale);
+    if (picture === open) stage.before = { bitmap, box, key };
+    stage.draw();
+  } finally {
+    looking = false;
+  }
+  if (lookAgain) look();
+});
+
+async function opened(opening) {
+  const picture = await opening;
+  open = picture;
+  painting = new Painting(open.width, open.height);
+  latest = null;
+  $("hint").hidden = true;
+  for (const id of ["canvas", "zooms", "save"]) $(id).hidden = false;
+  for (const id of ["command", "python"]) $(id).hidden = !engine[id]?.(open, task(), level.value);
+  $("psnr").hidden = true;
+  veil();
+  say(`${open.name}, ${open.width} x ${open.height} pixels`);
+  stage.show(open.width, open.height);
+}
 
 const take = attempt(async (files) => {
   if (files.length !== 1) throw new Error(`One picture was wanted, ${files.length} came.`);
   say(`Opening ${files[0].name}`);
-  await opened(await fetch("pictures", { method: "POST", body: files[0], headers: { "X-Name": encodeURIComponent(files[0].name) } }));
+  await opened(engine.open(files[0]));
 });
 
-// What does the same elsewhere, with the file's name as a shell and as Python quote it.
-function command() {
-  const quoted = (name) => `'${name.replaceAll("'", "'\\''")}'`;
-  return `keras-hyper restore ${quoted(open.name)} ${quoted(`restored-${open.name}`)} --task ${task().name} --level ${level.value}`;
+// The whole picture, with its tiles counted while they are made.
+async function saveWhole() {
+  const picture = open, button = $("save");
+  button.disabled = true;
+  try {
+    const { blob, name } = await engine.save(wishFor(true), (done, count) => {
+      tiles(done, count);
+      say(`Restoring ${picture.name}: tile ${done} of ${count}`);
+    });
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    say(`Saved ${name}`);
+  } finally {
+    button.disabled = false;
+    tiles(0, 0);
+  }
 }
 
-function python() {
-  return [
-    "import keras_hyper",
-    "import numpy as np",
-    "from PIL import Image",
-    "",
-    `picture = np.asarray(Image.open(${JSON.stringify(open.name)}))`,
-    `model = keras_hyper.HyperRes.from_preset(${JSON.stringify(task().model)})`,
-    `restored = keras_hyper.restore(picture, ${level.value}, model)`,
-    `Image.fromarray(restored).save(${JSON.stringify(`restored-${open.name}`)})`,
-    "",
-  ].join("\n");
-}
-
-function copies(button, text) {
+function copies(button) {
   $(button).addEventListener("click", attempt(async () => {
-    await navigator.clipboard.writeText(text());
-    say("Copied.");
+    await navigator.clipboard.writeText(engine[button](open, task(), level.value));
+    say(painting.number ? "Copied; it restores all of the picture at one level." : "Copied.");
   }));
 }
 
-function jumps([low, high]) {
-  $("jumps").replaceChildren(...[0, 1, 2, 3, 4].map((part) => {
-    const button = document.createElement("button");
+function jumps([low, high], step) {
+  $("jumps").replaceChildren(...[0, 1, 2, 3, 4].map((number) => {
+    const button = document.createElement("button"), thumb = document.createElement("canvas");
     button.type = "button";
-    button.textContent = String(Math.round(low + ((high - low) * part) / 4));
-    button.setAttribute("aria-label", `level ${button.textContent}`);
-    button.addEventListener("click", () => { level.value = button.textContent; wish(); });
+    button.value = String(Math.round((low + ((high - low) * number) / 4) / step) * step);
+    thumb.hidden = true;
+    button.append(thumb, button.value);
+    button.setAttribute("aria-label", `level ${button.value}`);
+    button.addEventListener("click", () => jump(button.value));
     return button;
   }));
 }
 
-function choose() {
-  const [low, high] = task().range;
-  // Beyond the range trained on it works too: half as far again.
-  level.min = Math.max(1, Math.floor(low / 2));
-  level.max = Math.ceil(task().name === "dejpeg" ? Math.min(100, high * 1.25) : high * 1.25);
-  level.value = low + (high - low) * 0.3;
-  $("unit").textContent = task().unit;
-  $("range").textContent = `trained on ${low} to ${high}`;
-  $("tell").hidden = !task().tells;
-  jumps(task().range);
-  wish();
+function jump(to) {
+  level.value = to;
+  showLevel();
+  follow();
 }
 
+function choose() {
+  const { range, slider: [min, max, step], unit, tells, spoils, paints, enlarges } = task();
+  Object.assign(level, { min, max, step });
+  const at = (value) => ((value - min) / (max - min)) * 100;
+  Object.assign($("trained").style, { left: `${at(range[0])}%`, width: `${at(range[1]) - at(range[0])}%` });
+  $("unit").textContent = unit;
+  $("test-level").setAttribute("aria-label", unit);
+  $("range").textContent = `trained on ${range[0]} to ${range[1]}`;
+  $("tell").hidden = !tells;
+  $("test").hidden = !spoils;
+  $("brushes").hidden = !paints;
+  jumps(range, enlarges ? step : Math.max(1, step));
+  stage.smooth = enlarges;
+  hold();
+  latest = null;
+  jump(range[0] + (range[1] - range[0]) * 0.3);
+  $("test-level").value = level.value;
+}
+
+function veil() {
+  stage.overlay = stage.brush && task().paints && painting?.number ? painting.veil() : null;
+  stage.draw();
+}
+
+function hold() {
+  const [chosen] = document.querySelectorAll("[name=brush]:checked");
+  stage.brush = chosen.value && task().paints ? Number($("width").value) / 2 : null;
+  canvas.classList.toggle("painting", stage.brush !== null);
+  veil();
+}
+
+function onstroke(x, y, radius, end) {
+  const [chosen] = document.querySelectorAll("[name=brush]:checked");
+  painting.stroke(chosen.value, x, y, radius, (strokes += 1));
+  if (end) painting.lift();
+  veil();
+  follow();
+}
+
+function onsplit() { $("split").value = stage.split * 1000; }
+
 $("save").addEventListener("click", attempt(saveWhole));
-copies("command", command);
-copies("python", python);
-level.addEventListener("input", wish);
+copies("command");
+copies("python");
+level.addEventListener("input", () => { showLevel(); follow(); });
 $("task").addEventListener("change", choose);
-$("split").addEventListener("input", draw);
-$("file").addEventListener("change", (event) => take(event.target.files));
-$("sample").addEventListener("change", attempt(async (event) => {
-  const name = event.target.value;
-  if (name) await opened(await fetch(`samples/${name}`, { method: "POST" }));
+$("split").addEventListener("input", () => { stage.split = $("split").value / 1000; stage.draw(); });
+$("file").addEventListener("change", (event) => { take([...event.target.files]); event.target.value = ""; });
+$("sample").addEventListener("change", attempt(async ({ target }) => {
+  const name = target.value;
+  target.value = "";
+  if (name) await opened(engine.sample(name));
 }));
 $("tell").addEventListener("click", attempt(async () => {
   if (!open) throw new Error("Open a picture first.");
-  const response = await answer(await fetch(`pictures/${open.picture}/level?task=${task().name}`));
-  level.value = (await response.json()).level;
-  wish();
-  say(`Estimated: ${level.value}`);
+  const told = await engine.tell(open, task().name);
+  jump(told);
+  say(`Estimated: ${Number(told).toFixed(1)}`);
 }));
-stage.addEventListener("dragover", (event) => { event.preventDefault(); stage.classList.add("over"); });
-stage.addEventListener("dragleave", () => stage.classList.remove("over"));
-stage.addEventListener("drop", (event) => {
+$("test").addEventListener("submit", attempt(async (event) => {
   event.preventDefault();
-  stage.classList.remove("over");
-  take(event.dataTransfer.files);
+  if (!open) throw new Error("Open a picture first.");
+  const spoiled = Number($("test-level").value);
+  await opened(engine.spoil(open, task().name, spoiled));
+  jump(spoiled);
+}));
+$("closer").addEventListener("click", () => stage.zoomTo(stage.zoom * 1.5));
+$("further").addEventListener("click", () => stage.zoomTo(stage.zoom / 1.5));
+$("fit").addEventListener("click", () => stage.fit());
+$("one").addEventListener("click", () => stage.zoomTo(stage.density));
+for (const brush of document.querySelectorAll("[name=brush], #width")) brush.addEventListener("input", hold);
+$("unpaint").addEventListener("click", () => { painting?.clear(); veil(); follow(); });
+
+const main = $("stage");
+main.addEventListener("dragover", (event) => { event.preventDefault(); main.classList.add("over"); });
+main.addEventListener("dragleave", () => main.classList.remove("over"));
+main.addEventListener("drop", (event) => {
+  event.preventDefault();
+  main.classList.remove("over");
+  take([...event.dataTransfer.files]);
 });
 
-let held = null;
-canvas.addEventListener("pointerdown", (event) => {
-  held = [event.clientX + left, event.clientY + top_];
-  canvas.setPointerCapture(event.pointerId);
-});
-canvas.addEventListener("pointermove", (event) => {
-  if (!held) return;
-  left = held[0] - event.clientX;
-  top_ = held[1] - event.clientY;
-  look();
-});
-canvas.addEventListener("pointerup", () => { held = null; });
-canvas.addEventListener("keydown", (event) => {
-  const step = { ArrowLeft: [-64, 0], ArrowRight: [64, 0], ArrowUp: [0, -64], ArrowDown: [0, 64] }[event.key];
-  if (!step) return;
-  event.preventDefault();
-  left += step[0];
-  top_ += step[1];
-  look();
-});
-addEventListener("resize", attempt(look));
+engine.onaway = () => say("The server is not there. Trying again.", true, true);
+engine.onback = () => { say(""); latest = null; follow(); };
 
 attempt(async () => {
-  const about = await (await answer(await fetch("about"))).json();
+  const about = await engine.about();
   tasks = about.tasks;
   for (const one of tasks) $("task").add(new Option(one.name, one.name));
   for (const name of about.samples) $("sample").add(new Option(name, name));
   choose();
-  connect();
 })();

@@ -12,9 +12,11 @@ from PIL import Image
 
 from keras_hyper import restore
 from keras_hyper.cli import demo, main
+from keras_hyper.cli.live_tasks import live_task
 from keras_hyper.live.live_page import LiveTask, Page
+from keras_hyper.live.restoring import Restoring
 from pipelines import TASKS
-from tests.conftest import random_network
+from tests.conftest import random_estimator, random_network
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
 
@@ -30,9 +32,10 @@ def ask(model):
 
     def run(job):
         async def whole():
+            jpeg, slider = TASKS["dejpeg"].check_level, (1, 100, 0.5)
             tasks = {
-                "denoise": LiveTask("a", model, TASKS["denoise"].check_level, lambda *_: 12.5),
-                "dejpeg": LiveTask("b", model, TASKS["dejpeg"].check_level, lambda *_: None),
+                "denoise": live_task("a", model, TASKS["denoise"], random_estimator()),
+                "dejpeg": LiveTask("b", model, jpeg, slider, tell=lambda *_: None),
             }
             page = Page(tasks, demo.samples(), max_pixels=1_000_000)
             async with TestClient(TestServer(page.app())) as client:
@@ -56,7 +59,7 @@ def pixels_of(data):
 
 async def opened(client, data=None, name="a.png"):
     answer = await client.post("/pictures", data=data or png(), headers={"X-Name": name})
-    return (await answer.json())["picture"]
+    return (await answer.json())["id"]
 
 
 async def wished(socket, number, word, **more):
@@ -64,17 +67,30 @@ async def wished(socket, number, word, **more):
     await socket.send_str(json.dumps({**wish, **more}))
 
 
+def seen(data):
+    """What a view says of itself, and its pixels with alpha."""
+    length = int.from_bytes(data[:4], "big")
+    facts = json.loads(data[4 : 4 + length])
+    pixels = np.frombuffer(data[4 + length :], np.uint8)
+    return facts, pixels.reshape(facts["height"], facts["width"], 4)
+
+
 def test_the_page_and_its_files_come_with_nothing_from_elsewhere(ask):
     async def job(client):
         index = await client.get("/")
         text = await index.text()
         for name in ("page.css", "page.js"):
-            assert name in text and (await client.get(f"/static/{name}")).status == 200
+            assert name in text
+        for name in ("page.css", "page.js", "stage.js", "brush.js", "engine.js"):
+            answer = await client.get(f"/static/{name}")
+            assert answer.status == 200
+            text += await answer.text()
         assert "default-src 'self'" in index.headers["Content-Security-Policy"]
         about = await (await client.get("/about")).json()
         assert [task["name"] for task in about["tasks"]] == ["denoise", "dejpeg"]
+        assert about["tasks"][0]["slider"] == [2, 94, 0.5] and about["tasks"][0]["spoils"]
         assert "coffee" in about["samples"]
-        return text + await (await client.get("/static/page.js")).text()
+        return text
 
     assert "http://" not in ask(job).replace("http://www.w3.org", "")
 
@@ -82,16 +98,31 @@ def test_the_page_and_its_files_come_with_nothing_from_elsewhere(ask):
 def test_a_view_comes_restored_and_as_it_was(ask, model):
     async def job(client):
         word = await opened(client)
-        before = await (await client.get(f"/pictures/{word}/view?box=4,6,20,10")).read()
+        before = await client.get(f"/pictures/{word}/view?box=4,6,20,10")
+        assert before.headers["X-Size"] == "20,10"
         async with client.ws_connect("/live") as socket:
             await wished(socket, 7, word)
-            return before, (await socket.receive()).data
+            return await before.read(), (await socket.receive()).data
 
     before, after = ask(job)
-    np.testing.assert_array_equal(pixels_of(before), PIXELS[6:16, 4:24])
-    assert int.from_bytes(after[:4], "big") == 7
+    before = np.frombuffer(before, np.uint8).reshape(10, 20, 4)
+    np.testing.assert_array_equal(before[..., :3], PIXELS[6:16, 4:24])
+    facts, pixels = seen(after)
+    assert facts == {"n": 7, "width": 20, "height": 10, "exact": True, "psnr": None}
     whole = restore(PIXELS, 25, model)[6:16, 4:24]
-    assert np.abs(pixels_of(after[4:]).astype(int) - whole).max() <= 1
+    assert np.abs(pixels[..., :3].astype(int) - whole).max() <= 1
+
+
+def test_a_view_can_be_smaller(ask):
+    async def job(client):
+        word = await opened(client)
+        before = await client.get(f"/pictures/{word}/view?box=0,0,50,40&scale=0.5")
+        async with client.ws_connect("/live") as socket:
+            await wished(socket, 1, word, box=[0, 0, 50, 40], scale=0.5)
+            return before.headers["X-Size"], seen((await socket.receive()).data)[0]
+
+    size, facts = ask(job)
+    assert size == "25,20" and (facts["width"], facts["height"], facts["exact"]) == (25, 20, False)
 
 
 def test_of_wishes_that_wait_only_the_newest_is_made(ask):
@@ -100,13 +131,19 @@ def test_of_wishes_that_wait_only_the_newest_is_made(ask):
         async with client.ws_connect("/live") as socket:
             for number in range(1, 31):
                 await wished(socket, number, word, level=number)
-            numbers = []
-            while not numbers or numbers[-1] < 30:
-                numbers.append(int.from_bytes((await socket.receive()).data[:4], "big"))
-            return numbers
+            made, left = [], []
+            while not made or made[-1] < 30:
+                message = await socket.receive()
+                if message.type is WSMsgType.BINARY:
+                    made.append(seen(message.data)[0]["n"])
+                else:
+                    left.append(json.loads(message.data))
+            return made, left
 
-    numbers = ask(job)
-    assert numbers == sorted(numbers) and len(numbers) < 30
+    made, left = ask(job)
+    assert made == sorted(made) and len(made) < 30
+    assert all(answer["left"] for answer in left)
+    assert sorted(made + [answer["n"] for answer in left]) == list(range(1, 31))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +154,10 @@ def test_of_wishes_that_wait_only_the_newest_is_made(ask):
         ({"level": None}, "float"),
         ({"task": "sharpen"}, "a task of denoise, dejpeg was wanted"),
         ({"box": [900, 0, 5, 5]}, "box"),
+        ({"scale": 7}, "a scale above 0 to 1 was wanted"),
         ({"picture": "gone"}, "open it again"),
+        ({"painted": 3}, "open it again"),
+        ({"kind": "whole", "level": -1}, "noise sigma"),
     ],
     ids=str,
 )
@@ -132,7 +172,130 @@ def test_a_wrong_wish_is_a_line_and_the_next_is_answered(ask, more, said):
 
     refused, kind = ask(job)
     assert refused["n"] == 1 and said in refused["error"] and "\n" not in refused["error"]
+    assert refused["gone"] == ("open it again" in said)
     assert kind is WSMsgType.BINARY
+
+
+@pytest.mark.parametrize("more", [{}, {"kind": "whole"}], ids=["view", "whole"])
+def test_a_fault_is_told_and_logged_and_the_next_wish_answered(ask, more, monkeypatch, caplog):
+    faults = iter([RuntimeError("out of memory")])
+
+    def at_fault(self, *given, known=Restoring._known):
+        for fault in faults:
+            raise fault
+        return known(self, *given)
+
+    monkeypatch.setattr(Restoring, "_known", at_fault)
+
+    async def job(client):
+        word = await opened(client)
+        async with client.ws_connect("/live") as socket:
+            await wished(socket, 1, word, **more)
+            told = json.loads((await socket.receive()).data)
+            await wished(socket, 2, word)
+            return told["error"], (await socket.receive()).type
+
+    told, kind = ask(job)
+    assert told == "that could not be restored: out of memory" and kind is WSMsgType.BINARY
+    assert "RuntimeError: out of memory" in caplog.text
+
+
+def test_what_is_no_wish_is_said_too(ask):
+    async def job(client):
+        answers = []
+        async with client.ws_connect("/live") as socket:
+            for text in ("hello", "[]", "{}", '{"n": 5}', '{"n": "five"}'):
+                await socket.send_str(text)
+                answers.append(json.loads((await socket.receive()).data))
+        return answers
+
+    answers = ask(job)
+    assert [answer["n"] for answer in answers] == [0, 0, 0, 5, 0]
+    assert answers[3]["error"] == "'picture' is missing" and not answers[3]["gone"]
+
+
+def test_a_whole_picture_is_made_and_views_are_cut_from_it(ask, model):
+    large = np.tile(PIXELS, (15, 26, 1))  # 600 x 1300: several tiles
+
+    async def job(client):
+        word = await opened(client, png(large))
+        async with client.ws_connect("/live") as socket:
+            await wished(socket, 1, word, kind="whole")
+            tiles = []
+            while "whole" not in (answer := json.loads((await socket.receive()).data)):
+                tiles.append((answer["done"], answer["count"]))
+            await wished(socket, 2, word, box=[0, 0, 1300, 600], scale=0.5)
+            return tiles, answer["n"], seen((await socket.receive()).data)
+
+    tiles, number, (facts, pixels) = ask(job)
+    assert number == 1 and tiles == [(done, len(tiles)) for done in range(1, len(tiles) + 1)]
+    assert len(tiles) > 1 and facts["exact"]
+    squares = restore(large, 25, model).reshape(300, 2, 650, 2, 3).mean((1, 3))
+    assert np.abs(pixels[..., :3] - squares).max() <= 1.51
+
+
+@pytest.mark.parametrize("more", [{}, {"kind": "whole"}], ids=["view", "whole"])
+def test_a_whole_picture_is_left_off_when_the_level_changes(ask, more):
+    large = np.tile(PIXELS, (50, 50, 1))
+
+    async def job(client):
+        word = await opened(client, png(large[:2000, :490]))
+        async with client.ws_connect("/live") as socket:
+            await wished(socket, 1, word, kind="whole")
+            await wished(socket, 2, word, level=30, **more)
+            answers = []
+            while not any(answer.get("left") for answer in answers):
+                message = await socket.receive()
+                if message.type is WSMsgType.TEXT:
+                    answers.append(json.loads(message.data))
+            return answers
+
+    answers = ask(job)
+    assert [answer["n"] for answer in answers if answer.get("left")] == [1]
+    assert not any(answer.get("whole") for answer in answers if answer["n"] == 1)
+
+
+# The slider's ends lie beyond the range trained on, and the page says so itself.
+@pytest.mark.filterwarnings("ignore:level .* outside the range trained on")
+def test_a_painting_is_restored_by(ask, model):
+    strong = png(np.full((4, 5), 255, np.uint8))
+
+    async def job(client):
+        word = await opened(client)
+        answer = await client.put(f"/pictures/{word}/paintings/3", data=strong)
+        wrong = await client.put(f"/pictures/{word}/paintings/4", data=b"hello")
+        async with client.ws_connect("/live") as socket:
+            await wished(socket, 1, word, painted=3)
+            data = (await socket.receive()).data
+        return answer.status, wrong.status, await wrong.text(), seen(data)[1]
+
+    status, refused, text, pixels = ask(job)
+    assert (status, refused) == (200, 400) and "a painting of at most" in text
+    strongest = restore(PIXELS, 94, model)[6:16, 4:24]
+    assert np.abs(pixels[..., :3].astype(int) - strongest).max() <= 1
+
+
+def test_a_picture_is_spoiled_to_test_with_and_psnr_is_told(ask):
+    async def job(client):
+        word = await opened(client, name="cat.jpg")
+        test = await client.post(f"/pictures/{word}/test?task=denoise&level=25")
+        facts = await test.json()
+        again = await client.post(f"/pictures/{facts['id']}/test?task=denoise&level=5")
+        again = await again.json()
+        refused = await client.post(f"/pictures/{word}/test?task=dejpeg&level=25")
+        psnr = []
+        async with client.ws_connect("/live") as socket:
+            for of in (facts, again):
+                await wished(socket, 1, of["id"], box=[0, 0, 50, 40])
+                psnr.append(seen((await socket.receive()).data)[0]["psnr"])
+        return facts, refused.status, psnr
+
+    facts, refused, (strong, weak) = ask(job)
+    assert facts["name"] == "cat-denoise-25.png" and facts["test"]
+    assert refused == 400
+    # What is spoiled again is spoiled from what was clean.
+    assert 18 < strong["before"] < 23 and weak["before"] > 33
+    assert strong["after"] != strong["before"]
 
 
 def test_the_whole_picture_is_saved_in_its_own_kind(ask, model):
@@ -160,7 +323,7 @@ def test_a_whole_picture_counts_its_tiles_and_leaves_the_views_free(ask):
             while not save.done():
                 progress = await (await client.get(f"/pictures/{word}/progress")).json()
                 counts.add((progress["done"], progress["count"]))
-                await wished(socket, 1, word)
+                await wished(socket, 1, word, level=30)
                 views += (await socket.receive()).type is WSMsgType.BINARY
         after = await (await client.get(f"/pictures/{word}/progress")).json()
         return (await save).status, counts, views, after
@@ -196,7 +359,7 @@ def test_levels_are_told_where_they_can_be(ask):
         return await told.json(), silent.status, await silent.text()
 
     told, status, text = ask(job)
-    assert told == {"level": 12.5} and status == 400 and "nothing in it tells" in text
+    assert told["level"] > 0 and status == 400 and "nothing in it tells" in text
 
 
 def test_another_sites_page_is_refused(ask):
@@ -216,7 +379,7 @@ def test_old_pictures_are_forgotten(ask):
         return [(await client.get(f"/pictures/{word}/view?box=0,0,4,4")).status
                 for word in (first, newest)]  # fmt: skip
 
-    assert ask(job) == [400, 200]
+    assert ask(job) == [410, 200]
 
 
 def test_samples_open(ask):
@@ -228,8 +391,29 @@ def test_samples_open(ask):
     assert (known["width"], known["height"], status) == (600, 400, 404)
 
 
-def test_a_network_that_enlarges_is_one_line(tmp_path, capsys):
-    random_network(task="sr", level_range=(2, 4)).save(tmp_path / "model.keras")
+@pytest.mark.parametrize("task", ["", "sharpen"])
+def test_a_network_without_a_task_is_one_line(tmp_path, capsys, task):
+    random_network(task=task).save(tmp_path / "model.keras")
     assert main(["demo", "--models", str(tmp_path)]) == 2
     error = capsys.readouterr().err
-    assert "keeps the picture's size was wanted" in error and error.count("\n") == 1
+    assert "a network for denoise or dejpeg or sr was wanted" in error and error.count("\n") == 1
+
+
+def test_a_picture_that_would_grow_too_large_is_refused(model):
+    async def whole():
+        task = live_task("a", random_network(task="sr", level_range=(2, 4)), TASKS["sr"],
+                         random_estimator())  # fmt: skip
+        page = Page({"sr": task}, {}, max_pixels=40 * 50 * 9)
+        async with TestClient(TestServer(page.app())) as client:
+            word = await opened(client)
+            answers = []
+            async with client.ws_connect("/live") as socket:
+                for level in (4, 3):
+                    await wished(socket, level, word, task="sr", level=level)
+                    answers.append((await socket.receive()).data)
+            return answers
+
+    refused, data = asyncio.run(whole())
+    assert "32,000 pixels after enlarging are more than the limit of 18,000" in refused
+    facts, _ = seen(data)
+    assert (facts["width"], facts["height"]) == (60, 30)

@@ -150,3 +150,10 @@ def test_a_sweep_equals_its_levels_one_by_one(tiny, rng, sides):
     levels = [5.0, 25.0, 110.0]
     alone = [tiny({"image": image, "level": level})[0] for level in levels]
     np.testing.assert_allclose(tiny.sweep(image, levels), alone, atol=1e-6)
+
+
+def test_generated_kernels_are_those_of_the_plain_network_of_that_level(tiny):
+    plain = tiny.at_level(25.0)
+    for (kernel, bias), conv in zip(tiny.generated(25.0), plain.block_convs, strict=True):
+        for ours, theirs in zip((kernel, bias), conv.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-6)

@@ -1,0 +1,233 @@
+// Restores on the server that the page came from.
+
+const AGAIN = 1000; // milliseconds until a lost server is asked for again
+
+class LeftOff extends Error { name = "AbortError"; }
+
+async function answer(response) {
+  if (response.ok) return response;
+  const error = new Error((await response.text()) || `the server answered ${response.status}`);
+  error.gone = response.status === 410;
+  throw error;
+}
+
+async function bitmapOf(bytes, width, height) {
+  return createImageBitmap(new ImageData(new Uint8ClampedArray(bytes), width, height));
+}
+
+class ServerEngine {
+  onaway = () => {};
+  onback = () => {};
+  #socket = null;
+  #asked = 0;
+  #jobs = new Map(); // number: {wish, resolve, reject, onTile}
+  #flying = null;    // number of the view that is being made
+  #waiting = null;   // of the views that wait, the newest
+
+  async about() { return (await this.#fetch("about")).json(); }
+
+  open(file) {
+    return this.#opened(() => this.#fetch("pictures", {
+      method: "POST", body: file, headers: { "X-Name": encodeURIComponent(file.name) },
+    }));
+  }
+
+  sample(name) { return this.#opened(() => this.#fetch(`samples/${encodeURIComponent(name)}`, { method: "POST" })); }
+
+  spoil(picture, task, level) {
+    const query = new URLSearchParams({ task, level });
+    return this.#opened(() => this.#of(picture, (id) => this.#fetch(`pictures/${id}/test?${query}`, { method: "POST" })));
+  }
+
+  async before(picture, box, scale) {
+    const response = await this.#of(picture, (id) => this.#fetch(`pictures/${id}/view?box=${box.join(",")}&scale=${scale}`));
+    const [width, height] = response.headers.get("X-Size").split(",").map(Number);
+    return bitmapOf(await response.arrayBuffer(), width, height);
+  }
+
+  // One view in flight; of those that come meanwhile only the newest is made.
+  view(wish) {
+    return new Promise((resolve, reject) => {
+      const job = { wish: { ...wish, kind: "view" }, resolve, reject };
+      if (this.#flying === null) return this.#send(job);
+      this.#waiting?.reject(new LeftOff("a newer view was asked for"));
+      this.#waiting = job;
+    });
+  }
+
+  // Restores all of the picture; views of it are cut from that then.
+  whole(wish, onTile) {
+    return new Promise((resolve, reject) => {
+      this.#send({ wish: { ...wish, kind: "whole" }, resolve, reject, onTile });
+    });
+  }
+
+  async save({ picture, task, level, painting }, onTile) {
+    const painted = await this.#painted(picture, painting);
+    const query = new URLSearchParams({ task, level, painted });
+    const counting = setInterval(async () => {
+      const { done, count } = await (await this.#fetch(`pictures/${picture.id}/progress`)).json();
+      if (count) onTile(done, count);
+    }, 300);
+    try {
+      const response = await this.#of(picture, (id) => this.#fetch(`pictures/${id}/restored?${query}`));
+      return { blob: await response.blob(), name: `restored-${picture.name}` };
+    } finally {
+      clearInterval(counting);
+    }
+  }
+
+  async tell(picture, task) {
+    const response = await this.#of(picture, (id) => this.#fetch(`pictures/${id}/level?task=${encodeURIComponent(task)}`));
+    return (await response.json()).level;
+  }
+
+  // What does the same elsewhere, with the file's name as a shell and as Python quote it.
+  command(picture, task, level) {
+    const quoted = (name) => `'${name.replaceAll("'", "'\\''")}'`;
+    const names = `${quoted(picture.name)} ${quoted(`restored-${picture.name}`)}`;
+    return `keras-hyper restore ${names} --task ${task.name} --model ${quoted(task.model)} --level ${level}`;
+  }
+
+  python(picture, task, level) {
+    const from = `picture = Image.open(${JSON.stringify(picture.name)})`;
+    const large = task.enlarges
+      ? [`width, height = (round(side * ${level}) for side in picture.size)`,
+        "picture = picture.resize((width, height), Image.Resampling.BICUBIC)"]
+      : [];
+    return [
+      "import keras_hyper", "import numpy as np", "from PIL import Image", "",
+      from, ...large,
+      `model = keras_hyper.HyperRes.from_preset(${JSON.stringify(task.model)})`,
+      `restored = keras_hyper.restore(np.asarray(picture), ${level}, model)`,
+      `Image.fromarray(restored).save(${JSON.stringify(`restored-${picture.name}`)})`, "",
+    ].join("\n");
+  }
+
+  async #fetch(...given) {
+    let response;
+    try {
+      response = await fetch(...given);
+    } catch (error) {
+      throw new Error("The server is not there.", { cause: error });
+    }
+    return answer(response);
+  }
+
+  // A picture knows how to be opened again, by a server that was away or has forgotten it.
+  async #opened(open) {
+    const picture = await (await open()).json();
+    picture.again = async () => {
+      picture.id = (await (await open()).json()).id;
+      picture.painted = null;
+    };
+    return picture;
+  }
+
+  async #of(picture, job) {
+    try {
+      return await job(picture.id);
+    } catch (error) {
+      if (!error.gone) throw error;
+      await picture.again();
+      return job(picture.id);
+    }
+  }
+
+  async #painted(picture, painting) {
+    if (!painting?.number) return 0;
+    const { number } = painting;
+    if (picture.painted !== number) {
+      const body = await painting.file();
+      await this.#of(picture, (id) => this.#fetch(`pictures/${id}/paintings/${number}`, { method: "PUT", body }));
+      picture.painted = number;
+    }
+    return number;
+  }
+
+  async #send(job) {
+    const number = (this.#asked += 1), { kind, picture, task, level, box, scale, painting } = job.wish;
+    if (kind === "view") this.#flying = number;
+    try {
+      const painted = await this.#painted(picture, painting);
+      await this.#connected();
+      this.#jobs.set(number, job);
+      this.#socket.send(JSON.stringify({ n: number, kind, picture: picture.id, task, level, box, scale, painted }));
+    } catch (error) {
+      this.#landed(number);
+      job.reject(error);
+    }
+  }
+
+  #landed(number) {
+    this.#jobs.delete(number);
+    if (this.#flying !== number) return;
+    this.#flying = null;
+    const next = this.#waiting;
+    this.#waiting = null;
+    if (next) this.#send(next);
+  }
+
+  async #heard({ data }) {
+    if (typeof data !== "string") {
+      const length = new DataView(data).getUint32(0);
+      const facts = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+      const job = this.#jobs.get(facts.n);
+      this.#landed(facts.n);
+      const bitmap = await bitmapOf(data.slice(4 + length), facts.width, facts.height);
+      return job?.resolve({ bitmap, psnr: facts.psnr, exact: facts.exact });
+    }
+    const facts = JSON.parse(data), job = this.#jobs.get(facts.n);
+    if (!job) return;
+    if (facts.count) return job.onTile?.(facts.done, facts.count);
+    this.#landed(facts.n);
+    if (facts.whole) return job.resolve();
+    if (facts.left) return job.reject(new LeftOff("nobody waits for it any more"));
+    if (!facts.gone || job.again) return job.reject(new Error(facts.error));
+    try {
+      await job.wish.picture.again();
+      this.#send({ ...job, again: true });
+    } catch (error) {
+      job.reject(error);
+    }
+  }
+
+  #connected() {
+    if (this.#socket?.readyState === WebSocket.OPEN) return Promise.resolve();
+    this.#opening ??= new Promise((resolve, reject) => {
+      const address = new URL("live", location.href);
+      address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+      const socket = new WebSocket(address);
+      socket.binaryType = "arraybuffer";
+      socket.onmessage = (message) => this.#heard(message);
+      socket.onopen = () => {
+        this.#socket = socket;
+        this.#opening = null;
+        resolve();
+        if (this.away) { this.away = false; this.onback(); }
+      };
+      socket.onclose = () => {
+        this.#opening = null;
+        const error = new Error("The server is not there.");
+        error.away = true;
+        reject(error);
+        this.#lost(error);
+      };
+    });
+    return this.#opening;
+  }
+
+  #opening = null;
+
+  #lost(error) {
+    const jobs = [...this.#jobs.values(), ...(this.#waiting ? [this.#waiting] : [])];
+    this.#jobs.clear();
+    this.#waiting = this.#flying = null;
+    for (const job of jobs) job.reject(error);
+    this.away = true;
+    this.onaway();
+    setTimeout(() => this.#connected().catch(() => {}), AGAIN);
+  }
+}
+
+export const engine = new ServerEngine();
