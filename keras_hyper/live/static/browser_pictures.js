@@ -1,11 +1,12 @@
 // Pictures in a browser: opened, read in parts, spoiled for a test.
 "use strict";
 
-const MOST_PIXELS = 64_000_000;
+const MOST_PIXELS = 64_000_000, MOST_BYTES = 1 << 28;
 const STRIP = 1 << 20;              // pixels that a canvas holds at a time: large ones are refused by some browsers
 
 // Opens a file as RGBA of 8 bits, turned as its EXIF says.
 export async function readPicture(file, name) {
+  if (file.size > MOST_BYTES) throw new Error(`${name}: ${file.size} bytes are more than the limit of ${MOST_BYTES}`);
   const claimed = header(new DataView(await file.arrayBuffer()));
   if (claimed) checkSize(name, claimed.width, claimed.height);
   let bitmap;

@@ -12,7 +12,7 @@ ort.env.wasm.wasmPaths = { wasm: here("ort/ort-wasm-simd-threaded.wasm") };
 ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
 
 const MOST_KEPT = 8, MOST_KEPT_PIXELS = 1 << 27;
-const PATIENCE = 400;               // milliseconds that a quick view may take
+const PATIENCE = 250;               // milliseconds that a quick view may take
 const pictures = new Map();         // the newest last
 const sessions = new Map();
 let about = null, numbered = 0;

@@ -86,6 +86,8 @@ def page(browser, address):
     page.asked, page.wrong = [], []
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    # What the policy forbids is said on the console.
+    page.on("console", lambda said: said.type == "error" and page.wrong.append(said.text))
     page.goto(address)
     page.evaluate(_HELPERS)
     yield page
@@ -324,6 +326,14 @@ def bad_files():
 def test_what_is_no_picture_is_said_in_a_line(page, data, words):
     said = page.evaluate("(bytes) => said(() => opened(bytes, 'a.x'))", coded(data))
     assert words in said and "\n" not in said
+
+
+def test_a_turned_photograph_is_shown_upright(page):
+    data, turned = io.BytesIO(), Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(smooth()).save(data, "JPEG", exif=turned)
+    picture = page.evaluate("(bytes) => opened(bytes, 'a.jpg')", coded(data.getvalue()))
+    assert (picture["width"], picture["height"]) == (301, 283)
 
 
 def test_a_picture_that_was_forgotten_is_said(page):
