@@ -9,7 +9,7 @@ VENV = .venv
 LATEST = .venv-latest
 SOURCES = keras_hyper pipelines benchmarks tests train.py setup.py
 
-.PHONY: demo test test-latest lint third-party bench results clean
+.PHONY: demo test test-latest browser lint third-party bench results clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 was wanted; none was found" >&2; exit 1; }
@@ -38,7 +38,15 @@ lint: $(VENV)/installed-$(EXTRAS)
 	$(VENV)/bin/ruff format --check $(SOURCES)
 	$(VENV)/bin/mypy
 
-test: $(VENV)/installed-$(EXTRAS) lint
+# A Chromium for the page's tests: Debian's where that can be installed, or the one of Playwright.
+# Without any these tests are skipped, and say so.
+browser: $(VENV)/installed-$(EXTRAS)
+	@command -v chromium > /dev/null || command -v google-chrome > /dev/null \
+	|| { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core; } > /dev/null 2>&1 \
+	|| $(VENV)/bin/playwright install --with-deps chromium \
+	|| echo "No Chromium could be installed: the tests in a browser are skipped" >&2
+
+test: $(VENV)/installed-$(EXTRAS) lint browser
 	$(VENV)/bin/python -m pytest -n 2
 
 test-latest: $(LATEST)/installed

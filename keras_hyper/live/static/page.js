@@ -136,7 +136,6 @@ async function strip() {
     const [thumb] = button.getElementsByTagName("canvas");
     Object.assign(thumb, { width: bitmap.width, height: bitmap.height });
     thumb.getContext("2d").drawImage(bitmap, 0, 0);
-    thumb.hidden = false;
   }
 }
 
@@ -213,7 +212,6 @@ function jumps([low, high], step) {
     const button = document.createElement("button"), thumb = document.createElement("canvas");
     button.type = "button";
     button.value = String(Math.round((low + ((high - low) * number) / 4) / step) * step);
-    thumb.hidden = true;
     button.append(thumb, button.value);
     button.setAttribute("aria-label", `level ${button.value}`);
     button.addEventListener("click", () => jump(button.value));

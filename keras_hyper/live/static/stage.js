@@ -121,11 +121,13 @@ export class Stage {
     this.#settle();
   }
 
-  // Keeps the picture on the screen: in the middle where it is smaller.
+  // Keeps the picture on the screen, in the middle where it is smaller, and its pixels on the
+  // screen's own: between two of them it would be blurred.
   #settle() {
     for (const [axis, side] of [["x", "width"], ["y", "height"]]) {
       const seen = this.canvas[side] / this.zoom, room = this[side] - seen;
-      this[axis] = room <= 0 ? room / 2 : Math.max(0, Math.min(this[axis], room));
+      const at = room <= 0 ? room / 2 : Math.max(0, Math.min(this[axis], room));
+      this[axis] = Math.round(at * this.zoom) / this.zoom;
     }
     this.draw();
     this.onmove();
