@@ -120,6 +120,7 @@ def _metrics(names):
     for name in names:
         if name not in METRICS:
             raise WrongArgumentError(f"No metric {name!r}. Choose of: {', '.join(METRICS)}")
+        checked(METRICS[name].prepare)
     # Plots and the rows that scripts rely on are of PSNR and SSIM: these are always measured.
     return tuple(dict.fromkeys(("psnr", "ssim", *names)))
 

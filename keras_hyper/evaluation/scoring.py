@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_hyper.metrics import lpips, luma, ms_ssim, psnr, psnr_b, ssim
+from keras_hyper.metrics import lpips, lpips_network, luma, ms_ssim, psnr, psnr_b, ssim
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,14 @@ class Metric:
             ``"picture"``.
         heading: What tables call it.
         digits: Behind the point, in tables.
+        prepare: Fails with a ValueError where it cannot be measured.
     """
 
     of: Callable
     plane: str
     heading: str
     digits: int
+    prepare: Callable = lambda: None
 
 
 METRICS = {
@@ -32,7 +34,7 @@ METRICS = {
     "ssim": Metric(ssim, "ssim", "SSIM", 3),
     "ms_ssim": Metric(ms_ssim, "ssim", "MS-SSIM", 4),
     "psnr_b": Metric(psnr_b, "psnr", "PSNR-B", 2),
-    "lpips": Metric(lpips, "picture", "LPIPS", 4),
+    "lpips": Metric(lpips, "picture", "LPIPS", 4, lpips_network),
 }
 
 _PLANES = {

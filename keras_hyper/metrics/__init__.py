@@ -1,9 +1,9 @@
 """How good a restored picture is."""
 
-from keras_hyper.metrics.lpips import lpips
+from keras_hyper.metrics.lpips import lpips, lpips_network
 from keras_hyper.metrics.luma import luma
 from keras_hyper.metrics.psnr import psnr
 from keras_hyper.metrics.psnr_b import psnr_b
 from keras_hyper.metrics.ssim import ms_ssim, ssim
 
-__all__ = ["lpips", "luma", "ms_ssim", "psnr", "psnr_b", "ssim"]
+__all__ = ["lpips", "lpips_network", "luma", "ms_ssim", "psnr", "psnr_b", "ssim"]

@@ -1,8 +1,12 @@
 """Perceptual distance, by a package of its own."""
 
 import functools
+import warnings
 
 import numpy as np
+
+# The smallest side that each network's pooling leaves something of.
+_LEAST = {"vgg": 16, "alex": 31}
 
 
 def lpips(clean, restored, peak: float = 1.0, net: str = "vgg") -> np.ndarray:
@@ -13,19 +17,26 @@ def lpips(clean, restored, peak: float = 1.0, net: str = "vgg") -> np.ndarray:
             channels.
         restored: The same shape.
         peak: The highest value a pixel can have.
-        net: The network that compares: ``"vgg"`` or ``"alex"``. Its weights are fetched by the
-            package at the first use.
+        net: The network that compares: ``"vgg"`` or ``"alex"``. Its weights are fetched by
+            torchvision at the first use.
 
     Returns:
         float32 ``(batch,)``.
 
     Raises:
-        ValueError: If the package ``lpips`` is not installed.
+        ValueError: If the package ``lpips`` is not installed, the weights cannot be fetched, or a
+            side is shorter than 16 pixels (31 for ``"alex"``).
 
     Reference:
         Zhang et al., CVPR (2018).
     """
-    torch, distance = _network(net)
+    height, width = np.shape(clean)[1:3]
+    if min(height, width) < _LEAST[net]:
+        raise ValueError(
+            f"LPIPS is of pictures of {_LEAST[net]} pixels and more a side. "
+            f"Received: {width}x{height} pixels"
+        )
+    torch, distance = lpips_network(net)
     pictures = []
     for batch in (clean, restored):
         planes = np.moveaxis(np.asarray(batch, np.float32), -1, 1) / peak * 2.0 - 1.0
@@ -37,7 +48,12 @@ def lpips(clean, restored, peak: float = 1.0, net: str = "vgg") -> np.ndarray:
 
 
 @functools.cache
-def _network(net):
+def lpips_network(net: str = "vgg"):
+    """Returns PyTorch and the package's network, loaded once: asked early, it fails early.
+
+    Raises:
+        ValueError: As `lpips` does.
+    """
     try:
         import lpips as package
         import torch
@@ -45,4 +61,13 @@ def _network(net):
         raise ValueError(
             "LPIPS needs the package lpips, which is missing: pip install '.[lpips]'"
         ) from error
-    return torch, package.LPIPS(net=net, verbose=False).eval()
+    try:
+        with warnings.catch_warnings():
+            # The package calls torchvision in a way that torchvision warns of.
+            warnings.simplefilter("ignore", UserWarning)
+            return torch, package.LPIPS(net=net, verbose=False).eval()
+    except OSError as error:
+        raise ValueError(
+            f"LPIPS needs weights of {net} that torchvision fetches at the first use, which failed "
+            f"({error}). Without a network put the file into {torch.hub.get_dir()}/checkpoints"
+        ) from error

@@ -6,21 +6,20 @@ import types
 import numpy as np
 import pytest
 
-from keras_hyper.metrics import lpips
-from keras_hyper.metrics.lpips import _network
+from keras_hyper.metrics import lpips, lpips_network
 
 
 @pytest.fixture(autouse=True)
 def forget():
-    _network.cache_clear()
+    lpips_network.cache_clear()
     yield
-    _network.cache_clear()
+    lpips_network.cache_clear()
 
 
 def test_one_line_says_which_package_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "lpips", None)
     with pytest.raises(ValueError, match=r"needs the package lpips.*'\.\[lpips\]'"):
-        lpips(np.zeros((1, 8, 8, 3)), np.zeros((1, 8, 8, 3)))
+        lpips(np.zeros((1, 16, 16, 3)), np.zeros((1, 16, 16, 3)))
 
 
 def test_pictures_reach_it_as_it_wants_them(monkeypatch, rng):
@@ -39,9 +38,27 @@ def test_pictures_reach_it_as_it_wants_them(monkeypatch, rng):
             return ((first - second) ** 2).mean(dim=(1, 2, 3), keepdim=True)
 
     monkeypatch.setitem(sys.modules, "lpips", types.SimpleNamespace(LPIPS=Distance))
-    white, gray = np.full((2, 8, 6, 1), 255.0), np.full((2, 8, 6, 1), 127.5)
+    white, gray = np.full((2, 34, 31, 1), 255.0), np.full((2, 34, 31, 1), 127.5)
     # On its scale of -1..1 they are 1 apart.
     np.testing.assert_allclose(lpips(white, gray, peak=255.0, net="alex"), [1.0, 1.0])
     net, first, second = seen[0]
-    assert net == "alex" and first.shape == second.shape == (2, 3, 8, 6)
+    assert net == "alex" and first.shape == second.shape == (2, 3, 34, 31)
     assert float(first.min()) == 1.0 and float(second.max()) == 0.0
+
+
+def test_one_line_says_that_weights_cannot_be_fetched(monkeypatch):
+    pytest.importorskip("torch", reason="LPIPS runs on PyTorch")
+
+    def unreachable(net, verbose):
+        raise OSError("no such host")
+
+    monkeypatch.setitem(sys.modules, "lpips", types.SimpleNamespace(LPIPS=unreachable))
+    with pytest.raises(ValueError, match=r"weights of vgg .*no such host.* put the file into /"):
+        lpips_network()
+
+
+@pytest.mark.parametrize(("net", "side"), [("vgg", 15), ("alex", 30)])
+def test_small_pictures_are_refused_by_lpips(net, side):
+    small = np.zeros((1, 40, side, 3))
+    with pytest.raises(ValueError, match=rf"{side + 1} pixels and more .* Received: {side}x40"):
+        lpips(small, small, net=net)
