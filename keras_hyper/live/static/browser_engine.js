@@ -31,18 +31,24 @@ function ask(name, given, onTile = () => {}) {
   });
 }
 
-// One view in flight, and of those that come meanwhile only the newest is made. A final view takes
-// long: it is dropped, between two tiles, for a newer one.
-let flying = null, next = null;
+// One view in flight; of those that come meanwhile the newest quick one is made, and after it a final
+// one that is newer still. A final view takes long: it is dropped, between two tiles, for a newer one.
+let flying = null, quick = null, final = null;
 
-const left = () => new DOMException("A newer view was asked for.", "AbortError");
+const drop = (job) => job?.reject(new DOMException("A newer view was asked for.", "AbortError"));
 
 function view(wish, onTile) {
   return new Promise((resolve, reject) => {
-    next?.reject(left());
-    next = { wish, onTile, resolve, reject };
+    drop(final);
+    final = null;
+    if (wish.final) {
+      final = { wish, onTile, resolve, reject };
+    } else {
+      drop(quick);
+      quick = { wish, onTile, resolve, reject };
+    }
     if (flying?.wish.final) {
-      flying.reject(left());
+      drop(flying);
       ask("leave", []);
     }
     if (!flying) send();
@@ -50,12 +56,13 @@ function view(wish, onTile) {
 }
 
 async function send() {
-  flying = next;
-  next = null;
+  flying = quick || final;
+  if (!flying) return;
+  if (quick) quick = null; else final = null;
   const { wish, onTile, resolve, reject } = flying;
   await ask("view", [withId(wish)], onTile).then(resolve, reject);
   flying = null;
-  if (next) send();
+  send();
 }
 
 const withId = ({ picture, task, level, box, scale, final }) => ({ picture: picture.id, task, level, box, scale, final });

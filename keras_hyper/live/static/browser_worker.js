@@ -91,8 +91,6 @@ function checkedBox(box, picture) {
 
 const sides = ([, , width, height], scale) => [width, height].map((side) => Math.max(1, Math.round(side * scale)));
 
-const bitmapOf = (pixels, width, height) => createImageBitmap(new ImageData(pixels, width, height));
-
 // Restores a window of RGBA pixels by a task's network; alpha stays.
 async function restored(task, level, gray, pixels, width, height) {
   const began = performance.now(), count = width * height, channels = task.channels;
@@ -176,14 +174,25 @@ function squaredError(pixels, stride, [left, top], clean, [x, y, width, height])
   return sum;
 }
 
-// Restores the part made smaller: as many pixels as there is patience for.
+// A part made smaller; the newest is kept, since the slider does not change it.
+let small = { key: null, pixels: null };
+function madeSmaller(picture, box, width, height) {
+  const key = `${picture.id} ${box} ${width} ${height}`;
+  if (small.key !== key) {
+    const reducer = new Reducer(box, width, height);
+    reducer.add(picture.pixels, picture.width, box, box);
+    small = { key, pixels: reducer.pixels() };
+  }
+  return small.pixels;
+}
+
+// Restores the part made smaller: as many pixels as there is patience for, in steps of half of them.
 async function quickView(picture, task, level, box, scale) {
-  const smaller = Math.min(scale, Math.sqrt((speed * PATIENCE) / (box[2] * box[3])));
-  const [width, height] = sides(box, smaller);
-  const reducer = new Reducer(box, width, height);
-  reducer.add(picture.pixels, picture.width, box, box);
-  const pixels = await restored(task, REDUCED[task.name](level, smaller), picture.gray, reducer.pixels(), width, height);
-  return { pixels, width, height, psnr: null, exact: false };
+  const pixels = box[2] * box[3] * scale ** 2, halves = Math.max(0, Math.ceil(Math.log2(pixels / (speed * PATIENCE))));
+  const smaller = scale * 2 ** (-halves / 2), [width, height] = sides(box, smaller);
+  const before = madeSmaller(picture, box, width, height);
+  const after = await restored(task, REDUCED[task.name](level, smaller), picture.gray, before, width, height);
+  return { pixels: after, width, height, psnr: null, exact: false };
 }
 
 const fits = (box, task) => (box[2] + 2 * task.halo) * (box[3] + 2 * task.halo) <= speed * PATIENCE;
@@ -269,9 +278,7 @@ const ANSWERS = {
   },
   before: async (id, [name, wished, scale]) => {
     const picture = pictureOf(name), box = checkedBox(wished, picture), [width, height] = sides(box, Math.min(scale, 1));
-    const reducer = new Reducer(box, width, height);
-    reducer.add(picture.pixels, picture.width, box, box);
-    return bitmapOf(reducer.pixels(), width, height);
+    return createImageBitmap(new ImageData(madeSmaller(picture, box, width, height), width, height));
   },
   view: (id, [wish], onTile) => view(id, wish, onTile),
   save: (id, [wish], onTile) => save(id, wish, onTile),

@@ -277,29 +277,26 @@ def test_what_cannot_be_told_is_said(page):
         assert words in page.evaluate(job, [opened(page, pixels), task])
 
 
-def test_a_newer_view_takes_the_place_of_a_final_one(page):
-    wish = {"picture": opened(page, PIXELS), "task": "denoise", "level": 25, "scale": 1}
+@pytest.mark.parametrize(
+    ("finals", "ends"),
+    [
+        ([True, True, True], ["AbortError", "AbortError", "done"]),
+        ([False, False, False, False], ["done", "AbortError", "AbortError", "done"]),
+        # A quick view that waits is shown before the final one that follows it.
+        ([True, False, True], ["AbortError", "done", "done"]),
+        ([True, True, False], ["AbortError", "AbortError", "done"]),
+    ],
+    ids=["final", "quick", "rest", "move"],
+)
+def test_newer_views_take_the_place_of_older_ones(page, finals, ends):
+    wish = {"picture": opened(page, PIXELS), "task": "denoise", "box": [0, 0, 283, 301]}
     names = page.evaluate(
-        """async (wish) => {
-          const names = [0, 1, 2].map((number) => engine.view(
-            { ...wish, level: 20 + number, box: [0, 0, 283, 301], final: true }, () => {},
-          ).then(() => "done", (error) => error.name));
-          return Promise.all(names);
-        }""",
-        wish,
-    )
-    assert names == ["AbortError", "AbortError", "done"]
-
-
-def test_of_quick_views_the_first_and_the_newest_are_shown(page):
-    wish = {"picture": opened(page, PIXELS), "task": "denoise", "level": 25, "scale": 0.2}
-    names = page.evaluate(
-        """async (wish) => Promise.all([0, 1, 2, 3].map((number) => engine.view(
-          { ...wish, level: 20 + number, box: [0, 0, 283, 301], final: false }, () => {},
+        """([wish, finals]) => Promise.all(finals.map((final, number) => engine.view(
+          { ...wish, scale: 0.2, level: 20 + number, final }, () => {},
         ).then(() => "done", (error) => error.name)))""",
-        wish,
+        [wish, finals],
     )
-    assert names == ["done", "AbortError", "AbortError", "done"]
+    assert names == ends
 
 
 def bad_files():
