@@ -1,23 +1,27 @@
-"""From the slider to the new view, in a real browser: `python -m benchmarks.live`.
+"""The page in a real browser: `python -m benchmarks.live [--pictures DIR]`.
 
-Needs `pip install playwright` and a Chromium (Debian's package, or `playwright install chromium`).
+From the slider to the new view; and a picture of 12 megapixels restored whole, with what the server
+takes and how the page answers meanwhile. Needs a Chromium (`make browser`) and `pip install
+'.[demo]' playwright`.
 """
 
 import argparse
-import asyncio
+import contextlib
 import io
 import shutil
 import statistics
-import threading
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
 
 import numpy as np
-from aiohttp import web
 from PIL import Image
 
 from benchmarks.side_by_side import show
 from keras_hyper import HyperRes
-from keras_hyper.live.live_page import LiveTask, Page
-from pipelines import TASKS
+from pipelines import SAMPLE_PICTURES
 
 # Moves the slider and waits for the view; then as fast as a hand that waits for nothing.
 _DRAG = """async (moves) => {
@@ -43,75 +47,153 @@ _DRAG = """async (moves) => {
   return { times, seen };
 }"""
 
+# The whole picture by tiles, and views of a part of it all the while.
+_WHOLE = """async () => {
+  const { engine } = await import(new URL("static/engine.js", location.href).href);
+  const picture = await engine.open(window.given), wish = { picture, task: "denoise", level: 25 };
+  let tiles = 0, done = false;
+  const begun = performance.now(), times = [];
+  const whole = engine.whole(wish, (made, count) => { tiles = count; });
+  whole.then(() => { done = true; });
+  for (let left = 0; !done; left = (left + 97) % 2000) {
+    const asked = performance.now();
+    await engine.view({ ...wish, box: [left, 900, 480, 320], scale: 1 });
+    if (!done) times.push(performance.now() - asked);
+  }
+  await whole;
+  return { seconds: (performance.now() - begun) / 1000, tiles, times };
+}"""
+
 
 def main() -> None:
-    """Prints the table."""
+    """Prints the tables, or takes pictures of the page."""
     parser = argparse.ArgumentParser(prog="benchmarks.live", description=__doc__)
     parser.add_argument("--chromium", default=shutil.which("chromium"), help="its path")
     parser.add_argument("--moves", type=int, default=30)
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="write these alone, for docs")
     args = parser.parse_args()
-    rows = []
-    for precision in ("float32", "bfloat16"):
-        model = HyperRes.from_preset("small", unit="sigma", level_range=(5, 75))
-        model = model.with_precision(precision)
-        result = _measured(model, args.chromium, args.moves)
-        times = sorted(result["times"])
-        older = sum(b < a for a, b in zip(result["seen"], result["seen"][1:], strict=False))
-        rows.append((f"small, {precision}", statistics.median(times), times[-1 - len(times) // 10],
-                     len(result["seen"]), older))  # fmt: skip
+    with _browser(args.chromium) as browser:
+        if args.pictures:
+            return _pictures(browser, args.pictures)
+        slides, wholes = [], []
+        for precision in ("float32", "bfloat16"):
+            with _served(precision) as (address, _):
+                slides.append((f"small, {precision}", *_slid(browser, address, args.moves)))
+            with _served(precision) as (address, pid):
+                wholes.append((f"small, {precision}", *_made(browser, address, pid)))
     show(
         "Slider to new view, 480x320, headless Chromium",
         ("network", "median, ms", "9 of 10 within, ms", "views", "older after newer"),
-        rows,
+        slides,
     )
+    show(
+        "A picture of 4000x3000 restored whole, and views of 480x320 meanwhile",
+        ("network", "whole, s", "tiles", "view, median ms", "server at most, GiB"),
+        wholes,
+    )
+    return None
 
 
-def _measured(model, chromium, moves):
-    from playwright.sync_api import sync_playwright
-
-    task = LiveTask("small", model, TASKS["denoise"].check_level)
-    address, stop = _served(Page({"denoise": task}, {}, 1 << 24))
+def _slid(browser, address, moves):
     pixels = np.random.default_rng(0).integers(0, 256, (320, 480, 3), dtype=np.uint8)
-    data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "PNG")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 760})
-        page.goto(address)
-        page.set_input_files(
-            "#file", {"name": "a.png", "mimeType": "image/png", "buffer": data.getvalue()}
-        )
+    with _page(browser, address) as page:
+        page.set_input_files("#file", _file("a.png", pixels, "PNG"))
         page.wait_for_selector("#canvas[data-shown]")
         result = page.evaluate(_DRAG, moves)
+    times, seen = sorted(result["times"]), result["seen"]
+    older = sum(b < a for a, b in zip(seen, seen[1:], strict=False))
+    return statistics.median(times), times[-1 - len(times) // 10], len(seen), older
+
+
+def _made(browser, address, pid):
+    with Image.open(SAMPLE_PICTURES / "astronaut.png") as picture:
+        pixels = np.asarray(picture.convert("RGB").resize((4000, 3000)))
+    with _page(browser, address) as page:
+        page.evaluate(
+            """() => document.getElementById("file").addEventListener("change",
+            (event) => { window.given = event.target.files[0]; event.stopImmediatePropagation(); },
+            { capture: true })"""
+        )
+        page.set_input_files("#file", _file("large.jpg", pixels, "JPEG"))
+        result = page.evaluate(_WHOLE)
+    peak = Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0]
+    view = statistics.median(result["times"])
+    return result["seconds"], result["tiles"], view, int(peak) / 2**20
+
+
+def _pictures(browser, folder):
+    """Takes pictures of the page as it is used: wide, on a phone, and dark."""
+    folder.mkdir(parents=True, exist_ok=True)
+    screens = {
+        "wide": ({"width": 1280, "height": 820}, "light"),
+        "dark": ({"width": 1280, "height": 820}, "dark"),
+        "phone": ({"width": 390, "height": 780}, "light"),
+    }
+    with _served("auto", shipped=True) as (address, _):
+        for name, (screen, colours) in screens.items():
+            with _page(browser, address, viewport=screen, color_scheme=colours) as page:
+                page.select_option("#sample", "coffee")
+                page.wait_for_selector("#canvas[data-shown]")
+                page.fill("#test-level", "40")
+                page.click("#test button")
+                page.wait_for_selector("#psnr:visible")
+                if name == "dark":
+                    _painted(page)
+                time.sleep(4)  # until the strip of levels is there
+                page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=88)
+
+
+def _painted(page):
+    page.check("[name=brush][value=weaker]")
+    box = page.locator("#canvas").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(middle[0] + 150, middle[1] - 60)
+    page.mouse.down()
+    page.mouse.move(middle[0] + 240, middle[1] + 60, steps=12)
+    page.mouse.up()
+
+
+def _file(name, pixels, kind):
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, kind)
+    return {"name": name, "mimeType": f"image/{kind.lower()}", "buffer": data.getvalue()}
+
+
+@contextlib.contextmanager
+def _browser(path):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
         browser.close()
-    stop()
-    return result
 
 
-def _served(page):
-    """Serves a page from a thread; returns its address and what ends it."""
-    loop, ready = asyncio.new_event_loop(), threading.Event()
-    runner = web.AppRunner(page.app())
+@contextlib.contextmanager
+def _page(browser, address, **more):
+    context = browser.new_context(**{"viewport": {"width": 1200, "height": 760}, **more})
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.goto(address)
+    page.wait_for_function("() => document.querySelector('#task').options.length > 0")
+    yield page
+    context.close()
 
-    async def start():
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        ready.set()
 
-    def run():
-        loop.run_until_complete(start())
-        loop.run_forever()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    ready.wait()
-
-    def stop():
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-
-    return f"http://127.0.0.1:{runner.addresses[0][1]}", stop
+@contextlib.contextmanager
+def _served(precision, shipped=False):
+    """A server of its own: its address and the number of its process."""
+    with tempfile.TemporaryDirectory() as folder:
+        facts = {"task": "denoise", "unit": "sigma", "level_range": (5, 75), "level_scale": 75}
+        HyperRes.from_preset("small", **facts).save(Path(folder) / "model.keras")
+        models = [] if shipped else ["--models", folder]
+        argv = ["demo", "--precision", precision, "--port", "7868", *models]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "keras_hyper", *argv], stdout=subprocess.PIPE, text=True
+        )
+        yield process.stdout.readline().strip(), process.pid
+        process.terminate()
+        process.wait()
 
 
 if __name__ == "__main__":

@@ -90,16 +90,16 @@ class ServerEngine {
   }
 
   python(picture, task, level) {
-    const from = `picture = Image.open(${JSON.stringify(picture.name)})`;
     const large = task.enlarges
-      ? [`width, height = (round(side * ${level}) for side in picture.size)`,
-        "picture = picture.resize((width, height), Image.Resampling.BICUBIC)"]
+      ? [`height, width = (round(side * ${level}) for side in picture.shape[:2])`,
+        "picture = enlarge_picture(picture, height, width)"]
       : [];
     return [
-      "import keras_hyper", "import numpy as np", "from PIL import Image", "",
-      from, ...large,
+      "import keras_hyper", "import numpy as np", "from PIL import Image",
+      ...(task.enlarges ? ["from pipelines.bicubic import enlarge_picture"] : []), "",
+      `picture = np.asarray(Image.open(${JSON.stringify(picture.name)}))`, ...large,
       `model = keras_hyper.HyperRes.from_preset(${JSON.stringify(task.model)})`,
-      `restored = keras_hyper.restore(np.asarray(picture), ${level}, model)`,
+      `restored = keras_hyper.restore(picture, ${level}, model)`,
       `Image.fromarray(restored).save(${JSON.stringify(`restored-${picture.name}`)})`, "",
     ].join("\n");
   }

@@ -312,6 +312,21 @@ def test_the_whole_picture_is_saved_in_its_own_kind(ask, model):
     assert np.abs(saved - restore(deep, 25, model)).max() <= 1
 
 
+def test_what_surrounds_the_pixels_is_saved_with_them(ask):
+    picture, data = Image.fromarray(PIXELS), io.BytesIO()
+    exif = Image.Exif()
+    exif[271] = "a camera"
+    picture.save(data, "JPEG", exif=exif, icc_profile=b"a profile", quality=95)
+
+    async def job(client):
+        word = await opened(client, data.getvalue(), "a.jpg")
+        return await (await client.get(f"/pictures/{word}/restored?task=denoise&level=25")).read()
+
+    with Image.open(io.BytesIO(ask(job))) as saved:
+        assert saved.format == "JPEG" and saved.getexif()[271] == "a camera"
+        assert saved.info["icc_profile"] == b"a profile"
+
+
 def test_a_whole_picture_counts_its_tiles_and_leaves_the_views_free(ask):
     large = np.tile(PIXELS, (15, 26, 1))  # 600 x 1300: several tiles
 

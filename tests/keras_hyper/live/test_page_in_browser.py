@@ -4,6 +4,7 @@ import base64
 import contextlib
 import functools
 import io
+import shlex
 import struct
 import zlib
 
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from keras_hyper import restore
-from keras_hyper.cli import demo
+from keras_hyper.cli import demo, main
 from keras_hyper.cli.live_tasks import live_task
 from keras_hyper.live.live_page import Page
 from keras_hyper.live.threaded import served
@@ -294,6 +295,32 @@ def test_command_and_python_are_copied(visit, address):
         page.click(button)
         said(page, "Copied.")
         assert words in page.evaluate("navigator.clipboard.readText()")
+
+
+@pytest.mark.parametrize(
+    ("model", "level"), [("denoise", 25), ("sr", 2)], ids=["same size", "enlarged"]
+)
+def test_the_command_and_the_python_do_the_same(
+    visit, address, model, level, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    page, name = visit(address), "my 'cat'.png"
+    command, code = page.evaluate(
+        """async ([name, model, enlarges, level]) => {
+        const { engine } = await import(new URL("static/engine.js", location.href).href);
+        const given = [{ name }, { name: model, model, enlarges }, level];
+        return [engine.command(...given), engine.python(...given)]; }""",
+        [name, model, model == "sr", level],
+    )
+    Image.fromarray(PIXELS).save(name)
+    exec(compile(code, "copied", "exec"), {})
+    with Image.open(f"restored-{name}") as picture:
+        by_python = np.asarray(picture).astype(int)
+    words = shlex.split(command)
+    assert words.pop(0) == "keras-hyper"
+    assert main([*words, "--force", "--precision", "float32"]) == 0
+    with Image.open(f"restored-{name}") as picture:
+        assert np.abs(np.asarray(picture) - by_python).max() <= 1
 
 
 def test_a_picture_spoiled_on_the_page_tells_psnr(visit, address):
