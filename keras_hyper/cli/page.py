@@ -29,7 +29,7 @@ def job(args) -> None:
     def write_models(folder):
         for _, model in models:
             onnx_export.export_onnx(model, folder / model.task)
-        if any(task["tells"] for task in tasks):
+        if any("teller" in task for task in tasks):
             onnx_export.export_estimator_onnx(estimator, folder / "estimate" / "model.onnx")
 
     from keras_hyper.cli.demo import samples
@@ -54,17 +54,18 @@ def _facts(name, model, estimator):
             f"{model.task or 'a task that it does not name'}"
         )
     # The estimator sees colours; a gray picture goes as three equal ones.
-    tells = task.name == estimator.task and estimator.channels == 3
+    estimates = task.name == estimator.task and estimator.channels == 3
     facts = {
         "name": task.name,
         **live_task(Path(name).name, model, task, estimator).facts(),
         "paints": False,
-        "tells": tells,
+        # A JPEG's own file tells its quality.
+        "tells": estimates or task.name == "dejpeg",
         "file": f"models/{task.name}/model.onnx",
         "channels": model.channels,
         "halo": model.halo,
     }
-    if tells:
+    if estimates:
         facts["teller"] = {
             "file": "models/estimate/model.onnx",
             "crop": estimator.crop,

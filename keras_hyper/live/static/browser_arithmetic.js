@@ -3,13 +3,20 @@
 
 const TILE = 256;
 
-// Splits a part of a side into tiles: what each decides (from, to) and what it looks at (start, end).
-// Windows begin at even offsets: the network sees pixels in pairs.
+// Splits a part of a side into tiles: what each decides (from, to) and what it looks at (start,
+// end). Windows begin at even offsets: the network sees pixels in pairs.
 export function tiles(first, length, whole, halo, tile = TILE) {
-  const count = Math.ceil(length / tile), size = 2 * Math.ceil(length / count / 2), rows = [];
+  const count = Math.ceil(length / tile),
+    size = 2 * Math.ceil(length / count / 2),
+    rows = [];
   for (let from = first; from < first + length; from += size) {
     const to = Math.min(from + size, first + length);
-    rows.push({ from, to, start: Math.max(0, 2 * Math.floor((from - halo) / 2)), end: Math.min(whole, to + halo) });
+    rows.push({
+      from,
+      to,
+      start: Math.max(0, 2 * Math.floor((from - halo) / 2)),
+      end: Math.min(whole, to + halo),
+    });
   }
   return rows;
 }
@@ -30,12 +37,15 @@ export class Reducer {
     this.width = width;
     this.height = height;
     this.same = width === box[2] && height === box[3];
-    this.sums = this.same ? new Uint8ClampedArray(4 * width * height) : new Float32Array(4 * width * height);
+    this.sums = this.same
+      ? new Uint8ClampedArray(4 * width * height)
+      : new Float32Array(4 * width * height);
     this.columns = shares(box[2], width);
     this.rows = shares(box[3], height);
   }
 
-  // `pixels` has `stride` pixels a row; the part of the picture, (x, y, width, height), begins at `skip` in it.
+  // `pixels` has `stride` pixels a row; the part of the picture, (x, y, width, height), begins in it
+  // at (left, top).
   add(pixels, stride, [left, top], [x, y, width, height]) {
     x -= this.box[0];
     y -= this.box[1];
@@ -57,8 +67,10 @@ export class Reducer {
       if (!vertical) continue;
       const start = 4 * (rows[y] + part) * this.width;
       for (let column = 0; column < width; column++) {
-        const at = start + 4 * columns[x + column], source = from + 4 * column;
-        const here = vertical * columnShare[x + column], beside = vertical * columnNext[x + column];
+        const at = start + 4 * columns[x + column],
+          source = from + 4 * column;
+        const here = vertical * columnShare[x + column],
+          beside = vertical * columnNext[x + column];
         for (let c = 0; c < 4; c++) {
           this.sums[at + c] += here * pixels[source + c];
           if (beside) this.sums[at + 4 + c] += beside * pixels[source + c];
@@ -72,9 +84,13 @@ export class Reducer {
   }
 }
 
-// Of each of `many` cells along a side: the first of `few` it lies in, its share of that one and of the next.
+// Of each of `many` cells along a side: the first of `few` it lies in, its share of that one and of
+// the next.
 function shares(many, few) {
-  const first = new Int32Array(many), share = new Float32Array(many), next = new Float32Array(many), scale = few / many;
+  const first = new Int32Array(many),
+    share = new Float32Array(many),
+    next = new Float32Array(many),
+    scale = few / many;
   for (let i = 0; i < many; i++) {
     first[i] = Math.min(few - 1, Math.floor(i * scale));
     const beyond = (i + 1) * scale - (first[i] + 1);
@@ -87,7 +103,10 @@ function shares(many, few) {
 // Where the crops lie that a level is told from, along a side.
 export function gridCrops(side, { crop, grid }) {
   const length = Math.min(side, crop);
-  return Array.from({ length: grid }, (_, step) => ({ start: Math.floor(((side - length) * step) / (grid - 1)), length }));
+  return Array.from({ length: grid }, (_, step) => ({
+    start: Math.floor(((side - length) * step) / (grid - 1)),
+    length,
+  }));
 }
 
 export const middle = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];

@@ -1,9 +1,10 @@
-// What the page asks of a browser alone: pictures and networks live in a worker, and nothing leaves.
+// What the page asks of a browser alone: pictures and networks live in a worker; nothing leaves.
 "use strict";
 
 const worker = new Worker(new URL("./browser_worker.js", import.meta.url), { type: "module" });
 const waiting = new Map();
-let last = 0, broken = null;
+let last = 0,
+  broken = null;
 
 worker.addEventListener("message", ({ data }) => {
   const one = waiting.get(data.id);
@@ -16,7 +17,9 @@ worker.addEventListener("message", ({ data }) => {
 
 worker.addEventListener("error", (event) => {
   event.preventDefault();
-  broken = new Error(`This browser cannot run the network: ${event.message || "its worker did not load"}`);
+  broken = new Error(
+    `This browser cannot run the network: ${event.message || "its worker did not load"}`,
+  );
   for (const one of waiting.values()) one.reject(broken);
   waiting.clear();
 });
@@ -31,9 +34,12 @@ function ask(name, given, onTile = () => {}) {
   });
 }
 
-// One view in flight; of those that come meanwhile the newest quick one is made, and after it a final
-// one that is newer still. A final view takes long: it is dropped, between two tiles, for a newer one.
-let flying = null, quick = null, final = null;
+// One view in flight; of those that come meanwhile the newest quick one is made, and after it a
+// final one that is newer still. A final view takes long: it is dropped, between two tiles, for a
+// newer one.
+let flying = null,
+  quick = null,
+  final = null;
 
 const drop = (job) => job?.reject(new DOMException("A newer view was asked for.", "AbortError"));
 
@@ -58,14 +64,22 @@ function view(wish, onTile) {
 async function send() {
   flying = quick || final;
   if (!flying) return;
-  if (quick) quick = null; else final = null;
+  if (quick) quick = null;
+  else final = null;
   const { wish, onTile, resolve, reject } = flying;
   await ask("view", [withId(wish)], onTile).then(resolve, reject);
   flying = null;
   send();
 }
 
-const withId = ({ picture, task, level, box, scale, final }) => ({ picture: picture.id, task, level, box, scale, final });
+const withId = ({ picture, task, level, box, scale, final }) => ({
+  picture: picture.id,
+  task,
+  level,
+  box,
+  scale,
+  final,
+});
 
 export const engine = {
   about: () => ask("about", []),

@@ -1,12 +1,17 @@
 // Pictures in a browser: opened, read in parts, spoiled for a test.
 "use strict";
 
-const MOST_PIXELS = 64_000_000, MOST_BYTES = 1 << 28;
-const STRIP = 1 << 20;              // pixels that a canvas holds at a time: large ones are refused by some browsers
+import { header } from "./browser_headers.js";
+
+const MOST_PIXELS = 64_000_000,
+  MOST_BYTES = 1 << 28;
+// Pixels that a canvas holds at a time: large ones are refused by some browsers.
+const STRIP = 1 << 20;
 
 // Opens a file as RGBA of 8 bits, turned as its EXIF says.
 export async function readPicture(file, name) {
-  if (file.size > MOST_BYTES) throw new Error(`${name}: ${file.size} bytes are more than the limit of ${MOST_BYTES}`);
+  if (file.size > MOST_BYTES)
+    throw new Error(`${name}: ${file.size} bytes are more than the limit of ${MOST_BYTES}`);
   const claimed = header(new DataView(await file.arrayBuffer()));
   if (claimed) checkSize(name, claimed.width, claimed.height);
   let bitmap;
@@ -14,7 +19,9 @@ export async function readPicture(file, name) {
     if (claimed?.damaged) throw new Error("it ends too early");
     bitmap = await createImageBitmap(file);
   } catch (error) {
-    throw new Error(`${name}: no picture that this browser shows, or a damaged one`, { cause: error });
+    throw new Error(`${name}: no picture that this browser shows, or a damaged one`, {
+      cause: error,
+    });
   }
   const { width, height } = bitmap;
   checkSize(name, width, height);
@@ -22,17 +29,20 @@ export async function readPicture(file, name) {
   bitmap.close();
   let opaque = true;
   for (let i = 3; i < pixels.length && opaque; i += 4) opaque = pixels[i] === 255;
-  return { name, width, height, pixels, opaque, gray: Boolean(claimed?.gray), clean: null };
+  const { gray = false, table = null } = claimed || {};
+  return { name, width, height, pixels, opaque, gray, table, clean: null };
 }
 
 function checkSize(name, width, height) {
   if (width * height > MOST_PIXELS) {
-    throw new Error(`${name}: ${width} x ${height} pixels are more than the limit of ${MOST_PIXELS.toLocaleString("en")}`);
+    const limit = MOST_PIXELS.toLocaleString("en");
+    throw new Error(`${name}: ${width} x ${height} pixels are more than the limit of ${limit}`);
   }
 }
 
 function drawn(bitmap) {
-  const { width, height } = bitmap, rows = Math.max(1, Math.min(height, Math.floor(STRIP / width)));
+  const { width, height } = bitmap,
+    rows = Math.max(1, Math.min(height, Math.floor(STRIP / width)));
   const context = new OffscreenCanvas(width, rows).getContext("2d", { willReadFrequently: true });
   const pixels = new Uint8ClampedArray(4 * width * height);
   for (let top = 0; top < height; top += rows) {
@@ -42,38 +52,6 @@ function drawn(bitmap) {
     pixels.set(context.getImageData(0, 0, width, count).data, 4 * width * top);
   }
   return pixels;
-}
-
-// The size that a file claims before it is decoded, whether it is gray, and whether its end is missing.
-function header(data) {
-  if (data.byteLength >= 26 && data.getUint32(0) === 0x89504e47) return pngHeader(data);
-  if (data.byteLength >= 4 && data.getUint16(0) === 0xffd8) return jpegHeader(data);
-  return null;
-}
-
-function pngHeader(data) {
-  const kind = data.getUint8(25);
-  let at = 8;
-  while (at + 12 <= data.byteLength && data.getUint32(at + 4) !== 0x49454e44) at += 12 + data.getUint32(at);
-  return { width: data.getUint32(16), height: data.getUint32(20), gray: kind === 0 || kind === 4, damaged: at + 12 > data.byteLength };
-}
-
-function jpegHeader(data) {
-  let at = 2;
-  while (at + 10 <= data.byteLength && data.getUint8(at) === 0xff) {
-    const marker = data.getUint8(at + 1);
-    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
-      return { width: data.getUint16(at + 7), height: data.getUint16(at + 5), gray: data.getUint8(at + 9) === 1, damaged: !ends(data) };
-    }
-    at += marker === 0xff ? 1 : 2 + data.getUint16(at + 2);
-  }
-  return null;
-}
-
-// Whether the marker that ends a JPEG is there; what follows it is not looked at.
-function ends(data) {
-  for (let at = data.byteLength - 2; at >= 2; at--) if (data.getUint16(at) === 0xffd9) return true;
-  return false;
 }
 
 // RGBA of a part of a picture.
@@ -88,17 +66,19 @@ export function pixelsOf(picture, x, y, width, height) {
 
 // White Gaussian noise, clipped and rounded to 8 bits; the same for the same picture and level.
 export function noisy(picture, sigma) {
-  const draw = normal(1), pixels = new Uint8ClampedArray(picture.pixels);
+  const draw = normal(1),
+    pixels = new Uint8ClampedArray(picture.pixels);
   for (let i = 0; i < pixels.length; i += 4) {
     const shared = picture.gray ? draw() * sigma : 0;
     for (let c = 0; c < 3; c++) pixels[i + c] += picture.gray ? shared : draw() * sigma;
   }
-  return { pixels };
+  return { pixels, table: null };
 }
 
-// Standard normal numbers by Marsaglia's polar method, from a linear congruential generator's high bits.
+// Standard normal numbers by Marsaglia's polar method, from a small mixing generator.
 function normal(seed) {
-  let state = seed >>> 0, spare = null;
+  let state = seed >>> 0,
+    spare = null;
   const uniform = () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
@@ -125,18 +105,21 @@ function normal(seed) {
 
 // The picture as a JPEG of some quality, by the browser's own encoder.
 export async function recompressed(picture, quality) {
-  const { width, height } = picture, pixels = new Uint8ClampedArray(picture.pixels);
+  const { width, height } = picture,
+    pixels = new Uint8ClampedArray(picture.pixels);
   for (let i = 3; i < pixels.length; i += 4) pixels[i] = 255;
-  let bitmap;
+  let bitmap, table;
   try {
     const canvas = new OffscreenCanvas(width, height);
     canvas.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
-    bitmap = await createImageBitmap(await canvas.convertToBlob({ type: "image/jpeg", quality: quality / 100 }));
+    const file = await canvas.convertToBlob({ type: "image/jpeg", quality: quality / 100 });
+    table = header(new DataView(await file.arrayBuffer())).table;
+    bitmap = await createImageBitmap(file);
   } catch (error) {
     throw new Error(`This browser makes no JPEG of ${width} x ${height} pixels.`, { cause: error });
   }
   const result = drawn(bitmap);
   bitmap.close();
   for (let i = 3; i < result.length; i += 4) result[i] = picture.pixels[i];
-  return { pixels: result };
+  return { pixels: result, table };
 }

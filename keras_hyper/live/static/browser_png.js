@@ -18,19 +18,25 @@ export class PngFile {
     size.setUint32(4, height);
     size.setUint8(8, 8);
     size.setUint8(9, KINDS[channels]);
-    this.parts = [Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a), chunk("IHDR", new Uint8Array(size.buffer))];
+    this.parts = [
+      Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
+      chunk("IHDR", new Uint8Array(size.buffer)),
+    ];
     const squeezed = new CompressionStream("deflate");
     this.writer = squeezed.writable.getWriter();
     this.squeezing = this.take(squeezed.readable.getReader());
   }
 
   async take(reader) {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) this.parts.push(chunk("IDAT", next.value));
+    for (let next = await reader.read(); !next.done; next = await reader.read())
+      this.parts.push(chunk("IDAT", next.value));
   }
 
   // Takes whole rows of RGBA.
   async add(pixels) {
-    const { width, channels } = this, rows = pixels.length / 4 / width, line = 1 + width * channels;
+    const { width, channels } = this,
+      rows = pixels.length / 4 / width,
+      line = 1 + width * channels;
     const filtered = new Uint8Array(rows * line);
     let row = new Uint8Array(width * channels);
     for (let y = 0; y < rows; y++) {
@@ -54,14 +60,19 @@ export class PngFile {
 function paeth(row, above, channels, result) {
   result[0] = 4;
   for (let i = 0; i < row.length; i++) {
-    const a = i < channels ? 0 : row[i - channels], b = above[i], c = i < channels ? 0 : above[i - channels];
-    const da = Math.abs(b - c), db = Math.abs(a - c), dc = Math.abs(a + b - 2 * c);
+    const a = i < channels ? 0 : row[i - channels],
+      b = above[i],
+      c = i < channels ? 0 : above[i - channels];
+    const da = Math.abs(b - c),
+      db = Math.abs(a - c),
+      dc = Math.abs(a + b - 2 * c);
     result[i + 1] = row[i] - (da <= db && da <= dc ? a : db <= dc ? b : c);
   }
 }
 
 function chunk(name, data) {
-  const whole = new Uint8Array(data.length + 12), view = new DataView(whole.buffer);
+  const whole = new Uint8Array(data.length + 12),
+    view = new DataView(whole.buffer);
   view.setUint32(0, data.length);
   for (let i = 0; i < 4; i++) whole[4 + i] = name.charCodeAt(i);
   whole.set(data, 8);

@@ -4,26 +4,32 @@
 import * as ort from "../ort/ort.wasm.bundle.min.js";
 import { gridCrops, middle, psnr, Reducer, REDUCED, tiles } from "./browser_arithmetic.js";
 import { noisy, pixelsOf, recompressed, readPicture } from "./browser_pictures.js";
+import { qualityOf } from "./browser_headers.js";
 import { PngFile } from "./browser_png.js";
 
 const here = (path) => new URL(`../${path}`, import.meta.url).href;
 ort.env.wasm.wasmPaths = { wasm: here("ort/ort-wasm-simd-threaded.wasm") };
 // Threads share memory, which a browser allows where the site's headers isolate it.
-ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
+ort.env.wasm.numThreads = globalThis.crossOriginIsolated
+  ? Math.min(4, navigator.hardwareConcurrency)
+  : 1;
 
-const MOST_KEPT = 8, MOST_KEPT_PIXELS = 1 << 27;
-const PATIENCE = 250;               // milliseconds that a quick view may take
-const pictures = new Map();         // the newest last
+const MOST_KEPT = 8,
+  MOST_KEPT_PIXELS = 1 << 27;
+const PATIENCE = 250; // milliseconds that a quick view may take
+const pictures = new Map(); // the newest last
 const sessions = new Map();
-let about = null, numbered = 0;
-let viewing = null;                 // number of the view that is being made
-let speed = 60;                     // pixels a millisecond, of the networks so far
+let about = null,
+  numbered = 0;
+let viewing = null; // number of the view that is being made
+let speed = 60; // pixels a millisecond, of the networks so far
 
 const turn = () => new Promise((go) => setTimeout(go));
 
 async function fetched(path) {
   const response = await fetch(here(path));
-  if (!response.ok) throw new Error(`${path} did not come: ${response.status} ${response.statusText}`);
+  if (!response.ok)
+    throw new Error(`${path} did not come: ${response.status} ${response.statusText}`);
   return response;
 }
 
@@ -83,34 +89,47 @@ function pictureOf(id) {
 
 function checkedBox(box, picture) {
   const [left, top, width, height] = box.map(Math.round);
-  const right = Math.min(left + width, picture.width), bottom = Math.min(top + height, picture.height);
-  const x = Math.max(left, 0), y = Math.max(top, 0);
+  const right = Math.min(left + width, picture.width),
+    bottom = Math.min(top + height, picture.height);
+  const x = Math.max(left, 0),
+    y = Math.max(top, 0);
   if (!(right > x && bottom > y)) throw new Error(`A box in the picture was wanted, ${box} came.`);
   return [x, y, right - x, bottom - y];
 }
 
-const sides = ([, , width, height], scale) => [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+const sides = ([, , width, height], scale) =>
+  [width, height].map((side) => Math.max(1, Math.round(side * scale)));
 
 // Restores a window of RGBA pixels by a task's network; alpha stays.
 async function restored(task, level, gray, pixels, width, height) {
-  const began = performance.now(), count = width * height, channels = task.channels;
+  const began = performance.now(),
+    count = width * height,
+    channels = task.channels;
   const image = new Float32Array(count * channels);
   for (let i = 0, j = 0; i < count; i++) {
-    const r = pixels[4 * i] / 255, g = pixels[4 * i + 1] / 255, b = pixels[4 * i + 2] / 255;
+    const r = pixels[4 * i] / 255,
+      g = pixels[4 * i + 1] / 255,
+      b = pixels[4 * i + 2] / 255;
     if (channels === 1) image[i] = gray ? r : luma(r, g, b);
-    else { image[j++] = r; image[j++] = g; image[j++] = b; }
+    else {
+      image[j++] = r;
+      image[j++] = g;
+      image[j++] = b;
+    }
   }
   const answer = await run(task.file, {
     image: new ort.Tensor("float32", image, [1, height, width, channels]),
     level: new ort.Tensor("float32", Float32Array.of(level), []),
   });
-  const after = answer.restored.data, result = new Uint8ClampedArray(pixels.length);
+  const after = answer.restored.data,
+    result = new Uint8ClampedArray(pixels.length);
   for (let i = 0; i < count; i++) {
     const at = 4 * i;
     if (channels === 3 && !gray) {
       for (let c = 0; c < 3; c++) result[at + c] = after[3 * i + c] * 255;
     } else if (gray) {
-      const one = channels === 1 ? after[i] : luma(after[3 * i], after[3 * i + 1], after[3 * i + 2]);
+      const one =
+        channels === 1 ? after[i] : luma(after[3 * i], after[3 * i + 1], after[3 * i + 2]);
       result[at] = result[at + 1] = result[at + 2] = one * 255;
     } else {
       // One number added to all three colours changes the luma and leaves the chroma.
@@ -130,19 +149,27 @@ const luma = (r, g, b) => 0.299 * r + 0.587 * g + 0.114 * b;
 // Restores a part of a picture in tiles that equal the whole, row of tiles after row of tiles.
 async function* inTiles(picture, task, level, box, ready) {
   const [left, top, width, height] = box;
-  const rows = tiles(top, height, picture.height, task.halo), columns = tiles(left, width, picture.width, task.halo);
+  const rows = tiles(top, height, picture.height, task.halo),
+    columns = tiles(left, width, picture.width, task.halo);
   const count = rows.length * columns.length;
   let done = 0;
   for (const row of rows) {
     for (const column of columns) {
       await turn();
       await ready();
-      const w = column.end - column.start, h = row.end - row.start;
+      const w = column.end - column.start,
+        h = row.end - row.start;
       const before = pixelsOf(picture, column.start, row.start, w, h);
       const after = await restored(task, level, picture.gray, before, w, h);
       done += 1;
-      yield { after, stride: w, skip: [column.from - column.start, row.from - row.start],
-        part: [column.from, row.from, column.to - column.from, row.to - row.from], done, count };
+      yield {
+        after,
+        stride: w,
+        skip: [column.from - column.start, row.from - row.start],
+        part: [column.from, row.from, column.to - column.from, row.to - row.from],
+        done,
+        count,
+      };
     }
   }
 }
@@ -150,7 +177,13 @@ async function* inTiles(picture, task, level, box, ready) {
 async function exactView(picture, task, level, box, scale, ready, onTile) {
   const reducer = new Reducer(box, ...sides(box, scale));
   const errors = { before: 0, after: 0 };
-  for await (const { after, stride, skip, part, done, count } of inTiles(picture, task, level, box, ready)) {
+  for await (const { after, stride, skip, part, done, count } of inTiles(
+    picture,
+    task,
+    level,
+    box,
+    ready,
+  )) {
     reducer.add(after, stride, skip, part);
     if (picture.clean) {
       errors.after += squaredError(after, stride, skip, picture.clean, part);
@@ -159,14 +192,18 @@ async function exactView(picture, task, level, box, scale, ready, onTile) {
     onTile(done, count);
   }
   const values = 3 * box[2] * box[3];
-  const figures = picture.clean && { before: psnr(errors.before, values), after: psnr(errors.after, values) };
+  const figures = picture.clean && {
+    before: psnr(errors.before, values),
+    after: psnr(errors.after, values),
+  };
   return { pixels: reducer.pixels(), psnr: figures, exact: true };
 }
 
 function squaredError(pixels, stride, [left, top], clean, [x, y, width, height]) {
   let sum = 0;
   for (let row = 0; row < height; row++) {
-    let ours = 4 * ((top + row) * stride + left), theirs = 4 * ((y + row) * clean.width + x);
+    let ours = 4 * ((top + row) * stride + left),
+      theirs = 4 * ((y + row) * clean.width + x);
     for (let column = 0; column < width; column++, ours += 4, theirs += 4) {
       for (let c = 0; c < 3; c++) sum += (pixels[ours + c] - clean.pixels[theirs + c]) ** 2;
     }
@@ -186,26 +223,53 @@ function madeSmaller(picture, box, width, height) {
   return small.pixels;
 }
 
-// Restores the part made smaller: as many pixels as there is patience for, in steps of half of them.
+// Restores the part made smaller: as many pixels as there is patience for, by halves of them.
 async function quickView(picture, task, level, box, scale) {
-  const pixels = box[2] * box[3] * scale ** 2, halves = Math.max(0, Math.ceil(Math.log2(pixels / (speed * PATIENCE))));
-  const smaller = scale * 2 ** (-halves / 2), [width, height] = sides(box, smaller);
+  const pixels = box[2] * box[3] * scale ** 2,
+    halves = Math.max(0, Math.ceil(Math.log2(pixels / (speed * PATIENCE))));
+  const smaller = scale * 2 ** (-halves / 2),
+    [width, height] = sides(box, smaller);
   const before = madeSmaller(picture, box, width, height);
-  const after = await restored(task, REDUCED[task.name](level, smaller), picture.gray, before, width, height);
+  const after = await restored(
+    task,
+    REDUCED[task.name](level, smaller),
+    picture.gray,
+    before,
+    width,
+    height,
+  );
   return { pixels: after, width, height, psnr: null, exact: false };
 }
 
 const fits = (box, task) => (box[2] + 2 * task.halo) * (box[3] + 2 * task.halo) <= speed * PATIENCE;
 
-async function view(id, { picture: name, task: taskName, level, box: wished, scale, final }, onTile) {
+async function view(
+  id,
+  { picture: name, task: taskName, level, box: wished, scale, final },
+  onTile,
+) {
   viewing = id;
   try {
-    const picture = pictureOf(name), task = await taskOf(taskName), box = checkedBox(wished, picture);
-    const ready = () => { if (id !== viewing) throw new Error("A newer view was asked for."); };
+    const picture = pictureOf(name),
+      task = await taskOf(taskName),
+      box = checkedBox(wished, picture);
+    const ready = () => {
+      if (id !== viewing) throw new Error("A newer view was asked for.");
+    };
     const exact = final || (scale >= 1 && fits(box, task));
-    const made = await (exact ? exactView : quickView)(picture, task, level, box, Math.min(scale, 1), ready, onTile);
+    const made = await (exact ? exactView : quickView)(
+      picture,
+      task,
+      level,
+      box,
+      Math.min(scale, 1),
+      ready,
+      onTile,
+    );
     const [width, height] = sides(box, Math.min(scale, 1));
-    const resize = made.exact ? {} : { resizeWidth: width, resizeHeight: height, resizeQuality: "medium" };
+    const resize = made.exact
+      ? {}
+      : { resizeWidth: width, resizeHeight: height, resizeQuality: "medium" };
     const data = new ImageData(made.pixels, made.width || width, made.height || height);
     return { bitmap: await createImageBitmap(data, resize), psnr: made.psnr, exact: made.exact };
   } finally {
@@ -215,12 +279,22 @@ async function view(id, { picture: name, task: taskName, level, box: wished, sca
 
 // The whole picture, beside the views, which go first.
 async function save(id, { picture: name, task: taskName, level }, onTile) {
-  const picture = pictureOf(name), task = await taskOf(taskName);
-  const { width, height } = picture, box = [0, 0, width, height];
+  const picture = pictureOf(name),
+    task = await taskOf(taskName);
+  const { width, height } = picture,
+    box = [0, 0, width, height];
   const file = new PngFile(width, height, picture.opaque ? (picture.gray ? 1 : 3) : 4);
-  const ready = async () => { while (viewing !== null) await new Promise((go) => setTimeout(go, 20)); };
+  const ready = async () => {
+    while (viewing !== null) await new Promise((go) => setTimeout(go, 20));
+  };
   let band = null;
-  for await (const { after, stride, skip, part, done, count } of inTiles(picture, task, level, box, ready)) {
+  for await (const { after, stride, skip, part, done, count } of inTiles(
+    picture,
+    task,
+    level,
+    box,
+    ready,
+  )) {
     const [x, , w, h] = part;
     band = band || new Uint8ClampedArray(4 * width * h);
     for (let row = 0; row < h; row++) {
@@ -238,12 +312,20 @@ async function save(id, { picture: name, task: taskName, level }, onTile) {
 
 async function tell(picture, task) {
   const teller = task.teller;
-  if (!teller) throw new Error("The level of this task cannot be told.");
+  if (!task.tells) throw new Error("The level of this task cannot be told.");
+  if (!teller) {
+    // The quality of a JPEG stands in its file.
+    if (!picture.table) throw new Error(`${picture.name}: nothing in it tells the level`);
+    return qualityOf(picture.table);
+  }
   const { width, height } = picture;
   if (Math.min(width, height) < teller.min_side) {
-    throw new Error(`A level can be told of pictures of ${teller.min_side} pixels a side and up, not of ${width} x ${height}.`);
+    const least = `${teller.min_side} pixels a side and up`;
+    throw new Error(`A level can be told of pictures of ${least}, not of ${width} x ${height}.`);
   }
-  const rows = gridCrops(height, teller), columns = gridCrops(width, teller), size = [rows[0].length, columns[0].length];
+  const rows = gridCrops(height, teller),
+    columns = gridCrops(width, teller),
+    size = [rows[0].length, columns[0].length];
   const crops = new Float32Array(rows.length * columns.length * size[0] * size[1] * 3);
   let at = 0;
   for (const row of rows) {
@@ -262,7 +344,12 @@ async function tell(picture, task) {
 async function spoil(picture, task, level) {
   const spoils = { denoise: noisy, dejpeg: recompressed }[task.name];
   const spoiled = await spoils(picture, level);
-  return kept({ ...picture, ...spoiled, name: `${task.name}-${level}-${picture.name}`, clean: picture });
+  return kept({
+    ...picture,
+    ...spoiled,
+    name: `${task.name}-${level}-${picture.name}`,
+    clean: picture,
+  });
 }
 
 const ANSWERS = {
@@ -277,12 +364,18 @@ const ANSWERS = {
     return kept(await readPicture(await (await fetched(path)).blob(), path.split("/").pop()));
   },
   before: async (id, [name, wished, scale]) => {
-    const picture = pictureOf(name), box = checkedBox(wished, picture), [width, height] = sides(box, Math.min(scale, 1));
-    return createImageBitmap(new ImageData(madeSmaller(picture, box, width, height), width, height));
+    const picture = pictureOf(name),
+      box = checkedBox(wished, picture),
+      [width, height] = sides(box, Math.min(scale, 1));
+    return createImageBitmap(
+      new ImageData(madeSmaller(picture, box, width, height), width, height),
+    );
   },
   view: (id, [wish], onTile) => view(id, wish, onTile),
   save: (id, [wish], onTile) => save(id, wish, onTile),
-  leave: () => { viewing = null; },
+  leave: () => {
+    viewing = null;
+  },
   tell: async (id, [name, task]) => tell(pictureOf(name), await taskOf(task)),
   spoil: async (id, [name, task, level]) => spoil(pictureOf(name), await taskOf(task), level),
 };

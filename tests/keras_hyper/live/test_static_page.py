@@ -4,7 +4,6 @@ import base64
 import functools
 import http.server
 import io
-import shutil
 import threading
 
 import numpy as np
@@ -66,18 +65,6 @@ def address(site):
         yield f"http://127.0.0.1:{server.server_port}/deep/site/"
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -257,6 +244,8 @@ def test_a_jpeg_is_made_and_measured(page):
         spoiled = page.evaluate(spoil, [picture, quality])
         answer = viewed(page, spoiled, [0, 0, 283, 301], quality, "dejpeg")
         before.append(answer["psnr"]["before"])
+        told = page.evaluate("(picture) => engine.tell(picture, 'dejpeg')", spoiled)
+        assert told == quality
     assert 20 < before[0] < before[1] - 2 < 60
 
 
@@ -268,9 +257,16 @@ def test_the_level_is_told_as_elsewhere(page, estimator, pixels):
     assert told == pytest.approx(estimate(pixels, estimator), rel=1e-3, abs=1e-3)
 
 
+@pytest.mark.parametrize("pixels", [smooth(), smooth()[..., 0]], ids=["colour", "gray"])
+@pytest.mark.parametrize("quality", [1, 10, 49, 50, 87, 100])
+def test_a_jpeg_tells_its_quality(page, pixels, quality):
+    picture = page.evaluate("(bytes) => opened(bytes, 'a.jpg')", coded(jpeg(pixels, quality)))
+    assert page.evaluate("(picture) => engine.tell(picture, 'dejpeg')", picture) == quality
+
+
 def test_what_cannot_be_told_is_said(page):
     for pixels, task, words in (
-        (PIXELS, "dejpeg", "cannot be told"),
+        (PIXELS, "dejpeg", "a.png: nothing in it tells the level"),
         (PIXELS[:15], "denoise", "16 pixels a side and up, not of 283 x 15"),
     ):
         job = "([picture, task]) => said(() => engine.tell(picture, task))"
