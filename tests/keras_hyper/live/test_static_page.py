@@ -352,6 +352,24 @@ def test_the_page_restores_a_sample_and_asks_nobody_else(page, address):
     assert page.wrong == []
 
 
+def test_the_page_spoils_tells_and_saves(page, tmp_path):
+    page.select_option("#sample", "chelsea")
+    page.wait_for_selector("#canvas[data-exact=true]", timeout=60_000)
+    page.fill("#test-level", "30")
+    page.click("#test button")
+    page.wait_for_selector("#psnr:not([hidden])", timeout=60_000)
+    assert "dB before" in page.inner_text("#psnr")
+    page.click("#tell")
+    page.wait_for_function("document.getElementById('said').textContent.startsWith('Estimated')")
+    with page.expect_download() as waiting:
+        page.click("#save")
+    waiting.value.save_as(tmp_path / "saved.png")
+    assert waiting.value.suggested_filename == "restored-denoise-30-chelsea.png"
+    with Image.open(tmp_path / "saved.png") as file:
+        assert file.size == (451, 300)
+    assert page.wrong == []
+
+
 def test_the_site_holds_what_the_terms_ask_for(site):
     assert "Microsoft" in (site / "ort" / "LICENSE").read_text()
     assert (site / "ort" / "ThirdPartyNotices.txt").exists()
