@@ -30,13 +30,11 @@ def load_level_estimator(name: str):
 def _load(kind, name):
     import keras
 
-    from keras_hyper.models.presets import shipped_names
-
     path = Path(name)
     if path.is_dir():
         path = path / "model.keras"
     if not path.is_file():
-        shipped = shipped_names(kind.__name__)
+        shipped = kind.presets.folders()
         if name in shipped:
             return kind.from_preset(name)
         raise WrongArgumentError(

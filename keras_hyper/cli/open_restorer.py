@@ -129,9 +129,10 @@ def _graph(model):
 
 def _card_beside(path):
     """The card of the newest export beside a ``model.keras``: data and figures of its training."""
-    from keras_hyper.models.presets import shipped_models
+    from keras_hyper.models import HyperRes
 
-    for folder in (path, path.parent, shipped_models() / path):
+    shipped = HyperRes.presets.folders()
+    for folder in (path, path.parent, shipped.get(str(path), path)):
         newest = _newest(folder) if folder.is_dir() else None
         if newest is not None and (folder / "model.keras").exists():
             return {

@@ -8,7 +8,7 @@ from keras_hyper.layers import HyperConv2D
 from keras_hyper.models.main_network import MainNetwork
 from keras_hyper.models.plain_res import PlainRes
 from keras_hyper.models.precision import in_precision
-from keras_hyper.models.presets import PRESETS, from_preset
+from keras_hyper.models.presets import Presets, from_preset
 
 
 @keras.saving.register_keras_serializable(package="keras_hyper")
@@ -53,7 +53,9 @@ class HyperRes(MainNetwork):
         Aharon and Ben-Artzi, arXiv:2206.05970, figure 1.
     """
 
-    presets = PRESETS
+    presets = Presets(
+        "HyperRes", {"tiny": {"blocks": 1}, "small": {"blocks": 4}, "paper": {"blocks": 16}}
+    )
 
     def __init__(
         self,
@@ -196,7 +198,7 @@ class HyperRes(MainNetwork):
         """Returns a network by name: a size, untrained, or a model that ships.
 
         Args:
-            name: A key of `HyperRes.presets` or the name of a folder of `saved_models`.
+            name: A key of `HyperRes.presets`.
             **overrides: Further arguments of `HyperRes`, for a size alone.
 
         Returns:

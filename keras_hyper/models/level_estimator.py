@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from keras_hyper.models.precision import in_precision
-from keras_hyper.models.presets import from_preset
+from keras_hyper.models.presets import Presets, from_preset
 
 # The level is `KNEE * (exp(u) - 1)` of what the dense layers give: nearly linear below the knee,
 # where texture decides how well a level can be told, logarithmic above it.
@@ -64,7 +64,7 @@ class LevelEstimator(keras.Model):
         layers; Liu et al., IEEE TIP 22 (2013), for noise read from the energy of flat places.
     """
 
-    presets: dict[str, dict] = {}
+    presets = Presets("LevelEstimator", {})
     min_side = 16
     # An odd number of crops has one in the middle when they are sorted.
     crop, grid = 128, 3

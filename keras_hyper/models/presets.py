@@ -2,15 +2,14 @@
 
 import json
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 
-PRESETS = {
-    "tiny": {"blocks": 1},
-    "small": {"blocks": 4},
-    "paper": {"blocks": 16},
-}
+# What of a trained model's configuration a table of them tells.
+_TOLD = ("task", "unit", "channels", "blocks", "level_range")
 
 
 def shipped_models() -> Path:
@@ -18,30 +17,67 @@ def shipped_models() -> Path:
     return Path(__file__).resolve().parents[2] / "saved_models"
 
 
-def shipped_names(kind: str = "HyperRes") -> list[str]:
-    """Returns the names of the trained models of a class, given by name, that are there."""
-    found = shipped_models().glob("*/model.keras")
-    return sorted(path.parent.name for path in found if _class_in(path) == kind)
+class Presets(Mapping):
+    """The presets of a class by name: untrained sizes, then the trained models that ship.
+
+    A trained model goes by its folder's name, and by that and its size's, so that ``denoise_small``
+    stays what it is when a larger ``denoise`` ships.
+
+    Args:
+        kind: Name of the class.
+        sizes: Arguments of the class by name.
+    """
+
+    def __init__(self, kind: str, sizes: dict[str, dict[str, Any]]):
+        self.kind, self.sizes = kind, sizes
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        """Returns what a size sets; of a trained model its ``folder`` and what it is for."""
+        if name in self.sizes:
+            return self.sizes[name]
+        folder = self.folders()[name]
+        config = _config_in(folder / "model.keras")["config"]
+        return {"folder": folder, **{key: config[key] for key in _TOLD if key in config}}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self.sizes, *self.folders()])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def folders(self) -> dict[str, Path]:
+        """Returns the folders of the trained models that are there, by name."""
+        named: dict[str, Path] = {}
+        sized: dict[str, Path] = {}
+        for path in sorted(shipped_models().glob("*/model.keras")):
+            config = _config_in(path)
+            if config["class_name"] == self.kind:
+                folder = named[path.parent.name] = path.parent
+                for size, arguments in self.sizes.items():
+                    fits = arguments.items() <= config["config"].items()
+                    if fits and not folder.name.endswith(f"_{size}"):
+                        sized[f"{folder.name}_{size}"] = folder
+        return {**named, **{name: sized[name] for name in sized if name not in named}}
 
 
-def _class_in(path):
+def _config_in(path):
     with zipfile.ZipFile(path) as file:
-        return json.loads(file.read("config.json"))["class_name"]
+        return json.loads(file.read("config.json"))
 
 
 def from_preset(cls, name: str, overrides: dict):
     """Returns a built network of class `cls` by name; see `HyperRes.from_preset`."""
-    if name in cls.presets:
-        model = cls(**{**cls.presets[name], **overrides})
+    if name in cls.presets.sizes:
+        model = cls(**{**cls.presets.sizes[name], **overrides})
         model.build()
         return model
-    names = shipped_names(cls.__name__)
-    if name not in names:
-        sizes, shipped = (", ".join(known) or "none" for known in (cls.presets, names))
+    folders = cls.presets.folders()
+    if name not in folders:
+        sizes, shipped = (", ".join(known) or "none" for known in (cls.presets.sizes, folders))
         raise ValueError(
             f"No preset {name!r}. Untrained sizes: {sizes}. "
             f"Trained models in {shipped_models()}: {shipped}."
         )
     if overrides:
         raise ValueError(f"A trained model takes no further arguments. Received: {overrides}")
-    return keras.models.load_model(shipped_models() / name / "model.keras")
+    return keras.models.load_model(folders[name] / "model.keras")

@@ -2,14 +2,13 @@ import numpy as np
 import pytest
 
 from keras_hyper import LevelEstimator, estimate
-from keras_hyper.models.presets import shipped_names
 from pipelines.noise import add_gaussian_noise
 from tests.conftest import random_estimator
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    if "estimate" not in shipped_names("LevelEstimator"):
+    if "estimate" not in LevelEstimator.presets:
         pytest.skip("no estimator ships in this tree")
     return LevelEstimator.from_preset("estimate")
 

@@ -1,0 +1,76 @@
+import pytest
+
+from keras_hyper import HyperRes, LevelEstimator
+from keras_hyper.cli import main
+from keras_hyper.models import presets
+from tests.conftest import random_estimator, random_network
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """Models that ship: a tiny and a small network, a wider one, and an estimator."""
+    networks = {
+        "denoise": random_network(blocks=4),
+        "denoise_tiny": random_network(blocks=1),
+        "sr": random_network(blocks=1, task="sr", unit="factor", level_range=(2, 4)),
+        "estimate": random_estimator(),
+    }
+    for name, network in networks.items():
+        (tmp_path / name).mkdir()
+        network.save(tmp_path / name / "model.keras")
+    (tmp_path / "README.md").write_text("not a model")
+    monkeypatch.setattr(presets, "shipped_models", lambda: tmp_path)
+    return tmp_path
+
+
+def test_the_table_has_sizes_and_what_ships_by_folder_and_by_size(shipped):
+    assert list(HyperRes.presets) == [
+        "tiny", "small", "paper", "denoise", "denoise_tiny", "sr", "denoise_small",
+        "sr_tiny",
+    ]  # fmt: skip
+    assert HyperRes.presets["small"] == {"blocks": 4}
+    assert HyperRes.presets["denoise_small"]["folder"] == shipped / "denoise"
+    assert HyperRes.presets["sr"] == {
+        "folder": shipped / "sr", "task": "sr", "unit": "factor", "channels": 3, "blocks": 1,
+        "level_range": [2.0, 4.0],
+    }  # fmt: skip
+    assert list(LevelEstimator.presets) == ["estimate"]
+
+
+def test_a_model_is_loaded_by_its_folder_and_by_its_size(shipped):
+    assert HyperRes.from_preset("denoise").blocks == 4
+    assert HyperRes.from_preset("denoise_small").blocks == 4
+    assert HyperRes.from_preset("denoise_tiny").blocks == 1
+
+
+def test_a_folder_of_that_name_goes_first(shipped):
+    (shipped / "denoise_small").mkdir()
+    random_network(blocks=4, task="other").save(shipped / "denoise_small" / "model.keras")
+    assert HyperRes.from_preset("denoise_small").task == "other"
+    assert HyperRes.presets["denoise_small"]["folder"] == shipped / "denoise_small"
+
+
+def test_an_unknown_name_says_where_it_looked_and_what_there_is(shipped):
+    with pytest.raises(ValueError, match=f"(?s)No preset 'huge'.*tiny, small, paper.*{shipped}"):
+        HyperRes.from_preset("huge")
+    with pytest.raises(ValueError, match="takes no further arguments"):
+        HyperRes.from_preset("denoise_small", filters=8)
+    with pytest.raises(KeyError):
+        HyperRes.presets["huge"]
+
+
+def test_where_nothing_ships_there_are_sizes(tmp_path, monkeypatch):
+    monkeypatch.setattr(presets, "shipped_models", lambda: tmp_path / "nowhere")
+    assert list(HyperRes.presets) == ["tiny", "small", "paper"] and len(HyperRes.presets) == 3
+    with pytest.raises(ValueError, match="nowhere: none"):
+        HyperRes.from_preset("denoise")
+
+
+def test_the_command_line_takes_the_same_names(shipped, tmp_path, photo):
+    from PIL import Image
+
+    source = tmp_path / "a.png"
+    Image.fromarray((photo[:16, :16] * 255).astype("uint8")).save(source)
+    argv = [str(source), str(tmp_path / "b.png"), "--task", "denoise", "--level", "25"]
+    assert main(["restore", *argv, "--model", "denoise_small", "--precision", "float32"]) == 0
+    assert (tmp_path / "b.png").is_file()
