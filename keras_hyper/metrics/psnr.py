@@ -23,7 +23,8 @@ def psnr(clean, restored, peak=1.0):
         20.0
     """
     if isinstance(clean, np.ndarray) and isinstance(restored, np.ndarray):
-        return _psnr_of_arrays(*np.broadcast_arrays(clean, restored), peak)
+        clean, restored = np.broadcast_arrays(clean, restored)
+        return _psnr_of_arrays(clean, restored, peak)
     clean, restored = ops.cast(clean, "float32"), ops.cast(restored, "float32")
     mean_square = ops.mean(ops.square((clean - restored) / peak), axis=(-3, -2, -1))
     return -10.0 / math.log(10.0) * ops.log(ops.maximum(mean_square, 1e-10))

@@ -86,10 +86,11 @@ def _checked(pictures, least):
 def _similarities(clean, restored, peak):
     """Mean SSIM and mean contrast-structure of pictures, ``(batch, channels)`` each."""
     np.broadcast_shapes(clean.shape, restored.shape)
-    similar = _Similarity(*restored.shape[1:3], peak)
-    figures = np.empty((2, len(restored), restored.shape[3]), np.float32)
+    count, height, width, channels = restored.shape
+    similar = _Similarity(height, width, peak)
+    figures = np.empty((2, count, channels), np.float32)
     # A plane at a time stays in the processor's cache.
-    for channel in range(restored.shape[3]):
+    for channel in range(channels):
         for number, picture in enumerate(restored):
             # One clean picture for all is looked at once.
             if number < len(clean):
