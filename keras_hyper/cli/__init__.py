@@ -9,6 +9,7 @@ COMMANDS = {
     "estimate": "tell the level of pictures: sigma of noise, quality of what was a JPEG",
     "evaluate": "measure PSNR and SSIM per level as the paper does",
     "report": "print the paper's tables and figures, ours beside them",
+    "card": "write a model's card: figures at every level, and what it does where nothing is wrong",
     "evaluate-estimator": "measure how well an estimator tells the level of noise",
     "calibrate": "find the level that restores each picture best",
     "export": "write a SavedModel for TF-Serving, or an ONNX file; or the network of one level",

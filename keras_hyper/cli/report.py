@@ -70,6 +70,7 @@ def _measured(name, args, store):
     from keras_hyper.cli.open_restorer import open_restorer
     from keras_hyper.evaluation.network_size import network_size
     from keras_hyper.evaluation.report_network import Measured
+    from pipelines.decode import find_pictures
 
     task, _, model = name.rpartition("=")
     restorer = open_restorer(model, task or None, args.precision)
@@ -89,7 +90,8 @@ def _measured(name, args, store):
             report = _report(args, task, protocol, pictures, restorer, store, console)
             if report:
                 found.reports[protocol, pictures] = report
-    found.sweeps.update(_sweeps(args, TASKS[task], restorer, console))
+    paths = find_pictures(args.noisy)[: args.noisy_pictures]
+    found.sweeps.update(swept(restorer, TASKS[task], paths, console))
     return found
 
 
@@ -121,18 +123,19 @@ def _levels(args, task, protocol, pictures):
     return sorted({*PAPER[task].levels, *more})
 
 
-def _sweeps(args, task, restorer, console):
+def swept(restorer, task, paths, console=None):
     """Restores noisy photographs at many levels, each its own middle, which is quick."""
     from keras_hyper.evaluation.level_sweep import level_sweep, monotonicity
-    from pipelines.decode import find_pictures, read_picture
+    from pipelines.decode import read_picture
 
     levels = [level for level in ALL_LEVELS[task.name]
               if restorer.level_range[0] <= level <= restorer.level_range[1]]  # fmt: skip
     if len(levels) < 2:
         return {}
     found = {}
-    for path in find_pictures(args.noisy)[: args.noisy_pictures]:
-        console.print(f"{restorer.name}: {path.name} at {len(levels)} levels", highlight=False)
+    for path in paths:
+        if console:
+            console.print(f"{restorer.name}: {path.name} at {len(levels)} levels", highlight=False)
         picture = _middle(read_picture(path, restorer.channels))
         ordered = sorted(levels, reverse=not task.rising)
         rows = level_sweep(restorer.restore, picture, ordered)

@@ -1,0 +1,47 @@
+"""Levels that were never trained on: do they fall below the curve through their neighbours?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+# A cubic through two neighbours at each side.
+_NEIGHBOURS = 4
+
+
+def below_the_curve(rows: Sequence[dict], trained: Sequence[float]) -> list[dict]:
+    """Compares levels that were not trained on with the curve through their neighbours.
+
+    Args:
+        rows: Means of a report, of seven levels and more, ascending: ``level``, ``psnr_after``.
+        trained: Levels trained on.
+
+    Returns:
+        A row for each level that was not: ``level``; ``psnr``; ``curve``, what the cubic over the
+        logarithm of the level gives there that goes through the four nearest other levels, as many
+        at each side as there are; ``below``, by how many dB the level falls under it.
+
+    Raises:
+        ValueError: If there are too few levels.
+    """
+    if len(rows) <= _NEIGHBOURS + 2:
+        raise ValueError(f"seven levels and more were wanted. Received: {len(rows)}")
+    place = np.log([row["level"] for row in rows])
+    psnr = np.array([row["psnr_after"] for row in rows])
+    found = []
+    for index, row in enumerate(rows):
+        if row["level"] in trained:
+            continue
+        first = min(max(index - _NEIGHBOURS // 2, 0), len(rows) - _NEIGHBOURS - 1)
+        near = [other for other in range(first, first + _NEIGHBOURS + 1) if other != index]
+        curve = float(_through(place[near], psnr[near], place[index]))
+        found.append({"level": row["level"], "psnr": float(psnr[index]), "curve": curve,
+                      "below": curve - float(psnr[index])})  # fmt: skip
+    return found
+
+
+def _through(x, y, at):
+    """The polynomial through points, by Lagrange."""
+    return sum(
+        y[i] * np.prod([(at - x[j]) / (x[i] - x[j]) for j in range(len(x)) if j != i])
+        for i in range(len(x))
+    )

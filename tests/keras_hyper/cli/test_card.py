@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_hyper.cli import main
+from tests.conftest import random_network
+
+
+@pytest.fixture
+def pictures(tmp_path, photo):
+    folder = tmp_path / "CBSD68"
+    folder.mkdir()
+    Image.fromarray(np.rint(photo[:32, :40] * 255).astype(np.uint8)).save(folder / "a.png")
+    return folder
+
+
+def test_a_card_says_what_a_model_is_and_reaches(tmp_path, pictures):
+    random_network(levels=(5, 75)).save(tmp_path / "model.keras")
+    argv = ["card", str(tmp_path), "--data", str(pictures), "--out", str(tmp_path / "card.md")]
+    assert main([*argv, "--store", str(tmp_path / "figures.jsonl")]) == 0
+    text = (tmp_path / "card.md").read_text()
+    for words in (
+        "An output looks 12 pixels far",
+        "Trained on 5, 75",
+        "| 5 (trained) |",
+        "## Levels never trained on",
+        "| a clean photograph |",
+        "of the steps to the next",
+        "Data: not recorded",
+        f"keras-hyper card {tmp_path} --data {pictures}",
+    ):
+        assert words in text
+    # The paper's own figures stand where they belong.
+    row = next(line for line in text.splitlines() if line.startswith("| 25 "))
+    assert row.endswith("| 31.40 |")
+
+
+def test_a_level_below_the_curve_is_told_with_its_distance(tmp_path, pictures, capsys):
+    random_network(task="dejpeg", levels=(10, 80), level_range=(10, 80)).save(
+        tmp_path / "model.keras"
+    )
+    assert main(["card", str(tmp_path), "--data", str(pictures), "--protocol", "colour"]) == 0
+    text = capsys.readouterr().out
+    assert "lower is more restoration" in text and "dB below" in text
+    assert "At the weakest level trained on, 80" in text
+    assert "paper |" not in text
+
+
+@pytest.mark.parametrize(
+    ("task", "data", "words"),
+    [("", "CBSD68", "a network that knows its task was wanted"),
+     ("denoise", "nowhere", "a folder of pictures was wanted")],
+)  # fmt: skip
+def test_wrong_arguments_are_one_line(tmp_path, pictures, capsys, task, data, words):
+    random_network(task=task).save(tmp_path / "model.keras")
+    assert main(["card", str(tmp_path), "--data", str(tmp_path / data)]) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1

@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from keras_hyper.evaluation.unseen import below_the_curve
+
+LEVELS = (5, 10, 15, 20, 25, 30, 35, 40)
+
+
+def rows(dips=()):
+    # Smooth over the logarithm of the level, as PSNR is.
+    return [
+        {"level": level, "psnr_after": 50 - 7 * np.log(level) + 0.3 * np.log(level) ** 2
+         - dict(dips).get(level, 0)}
+        for level in LEVELS
+    ]  # fmt: skip
+
+
+def test_on_a_smooth_curve_no_level_is_below_it():
+    found = below_the_curve(rows(), trained=(5, 40))
+    assert [row["level"] for row in found] == [10, 15, 20, 25, 30, 35]
+    assert max(abs(row["below"]) for row in found) < 1e-9
+
+
+@pytest.mark.parametrize("level", [5, 10, 25, 40])
+def test_a_level_that_dips_is_below_the_curve_by_as_much(level):
+    found = below_the_curve(
+        rows([(level, 0.2)]), trained=[other for other in LEVELS if other != level]
+    )
+    assert [row["level"] for row in found] == [level]
+    assert found[0]["below"] == pytest.approx(0.2)
+
+
+def test_too_few_levels_say_so():
+    with pytest.raises(ValueError, match="seven levels and more were wanted. Received: 6"):
+        below_the_curve(rows()[:6], trained=())
