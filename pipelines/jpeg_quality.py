@@ -13,13 +13,13 @@ from pipelines.jpeg import CHROMA_TABLE, LUMA_TABLE, quantisation_table
 
 @dataclass(frozen=True)
 class JpegQuality:
-    """What a file's tables say.
+    """What a file's tables say, or else the picture.
 
     Args:
         quality: 1 to 100, libjpeg's scale.
         exact: Whether the tables are libjpeg's own of this quality; else it is the nearest.
-        source: What told it: the file's ``"tables"``, or the ``"pixels"`` of a picture that is
-            stored as something else now.
+        source: What told it: the file's ``"tables"``, or of a picture that is stored as something
+            else now the ``"pixels"``, by the likelihood of libjpeg's tables, or a ``"network"``.
     """
 
     quality: int
@@ -29,6 +29,8 @@ class JpegQuality:
     def __str__(self):
         if self.source == "pixels":
             return f"{self.quality}, by its pixels"
+        if self.source == "network":
+            return f"about {self.quality}, by the network"
         return f"{self.quality}" if self.exact else f"about {self.quality}, foreign tables"
 
 

@@ -4,15 +4,17 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from keras_hyper.cli.load import load_level_estimator
 from keras_hyper.cli.one_line import WrongArgumentError, checked
+from keras_hyper.cli.told_level import ESTIMATORS, estimator_for
 
 
 def add_arguments(parser):
     """Adds the arguments of ``keras-hyper estimate``."""
     add = parser.add_argument
     add("sources", metavar="IN", nargs="+", type=Path, help="pictures, or folders of pictures")
-    add("--model", default="estimate", help="a model.keras, a run's folder, or one that ships")
+    noise, quality = ESTIMATORS["denoise"], ESTIMATORS["dejpeg"]
+    add("--model", default=noise, help="tells noise: a model.keras, a run's folder, or by name")
+    add("--quality-model", default=quality, help="tells JPEG quality, likewise")
     add("--json", type=Path, metavar="F", help="also write the rows to this file; - prints them")
     add("--max-pixels", type=int, default=178_956_970, help="pictures that claim more are refused")
 
@@ -20,16 +22,18 @@ def add_arguments(parser):
 def job(args) -> int:
     """Tells; returns 1 if a picture had to be left out."""
     paths = checked(lambda: _paths(args.sources))
-    model = load_level_estimator(args.model)
+    model = estimator_for("denoise", args.model)
+    of_quality = estimator_for("dejpeg", args.quality_model)
     rows, left_out = [], []
     for path in paths:
         try:
-            rows.append(_row(path, model, args.max_pixels))
+            rows.append(_row(path, model, of_quality, args.max_pixels))
         except (ValueError, OSError, MemoryError) as error:
             if len(paths) == 1:
                 raise
             left_out.append(" ".join(str(error).split()) or type(error).__name__)
-    text = json.dumps({"model": args.model, "unit": model.unit, "rows": rows}, indent=1)
+    report = {"model": args.model, "quality_model": args.quality_model, "unit": model.unit}
+    text = json.dumps({**report, "rows": rows}, indent=1)
     if args.json == Path("-"):
         print(text)
     else:
@@ -58,13 +62,13 @@ def _paths(sources):
     return paths
 
 
-def _row(path, model, max_pixels):
+def _row(path, model, of_quality, max_pixels):
     from keras_hyper.cli.told_level import told_quality
     from keras_hyper.estimation import estimate
     from keras_hyper.picture_files import read_picture_file
 
     pixels = read_picture_file(path, max_pixels).pixels
-    level, quality = estimate(pixels, model), told_quality(path, pixels)
+    level, quality = estimate(pixels, model), told_quality(path, pixels, of_quality)
     return {"picture": str(path), "sigma": level, "jpeg": asdict(quality) if quality else None}
 
 
@@ -74,7 +78,10 @@ def _show(rows, model):
 
     from pipelines.jpeg_quality import JpegQuality
 
-    table = Table(caption=f"sigma told by the network: {model.unit}; quality read from the file")
+    table = Table(
+        caption=f"sigma told by the network: {model.unit}; quality read from the file where it "
+        "does not say by what"
+    )
     table.add_column("picture", overflow="fold")
     for heading in ("sigma", "JPEG quality"):
         table.add_column(heading, justify="right")

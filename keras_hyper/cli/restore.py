@@ -26,9 +26,9 @@ def add_arguments(parser):
         type=level_or_auto,
         required=True,
         help="noise sigma, JPEG quality, or factor; auto: noise is told by a network, the quality "
-        "read from the JPEG file",
+        "read from the JPEG file, and where it is none any more told by its pixels or a network",
     )
-    add("--estimator", default="estimate", help="of --level auto: a model.keras or one that ships")
+    add("--estimator", help="of --level auto: a model.keras; by default the task's that ships")
     add("--model", help="a model.keras or a run's folder; by default the one that ships")
     add("--same-size", action="store_true", help="sr: the picture is enlarged already")
     add("--tile", type=int, default=512, help="pixels that a tile adds each way, even")
@@ -61,7 +61,7 @@ def job(args) -> int:
     done = len(waiting) - len(left_out)
     there = f"; {len(pairs) - len(waiting)} were there" if len(waiting) < len(pairs) else ""
     for source in told if args.level == AUTO else ():
-        print(f"{source}: level {told[source]:.3g}")
+        print(f"{source}: {told[source]}")
     print(f"{done} of {len(pairs)} restored in {seconds:.1f} s: {args.out}{there}")
     for line in left_out:
         print(f"left out: {line}")
@@ -159,7 +159,8 @@ def _restore_file(source, out, restorer, tell, args, bar):
     pixels = picture.pixels
     # Before the work: what cannot be written need not be restored.
     check_holds(out, pixels)
-    level = tell(source, pixels)
+    used = tell(source, pixels)
+    level = used.level
     if TASKS[args.task].enlarges and not args.same_size:
         height, width = (max(1, round(side * level)) for side in pixels.shape[:2])
         if height * width > args.max_pixels:
@@ -174,4 +175,4 @@ def _restore_file(source, out, restorer, tell, args, bar):
     )
     bar.remove_task(line)
     write_picture_file(replace(picture, pixels=restored), out)
-    return level
+    return used

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,27 @@ from keras_hyper.cli.one_line import WrongArgumentError, checked
 from pipelines import TASKS
 
 AUTO = "auto"
+# The estimator that ships for each task whose level can be told.
+ESTIMATORS = {"denoise": "estimate", "dejpeg": "estimate_quality"}
+# Of pictures that were never compressed the network that ships tells 93 in the middle, of quality 80
+# at most 86 (docs/blind.md): what is told this and more is as good as never compressed.
+_FINEST = 88.0
+
+
+@dataclass(frozen=True)
+class UsedLevel:
+    """The level that a picture is restored at.
+
+    Args:
+        level: In the task's unit.
+        by: What told it, in words; empty where it was given.
+    """
+
+    level: float
+    by: str = ""
+
+    def __str__(self):
+        return f"level {self.level:.3g} (told by {self.by})"
 
 
 def level_or_auto(word: str) -> float | str:
@@ -23,7 +45,21 @@ def level_or_auto(word: str) -> float | str:
         raise argparse.ArgumentTypeError(f"wanted a number or {AUTO}, got {word!r}") from None
 
 
-def level_of(args, channels: int) -> Callable[[Path, np.ndarray], float]:
+def estimator_for(task: str, name: str | None = None):
+    """Loads the estimator of a task's level, by default the one that ships.
+
+    Raises:
+        WrongArgumentError: If there is none of that name, or it is for another task.
+    """
+    estimator = load_level_estimator(name or ESTIMATORS[task])
+    if estimator.task != task:
+        raise WrongArgumentError(
+            f"an estimator for {task} was wanted; this one is for {estimator.task}"
+        )
+    return estimator
+
+
+def level_of(args, channels: int) -> Callable[[Path, np.ndarray], UsedLevel]:
     """Returns ``(path, pixels) -> level`` for a restoration.
 
     Args:
@@ -36,24 +72,24 @@ def level_of(args, channels: int) -> Callable[[Path, np.ndarray], float]:
     """
     if args.level != AUTO:
         # By the task named here, since a converted network may not know its own.
-        level = checked(lambda: TASKS[args.task].check_level(args.level))
+        level = UsedLevel(checked(lambda: TASKS[args.task].check_level(args.level)))
         return lambda path, pixels: level
-    if args.task not in _TELLERS:
+    if args.task not in ESTIMATORS:
         raise WrongArgumentError(
-            f"--level {AUTO} is there for {' and '.join(_TELLERS)}. For {args.task} give a number"
+            f"--level {AUTO} is there for {' and '.join(ESTIMATORS)}. For {args.task} give a number"
         )
-    return _TELLERS[args.task](args, channels)
+    estimator = estimator_for(args.task, args.estimator)
+    return _noise(estimator, channels) if args.task == "denoise" else _jpeg(estimator)
 
 
-def _noise(args, channels):
+def _noise(estimator, channels):
     from keras_hyper.estimation import estimate
 
-    estimator = load_level_estimator(args.estimator)
-    if estimator.task != args.task:
-        raise WrongArgumentError(
-            f"an estimator for {args.task} was wanted; this one is for {estimator.task}"
-        )
-    return lambda path, pixels: estimate(_luma(pixels) if channels == 1 else pixels, estimator)
+    def level(path, pixels):
+        seen = _luma(pixels) if channels == 1 else pixels
+        return UsedLevel(estimate(seen, estimator), "the network")
+
+    return level
 
 
 def _luma(pixels):
@@ -64,28 +100,33 @@ def _luma(pixels):
     return to_float(pixels[..., :3]) @ LUMA if colour else pixels
 
 
-def _jpeg(args, channels):
+_TOLD_BY = {"tables": "the file's tables", "pixels": "its pixels", "network": "the network"}
+
+
+def _jpeg(estimator):
     def level(path, pixels):
-        told = told_quality(path, pixels)
+        told = told_quality(path, pixels, estimator)
         if told is None:
             raise ValueError(
                 f"{path}: nothing in it tells of JPEG. If it was one, give its quality, such as "
                 "--level 40"
             )
-        return float(told.quality)
+        return UsedLevel(float(told.quality), _TOLD_BY[told.source])
 
     return level
 
 
-def told_quality(path: Path, picture: np.ndarray):
+def told_quality(path: Path, picture: np.ndarray, estimator=None):
     """Tells the quality of a JPEG: by its tables, and where it is no JPEG any more by its pixels.
 
     Args:
         path: The file.
         picture: What it holds, of the kinds that `keras_hyper.restore` takes, 16x16 and up.
+        estimator: What is asked about a picture in which no table of libjpeg shows, since it was
+            changed after its compression; None for nothing.
 
     Returns:
-        A `pipelines.jpeg_quality.JpegQuality`, or None where neither tells of JPEG.
+        A `pipelines.jpeg_quality.JpegQuality`, or None where nothing tells of JPEG.
 
     Raises:
         ValueError: If the file is damaged, or the picture of another kind or too small.
@@ -99,7 +140,14 @@ def told_quality(path: Path, picture: np.ndarray):
         return jpeg_quality(path)
     pixels, _ = split_alpha(checked_picture(picture))
     quality = quality_of_pixels(to_float(pixels))
-    return None if quality is None else JpegQuality(quality, True, "pixels")
+    if quality is not None:
+        return JpegQuality(quality, True, "pixels")
+    return None if estimator is None else _by_network(pixels, estimator)
 
 
-_TELLERS = {"denoise": _noise, "dejpeg": _jpeg}
+def _by_network(pixels, estimator):
+    from keras_hyper.estimation import estimate
+    from pipelines.jpeg_quality import JpegQuality
+
+    told = estimate(pixels, estimator)
+    return None if told >= _FINEST else JpegQuality(max(round(told), 1), False, "network")

@@ -8,8 +8,17 @@ from PIL import Image
 
 from keras_hyper import LevelEstimator, estimate
 from keras_hyper.cli import main
+from keras_hyper.models.level_estimator import KNEE
 from pipelines import SAMPLE_PICTURES
 from tests.conftest import random_estimator, random_network
+
+
+def constant_estimator(quality):
+    """Tells one quality of every picture."""
+    model = random_estimator(task="dejpeg")
+    *weights, kernel, bias = model.get_weights()
+    model.set_weights([*weights, 0 * kernel, bias * 0 + np.log1p(quality / KNEE)])
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +29,8 @@ def models(tmp_path_factory):
         "gray": random_network(channels=1),
         "dejpeg": random_network(task="dejpeg", level_range=(10, 80)),
         "estimate": random_estimator(),
+        "quality": constant_estimator(42.4),
+        "clean": constant_estimator(99.0),
         "other": random_estimator(task="deblur"),
     }.items():
         (root / name).mkdir()
@@ -37,6 +48,11 @@ def pictures(tmp_path, rng):
     return folder
 
 
+def tell(models, *words, quality="clean"):
+    return run("estimate", *words, "--model", models / "estimate", "--quality-model",
+               models / quality)  # fmt: skip
+
+
 def run(*words):
     try:
         return main([str(word) for word in words])
@@ -51,8 +67,7 @@ def pixels_of(path):
 
 def test_tells_files_and_folders(pictures, models, tmp_path, capsys):
     out = tmp_path / "deep" / "levels.json"
-    model = models / "estimate"
-    assert run("estimate", pictures, pictures / "a.png", "--model", model, "--json", out) == 0
+    assert tell(models, pictures, pictures / "a.png", "--json", out) == 0
     said = capsys.readouterr().out
     assert "no JPEG" in said and "37" in said
     rows = json.loads(out.read_text())["rows"]
@@ -66,14 +81,16 @@ def test_tells_files_and_folders(pictures, models, tmp_path, capsys):
 
 
 def test_rows_alone_are_printed_for_programs(pictures, models, capsys):
-    assert run("estimate", pictures, "--model", models / "estimate", "--json", "-") == 0
-    assert len(json.loads(capsys.readouterr().out)["rows"]) == 2
+    assert tell(models, pictures, "--json", "-", quality="quality") == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["jpeg"]["source"] for row in rows] == ["network", "tables"]
+    assert rows[0]["jpeg"] == {"quality": 42, "exact": False, "source": "network"}
 
 
 def test_what_cannot_be_told_is_left_out_and_named(pictures, models, capsys):
     Image.fromarray(np.zeros((9, 40), np.uint8)).save(pictures / "small.png")
     (pictures / "torn.png").write_bytes(b"\x89PNG")
-    assert run("estimate", pictures, "--model", models / "estimate") == 1
+    assert tell(models, pictures) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "left out: A level can be told of pictures of 16x16" in said and "torn.png" in said
 
@@ -83,6 +100,7 @@ def test_what_cannot_be_told_is_left_out_and_named(pictures, models, capsys):
     [
         (["estimate", "nowhere.png"], 2, "there is none at nowhere.png"),
         (["estimate", "IN", "--model", "RESTORER"], 2, "holds a HyperRes; a LevelEstimator was"),
+        (["estimate", "IN", "--quality-model", "TELLER"], 2, "for dejpeg was wanted; this one is"),
         (["restore", "IN", "OUT", "--task", "denoise", "--level", "often"], 2, "number or auto"),
         (["evaluate-estimator", "--data", "nowhere", "--model", "TELLER"], 2, "none at nowhere"),
         (["calibrate", "--task", "dejpeg", "--data", "IN", "--noisy"], 2, "--task dejpeg"),
@@ -98,9 +116,9 @@ def test_wrong_words_are_one_line(pictures, models, tmp_path, capsys, words, sta
     assert error.count("\n") == 1 and said in error
 
 
-def restore(pictures, out, models, task, model, *more):
+def restore(pictures, out, models, task, model, estimator="estimate"):
     return run("restore", pictures, out, "--task", task, "--level", "auto", "--model",
-               models / model, "--estimator", models / "estimate", *more)  # fmt: skip
+               models / model, "--estimator", models / estimator)  # fmt: skip
 
 
 @pytest.mark.parametrize("model", ["denoise", "gray"])
@@ -119,19 +137,31 @@ def test_restores_at_the_level_that_is_told(pictures, models, tmp_path, capsys, 
 
 
 def test_restores_jpegs_at_their_own_quality(pictures, models, tmp_path, capsys):
-    assert restore(pictures, tmp_path / "out", models, "dejpeg", "dejpeg") == 1
+    assert restore(pictures, tmp_path / "out", models, "dejpeg", "dejpeg", "clean") == 1
     said = capsys.readouterr().out
-    assert "b.jpg: level 37" in said and "a.png: nothing in it tells of JPEG" in said
+    assert "b.jpg: level 37 (told by the file's tables)" in said
+    assert "a.png: nothing in it tells of JPEG" in said
     assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["b.jpg"]
 
 
 def test_a_jpeg_that_became_a_png_is_told_by_its_pixels(models, tmp_path, capsys):
     Image.open(SAMPLE_PICTURES / "coffee.png").save(tmp_path / "a.jpg", quality=37)
     Image.open(tmp_path / "a.jpg").save(tmp_path / "a.png")
-    assert restore(tmp_path / "a.png", tmp_path / "out.png", models, "dejpeg", "dejpeg") == 0
-    assert "level 37" in capsys.readouterr().out
-    assert run("estimate", tmp_path / "a.png", "--model", models / "estimate") == 0
+    dejpeg = "dejpeg", "dejpeg", "quality"
+    assert restore(tmp_path / "a.png", tmp_path / "out.png", models, *dejpeg) == 0
+    assert "level 37 (told by its pixels)" in capsys.readouterr().out
+    assert tell(models, tmp_path / "a.png", quality="quality") == 0
     assert "37, by its pixels" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_network_is_asked_where_the_pixels_are_silent(pictures, models, tmp_path, capsys):
+    dejpeg = "dejpeg", "dejpeg", "quality"
+    assert restore(pictures, tmp_path / "out", models, *dejpeg) == 0
+    said = capsys.readouterr().out
+    assert "a.png: level 42 (told by the network)" in said
+    assert "b.jpg: level 37 (told by the file's tables)" in said
+    assert tell(models, pictures / "a.png", quality="quality") == 0
+    assert "about 42, by the network" in " ".join(capsys.readouterr().out.split())
 
 
 def test_auto_needs_a_level_that_can_be_told(pictures, models, tmp_path, capsys):
@@ -142,6 +172,8 @@ def test_auto_needs_a_level_that_can_be_told(pictures, models, tmp_path, capsys)
     words = ["restore", pictures, tmp_path / "out", "--task", "denoise", "--level", "auto",
              "--model", models / "denoise", "--estimator", models / "other"]  # fmt: skip
     assert run(*words) == 2 and "this one is for deblur" in capsys.readouterr().err
+    assert restore(pictures, tmp_path / "out", models, "dejpeg", "dejpeg") == 2
+    assert "for dejpeg was wanted; this one is for denoise" in capsys.readouterr().err
 
 
 def test_figures_of_an_estimator(pictures, models, tmp_path, capsys):
