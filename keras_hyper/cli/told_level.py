@@ -14,8 +14,8 @@ from pipelines import TASKS
 AUTO = "auto"
 # The estimator that ships for each task whose level can be told.
 ESTIMATORS = {"denoise": "estimate", "dejpeg": "estimate_quality"}
-# Of pictures that were never compressed the network that ships tells 93 in the middle, of quality 80
-# at most 86 (docs/blind.md): what is told this and more is as good as never compressed.
+# Of pictures that were never compressed the network that ships tells 93 in the middle, of quality
+# 80 at most 86 (docs/blind.md): told this and more, one is as good as never compressed.
 _FINEST = 88.0
 
 
