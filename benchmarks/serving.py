@@ -34,7 +34,7 @@ def run(rounds: int = 30, seconds: float = 6.0) -> None:
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder)
         for precision in ("float32", "bfloat16"):
-            network = HyperRes.from_preset("denoise").with_precision(precision)
+            network = HyperRes.from_preset("denoise_tiny").with_precision(precision)
             export_saved_model(network, models / precision)
         _calls(models, rounds)
         _joined(models, seconds)

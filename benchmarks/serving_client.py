@@ -36,7 +36,7 @@ def run(address: str | None = None, name="denoise", side: int = 512, rounds: int
         side: Of the picture in pixels.
         rounds: Calls a row.
     """
-    network = keras_hyper.HyperRes.from_preset("denoise")
+    network = keras_hyper.HyperRes.from_preset("denoise_tiny")
     picture = _noisy(side)
     if address is not None:
         _table(address, name, network, picture, rounds)
