@@ -23,7 +23,7 @@ def live_task(name: str, model, task, estimator) -> LiveTask:
         task.rising,
         tell=_teller(task, estimator),
         spoil=_shrunk if task.enlarges else lambda pixels, level: _degraded(task, pixels, level),
-        reduced=_quieter if task.name == "denoise" else lambda level, scale: level,
+        reduced=_REDUCED.get(task.name, lambda level, scale: level),
         enlarge=_enlarged if task.enlarges else None,
     )
 
@@ -36,9 +36,22 @@ def _slider(model, task):
     return max(1.0, np.floor(low / 2)), min(task.maximum, np.ceil(high * 1.25)), 0.5
 
 
-def _quieter(level, scale):
+def _quieter(sigma, scale):
     """Noise that is white is averaged to this when a picture is made smaller."""
-    return level * scale
+    return sigma * scale
+
+
+def _finer(quality, scale):
+    """The quality whose quantisation steps are `scale` times as large: averaging weakens them."""
+    quality = np.maximum(quality, 1.0)
+    # libjpeg's percentage of its tables' steps, there and back.
+    steps = np.where(quality < 50, 5000 / quality, 200 - 2 * quality) * scale
+    finer = np.where(steps > 100, 5000 / np.maximum(steps, 1.0), 100 - steps / 2)
+    return finer if np.ndim(quality) else float(finer)
+
+
+# The level of a picture that was averaged to `scale` times its size.
+_REDUCED = {"denoise": _quieter, "dejpeg": _finer}
 
 
 def _teller(task, estimator):
