@@ -4,6 +4,7 @@ By the likelihood of libjpeg's tables, and by the network that is asked where it
 """
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,8 @@ def run(data: Path | None = None) -> None:
              "together: error"),
             rows,
         )  # fmt: skip
+    # What is told may lie beyond what the network was trained at.
+    warnings.filterwarnings("ignore", message="level .* outside the range trained on")
     # The network that restores is a gray one.
     for form in IN_GRAY:
         rows = [

@@ -14,9 +14,9 @@ from pipelines import TASKS
 AUTO = "auto"
 # The estimator that ships for each task whose level can be told.
 ESTIMATORS = {"denoise": "estimate", "dejpeg": "estimate_quality"}
-# Of pictures that were never compressed the network that ships tells 93 in the middle, of quality
-# 80 at most 86 (docs/blind.md): told this and more, one is as good as never compressed.
-_FINEST = 88.0
+# What the network takes for as good as this or better counts as never compressed: it tells this of
+# most such pictures, and restoring gains little there (docs/blind.md).
+_FINEST = 80.0
 
 
 @dataclass(frozen=True)
