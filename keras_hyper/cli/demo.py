@@ -14,7 +14,8 @@ def add_arguments(parser):
     add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets others in")
     add("--port", type=int, default=7860, help="of the page")
     add("--models", nargs="+", default=["denoise", "dejpeg", "sr"], help="networks, one a task")
-    add("--estimator", default="estimate", help="what tells the level of noise")
+    add("--estimators", nargs="+", default=["estimate", "estimate_quality"],
+        help="what tells levels, one a task")  # fmt: skip
     add("--max-pixels", type=int, default=64_000_000, help="pictures that claim more are refused")
     add("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of layers")
 
@@ -48,7 +49,8 @@ def samples() -> dict[str, Path]:
 def _tasks(args):
     from keras_hyper.cli.live_tasks import live_task
 
-    estimator = load_level_estimator(args.estimator)
+    loaded = [load_level_estimator(name) for name in args.estimators]
+    estimators = {estimator.task: estimator for estimator in loaded}
     tasks = {}
     for name in args.models:
         model = load_hyper_res(name).with_precision(args.precision)
@@ -57,5 +59,6 @@ def _tasks(args):
                 f"a network for {' or '.join(TASKS)} was wanted. {name} is for "
                 f"{model.task or 'a task that it does not name'}"
             )
+        estimator = estimators.get(model.task)
         tasks[model.task] = live_task(name, model, TASKS[model.task], estimator)
     return tasks

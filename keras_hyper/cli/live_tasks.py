@@ -13,7 +13,7 @@ def live_task(name: str, model, task, estimator) -> LiveTask:
         name: What the network is called.
         model: The network.
         task: Its `pipelines.Task`.
-        estimator: A `keras_hyper.LevelEstimator`, used where it is for this task.
+        estimator: A `keras_hyper.LevelEstimator`, used where it is for this task; None for none.
     """
     return LiveTask(
         name,
@@ -55,7 +55,8 @@ _REDUCED = {"denoise": _quieter, "dejpeg": _finer}
 
 
 def _teller(task, estimator):
-    if task.name == estimator.task:
+    fits = estimator is not None and estimator.task == task.name
+    if task.name == "denoise" and fits:
         from keras_hyper.estimation import estimate
 
         return lambda path, pixels: estimate(pixels, estimator)
@@ -64,7 +65,7 @@ def _teller(task, estimator):
     from keras_hyper.cli.told_level import told_quality
 
     def quality(path, pixels):
-        told = told_quality(path, pixels)
+        told = told_quality(path, pixels, estimator if fits else None)
         return told and told.quality
 
     return quality

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+from PIL import Image
 
+from keras_hyper import estimate
 from keras_hyper.cli.live_tasks import live_task
 from pipelines import TASKS
 from tests.conftest import random_estimator, random_network
@@ -24,6 +26,19 @@ def test_a_smaller_picture_has_smaller_steps_of_quantisation(quality):
 
 def test_a_smaller_picture_has_weaker_noise():
     assert task_of("denoise").reduced(20.0, 0.25) == 5
+
+
+def test_a_level_is_told_by_the_estimator_of_its_task(tmp_path, rng):
+    pixels = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
+    path = tmp_path / "a.png"
+    Image.fromarray(pixels).save(path)
+    noise, quality = random_estimator(), random_estimator(task="dejpeg", level_range=(5, 100))
+    assert task_of("denoise").tell(path, pixels) == estimate(pixels, noise)
+    told = live_task("a", random_network(task="dejpeg"), TASKS["dejpeg"], quality).tell
+    assert told(path, pixels) == max(round(estimate(pixels, quality)), 1) < 80
+    # Without one of its own the pixels alone tell a quality, and these tell none.
+    assert task_of("dejpeg").tell(path, pixels) is None
+    assert task_of("sr", level_range=(2, 4)).tell is None
 
 
 @pytest.mark.parametrize(
