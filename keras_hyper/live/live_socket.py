@@ -53,7 +53,10 @@ class _Line:
             view = self._part(wish, of) if of.get("kind", "view") == "view" else None
         except _WRONG as error:
             return await self.refuse(number, error)
-        if self.whole and (view is None or wish.key != self.whole.wish.key):
+        same = self.whole is not None and wish.key == self.whole.wish.key
+        if view is None and same and not self.whole.task.done():
+            return await self.whole.go_on_as(number)
+        if self.whole and not same:
             self.whole.left = True
         if view is None:
             self.whole = _Whole(self, number, wish)
@@ -134,6 +137,11 @@ class _Whole:
         if not socket.closed:
             await socket.send_str(json.dumps(answer))
         return None
+
+    async def go_on_as(self, number):
+        """The same is wanted again: goes on where it is, under the newer number."""
+        old, self.number, self.left = self.number, number, False
+        await self.line.socket.send_str(json.dumps({"n": old, "left": True}))
 
     def _on_tile(self, done, count):
         if self.left:

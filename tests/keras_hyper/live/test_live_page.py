@@ -255,6 +255,26 @@ def test_a_whole_picture_is_left_off_when_the_level_changes(ask, more):
     assert not any(answer.get("whole") for answer in answers if answer["n"] == 1)
 
 
+def test_a_whole_picture_that_is_wanted_again_goes_on_where_it_is(ask):
+    large = np.tile(PIXELS, (50, 50, 1))
+
+    async def job(client):
+        word = await opened(client, png(large[:2000, :490]))
+        async with client.ws_connect("/live") as socket:
+            for number in (1, 2):
+                await wished(socket, number, word, kind="whole")
+            answers = []
+            while not any(answer.get("whole") for answer in answers):
+                answers.append(json.loads((await socket.receive()).data))
+            return answers
+
+    answers = ask(job)
+    assert [answer["n"] for answer in answers if answer.get("left")] == [1]
+    assert answers[-1]["n"] == 2
+    tiles = [answer["done"] for answer in answers if "done" in answer]
+    assert tiles == list(range(1, len(tiles) + 1))
+
+
 # The slider's ends lie beyond the range trained on, and the page says so itself.
 @pytest.mark.filterwarnings("ignore:level .* outside the range trained on")
 def test_a_painting_is_restored_by(ask, model):
