@@ -53,11 +53,10 @@ class _Line:
             view = self._part(wish, of) if of.get("kind", "view") == "view" else None
         except _WRONG as error:
             return await self.refuse(number, error)
-        same = self.whole is not None and wish.key == self.whole.wish.key
-        if view is None and same and not self.whole.task.done():
-            return await self.whole.go_on_as(number)
-        if self.whole and not same:
+        if self.whole and wish.key != self.whole.wish.key:
             self.whole.left = True
+        elif self.whole and view is None and not self.whole.task.done():
+            return await self.whole.go_on_as(number)
         if view is None:
             self.whole = _Whole(self, number, wish)
             return None
