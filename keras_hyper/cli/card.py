@@ -129,13 +129,18 @@ def _unseen(restorer, report):
     if not restorer.levels or len(report["rows"]) < 7:
         return ""
     rows = below_the_curve(report["rows"], restorer.levels)
-    worst = max(rows, key=lambda row: row["below"])
-    return (
-        "## Levels never trained on\n\n"
-        f"{len(rows)} of the levels above were not trained on. Against the curve through its four "
-        f"neighbours the worst, {worst['level']:g}, is {worst['psnr']:.3f} dB where the curve has "
-        f"{worst['curve']:.3f}: {max(worst['below'], 0.0):.3f} dB below."
-    )
+    low, high = restorer.level_range
+    sentences = [f"{len(rows)} of the levels above were not trained on."]
+    for words, inside in (("between trained ones", True), ("beyond them", False)):
+        some = [row for row in rows if (low <= row["level"] <= high) == inside]
+        if some:
+            worst = max(some, key=lambda row: row["below"])
+            sentences.append(
+                f"Of those {words} the worst against the curve through its four neighbours, "
+                f"{worst['level']:g}, is {worst['psnr']:.3f} dB where the curve has "
+                f"{worst['curve']:.3f}: {max(worst['below'], 0.0):.3f} dB below."
+            )
+    return "## Levels never trained on\n\n" + " ".join(sentences)
 
 
 def _unharmed(restorer, task):

@@ -18,6 +18,8 @@ _SERVER = re.compile(
 )
 # Pixels that a tile adds each way: benchmark pictures stay whole, photographs keep within memory.
 _TILE = 1024
+# What a card knows of how a network came to be, which the network itself does not.
+_OF_TRAINING = ("data", "terms", "command", "training", "validation")
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,7 @@ def _card_beside(path):
     for folder in (path, path.parent, shipped.get(str(path), path)):
         newest = _newest(folder) if folder.is_dir() else None
         if newest is not None and (folder / "model.keras").exists():
-            return {
-                k: v for k, v in _card(newest).items() if k in ("data", "training", "validation")
-            }
+            return {k: v for k, v in _card(newest).items() if k in _OF_TRAINING}
     return {}
 
 

@@ -290,7 +290,7 @@ def test_command_and_python_are_copied(visit, address):
     slide(page, 40)
     for button, words in (
         ("#command", "keras-hyper restore 'my cat'\\''s.png' 'restored-my cat'\\''s.png'"),
-        ("#python", "keras_hyper.restore(np.asarray(picture), 40, model)"),
+        ("#python", "keras_hyper.restore(picture, 40, model)"),
     ):
         page.click(button)
         said(page, "Copied.")

@@ -360,7 +360,9 @@ def test_the_page_spoils_tells_and_saves(page, tmp_path):
     page.wait_for_selector("#psnr:not([hidden])", timeout=60_000)
     assert "dB before" in page.inner_text("#psnr")
     page.click("#tell")
-    page.wait_for_function("document.getElementById('said').textContent.startsWith('Estimated')")
+    page.wait_for_function(
+        "() => document.getElementById('said').textContent.startsWith('Estimated')"
+    )
     with page.expect_download() as waiting:
         page.click("#save")
     waiting.value.save_as(tmp_path / "saved.png")
