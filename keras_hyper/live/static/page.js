@@ -15,7 +15,7 @@ let tasks = [], open = null, painting = null, strokes = 0;
 let asked = 0, shown = 0;   // numbers of views
 let latest = null;          // key of what is shown
 let budget = 2e5;           // pixels that are restored in WAIT
-let settling = null;
+let settling = null, moves = 0;
 let passing = false;        // whether the next view makes what was said untrue
 
 const stage = new Stage(canvas, { onmove: () => { zoomed(); look(); follow(); }, onsplit, onstroke });
@@ -97,12 +97,14 @@ function showLevel() {
   for (const button of $("jumps").children) button.setAttribute("aria-pressed", button.value === level.value);
 }
 
-// While something moves: quick views; when it rests: the whole picture.
-function follow() {
+// While something moves: quick views; when it rests, and the view of where it rests is there: the
+// whole picture, which would make that view wait.
+async function follow() {
   if (!open) return;
-  attempt(ask)(false);
+  const move = (moves += 1);
   clearTimeout(settling);
-  settling = setTimeout(attempt(settle), REST);
+  await attempt(ask)(false);
+  if (move === moves) settling = setTimeout(attempt(settle), REST);
 }
 
 async function settle() {
