@@ -39,12 +39,12 @@ lint: $(VENV)/installed-$(EXTRAS)
 	$(VENV)/bin/mypy
 
 # A Chromium for the page's tests: Debian's where that can be installed, or the one of Playwright.
-# Without any these tests are skipped, and say so.
 browser: $(VENV)/installed-$(EXTRAS)
 	@command -v chromium > /dev/null || command -v google-chrome > /dev/null \
 	|| { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core; } > /dev/null 2>&1 \
 	|| $(VENV)/bin/playwright install --with-deps chromium \
-	|| echo "No Chromium could be installed: the tests in a browser are skipped" >&2
+	|| $(VENV)/bin/playwright install chromium \
+	|| { echo "A Chromium was wanted for the page's tests; none could be installed" >&2; exit 1; }
 
 test: $(VENV)/installed-$(EXTRAS) lint browser
 	$(VENV)/bin/python -m pytest -n 2

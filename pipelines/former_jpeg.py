@@ -20,7 +20,7 @@ def make_former_jpeg(image, level, seed):
     """Compresses pictures as JPEG, then changes some: what an estimator of quality must know.
 
     A quarter of the pictures are gray ones in equal channels. After compression a third was shrunk
-    to 0.7 of its sides and more, and a third changed in brightness and contrast, each with bytes
+    to 0.7 of its sides and more, and a quarter changed in brightness and contrast, each with bytes
     after it. What a shrunk picture leaves open is filled with its mirror image.
 
     Args:

@@ -81,8 +81,7 @@ async function ask(final) {
   stage.draw();
   measured(result.psnr, wish.box);
   if (passing) say("");
-  canvas.dataset.shown = String(number);
-  canvas.dataset.exact = String(result.exact);
+  Object.assign(canvas.dataset, { level: wish.level, exact: result.exact, shown: number });
 }
 
 function measured(psnr, [, , width, height]) {

@@ -1,20 +1,85 @@
+import asyncio
+import contextlib
 import shutil
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from keras_hyper.cli import demo
+from keras_hyper.cli.live_tasks import live_task
+from keras_hyper.live.live_page import LiveTask, Page
+from keras_hyper.live.threaded import served
+from pipelines import TASKS
+from tests.conftest import random_estimator, random_network
+from tests.keras_hyper.live.hands import WIDE, new_page, wait
 
 
 # For a module each: while Playwright runs, nothing else in its thread can run asyncio.
 @pytest.fixture(scope="module")
 def browser():
-    """A headless Chromium: Debian's, or the one that Playwright brings."""
-    from playwright.sync_api import Error, sync_playwright
+    """A headless Chromium: the one that `make browser` installs."""
+    from playwright.sync_api import sync_playwright
 
     path = shutil.which("chromium") or shutil.which("google-chrome")
     quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as play:
-        try:
-            chromium = play.chromium.launch(executable_path=path, args=["--no-sandbox", *quiet])
-        except Error as error:
-            pytest.skip(f"no Chromium here (`make browser` installs it): {error}")
+        chromium = play.chromium.launch(executable_path=path, args=["--no-sandbox", *quiet])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return random_network()
+
+
+@pytest.fixture
+def ask(model):
+    """Runs ``job(client)`` against a page."""
+
+    def run(job):
+        async def whole():
+            jpeg, slider = TASKS["dejpeg"].check_level, (1, 100, 0.5)
+            tasks = {
+                "denoise": live_task("a", model, TASKS["denoise"], random_estimator()),
+                "dejpeg": LiveTask("b", model, jpeg, slider, tell=lambda *_: None),
+            }
+            page = Page(tasks, demo.samples(), max_pixels=1_000_000)
+            async with TestClient(TestServer(page.app())) as client:
+                return await job(client)
+
+        return asyncio.run(whole())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def address():
+    with served(new_page()) as address:
+        yield address
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens ``address`` on a screen; whatever goes wrong in the page's script fails the test."""
+    with contextlib.ExitStack() as stack:
+
+        def at(address, screen=WIDE, **more):
+            context = stack.enter_context(
+                contextlib.closing(browser.new_context(viewport=screen, **more))
+            )
+            page = context.new_page()
+            page.set_default_timeout(20_000)
+            page.faults, page.asked = [], []
+            page.on("pageerror", lambda error: page.faults.append(str(error)))
+            page.on("request", lambda request: page.asked.append(request.url))
+            page.goto(address)
+            wait(page, "document.querySelector('#task').options.length > 0")
+            stack.callback(lambda: _sound(page))
+            return page
+
+        yield at
+
+
+def _sound(page):
+    assert page.faults == []

@@ -1,143 +1,31 @@
 """The page as people use it: in a real browser, on a wide screen and on a phone's."""
 
-import base64
-import contextlib
-import functools
-import io
 import shlex
-import struct
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_hyper import restore
 from keras_hyper.cli import demo, main
-from keras_hyper.cli.live_tasks import live_task
-from keras_hyper.live.live_page import Page
-from keras_hyper.live.threaded import served
 from keras_hyper.metrics import psnr
-from pipelines import TASKS
-from tests.conftest import random_estimator, random_network
+from tests.keras_hyper.live.hands import (
+    PHONE,
+    PIXELS,
+    WIDE,
+    divide,
+    on_canvas,
+    opened,
+    picture_on,
+    png,
+    restored,
+    said,
+    slide,
+    tasks,
+    wait,
+)
 
-WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 780}
-PIXELS = np.random.default_rng(0).integers(40, 216, (60, 80, 3), dtype=np.uint8)
 # The slider's ends lie beyond the range trained on, and the page says so itself.
 pytestmark = pytest.mark.filterwarnings("ignore:level .* outside the range trained on")
-
-
-@functools.cache
-def tasks():
-    return {
-        name: live_task(name, random_network(task=name, **facts), TASKS[name], random_estimator())
-        for name, facts in (("denoise", {}), ("sr", {"level_range": (2, 4)}))
-    }
-
-
-def new_page():
-    return Page(tasks(), demo.samples(), max_pixels=1_000_000)
-
-
-def restored(pixels, level):
-    return restore(pixels, level, tasks()["denoise"].model)
-
-
-@pytest.fixture(scope="module")
-def address():
-    with served(new_page()) as address:
-        yield address
-
-
-@pytest.fixture
-def visit(browser):
-    """Opens ``address`` on a screen; whatever goes wrong in the page's script fails the test."""
-    with contextlib.ExitStack() as stack:
-
-        def at(address, screen=WIDE, **more):
-            context = stack.enter_context(
-                contextlib.closing(browser.new_context(viewport=screen, **more))
-            )
-            page = context.new_page()
-            page.set_default_timeout(20_000)
-            page.faults, page.asked = [], []
-            page.on("pageerror", lambda error: page.faults.append(str(error)))
-            page.on("request", lambda request: page.asked.append(request.url))
-            page.goto(address)
-            wait(page, "document.querySelector('#task').options.length > 0")
-            stack.callback(lambda: _sound(page))
-            return page
-
-        yield at
-
-
-def _sound(page):
-    assert page.faults == []
-
-
-def png(pixels=PIXELS, **more):
-    data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "PNG", **more)
-    return data.getvalue()
-
-
-def choose(page, data=None, name="a.png"):
-    page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": data or png()})
-
-
-def opened(page, data=None, name="a.png"):
-    choose(page, data, name)
-    page.wait_for_selector("#canvas[data-shown]")
-
-
-def wait(page, truth):
-    # As a function: the page's policy forbids scripts from strings.
-    page.wait_for_function(f"() => {truth}")
-
-
-def slide(page, level):
-    """Moves the slider by its own events, and waits until what is shown is exact again."""
-    before = page.get_attribute("#canvas", "data-shown")
-    page.evaluate(
-        """level => { const slider = document.querySelector("#level");
-        slider.value = level; slider.dispatchEvent(new Event("input")); }""",
-        level,
-    )
-    page.wait_for_function(
-        f"""() => {{ const of = document.querySelector("#canvas").dataset;
-        return Number(of.shown) > {before} && of.exact === "true"; }}"""
-    )
-
-
-def on_canvas(page):
-    """The canvas's pixels, uint8 ``(height, width, 3)``."""
-    data = page.evaluate(
-        """() => { const canvas = document.querySelector("#canvas");
-        return canvas.toDataURL("image/png").split(",")[1]; }"""
-    )
-    with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
-        return np.asarray(picture.convert("RGBA"))[..., :3]
-
-
-def picture_on(page):
-    """The part of the canvas that a 60x80 picture is in, at a pixel each."""
-    canvas = on_canvas(page)
-    top, left = (canvas.shape[0] - 60) // 2, (canvas.shape[1] - 80) // 2
-    return canvas[top : top + 60, left : left + 80]
-
-
-def said(page, text):
-    page.wait_for_function(
-        "text => document.querySelector('#said').textContent.includes(text)", arg=text
-    )
-
-
-def divide(page, share):
-    page.evaluate(
-        """share => { const split = document.querySelector("#split");
-        split.value = 1000 * share; split.dispatchEvent(new Event("input")); }""",
-        share,
-    )
 
 
 def test_before_and_after_are_what_restore_makes_at_every_level(visit, address):
@@ -352,95 +240,3 @@ def test_super_resolution_enlarges_what_is_shown_and_saved(visit, address):
     with Image.open(download.value.path()) as saved:
         assert saved.size == (240, 180)
     assert not page.is_visible("#brushes")
-
-
-def claims(width, height):
-    """A PNG that says it is large, and has nothing in it."""
-    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))]
-    parts.append(struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND")))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"hello", "b.png: no picture, or a damaged one"),
-        (png()[:300], "b.png: no picture, or a damaged one"),
-        (claims(20000, 10000), "more than the limit of 1,000,000"),
-        (png()[:0] + b" ", "no picture"),
-    ],
-    ids=["text", "truncated", "200 megapixels", "almost empty"],
-)
-def test_a_wrong_file_is_said_and_the_page_goes_on(visit, address, data, words):
-    page = visit(address)
-    opened(page)
-    choose(page, data, "b.png")
-    said(page, words)
-    assert "wrong" in page.get_attribute("#said", "class")
-    slide(page, 50)
-    choose(page, png(PIXELS[:30]), "c.png")
-    said(page, "c.png, 80 x 30 pixels")
-
-
-def test_two_pictures_at_once_are_one_too_many(visit, address):
-    page = visit(address)
-    page.evaluate(
-        """() => { const given = new DataTransfer();
-        for (const name of ["a.png", "b.png"]) given.items.add(new File(["x"], name));
-        document.querySelector("#stage")
-          .dispatchEvent(new DragEvent("drop", { dataTransfer: given, bubbles: true })); }"""
-    )
-    said(page, "One picture was wanted, 2 came.")
-    opened(page)
-
-
-def test_a_second_user_sees_a_picture_of_their_own(visit, address):
-    pages = [visit(address), visit(address)]
-    for page, pixels in zip(pages, (PIXELS, 255 - PIXELS), strict=True):
-        opened(page, png(pixels))
-        divide(page, 0)
-    for level in (20, 40):
-        for page, pixels in zip(pages, (PIXELS, 255 - PIXELS), strict=True):
-            slide(page, level)
-            assert np.abs(picture_on(page).astype(int) - restored(pixels, level)).max() <= 1
-
-
-def test_a_server_that_goes_away_and_comes_back_goes_on_with_the_picture(visit):
-    with contextlib.ExitStack() as first:
-        address = first.enter_context(served(new_page()))
-        page = visit(address)
-        opened(page)
-        divide(page, 0)
-        first.close()
-        said(page, "The server is not there. Trying again.")
-    with served(new_page(), port=int(address.rsplit(":", 1)[1])):
-        wait(page, "document.querySelector('#said').textContent === ''")
-        slide(page, 33)
-        assert np.abs(picture_on(page).astype(int) - restored(PIXELS, 33)).max() <= 1
-
-
-@pytest.mark.parametrize("screen", [WIDE, PHONE, {"width": 320, "height": 640}], ids=str)
-def test_the_page_fits_its_screen_and_asks_nobody_else(visit, address, screen):
-    page = visit(address, screen)
-    page.select_option("#sample", "coffee")
-    page.wait_for_selector("#canvas[data-shown]")
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= screen["width"]
-    for control in ("#level", "#save", "#split", "#file", "#task"):
-        box = page.locator(control).bounding_box()
-        assert box["x"] >= 0 and box["x"] + box["width"] <= screen["width"]
-    assert page.locator("#canvas").bounding_box()["height"] > 150
-    outside = [url for url in page.asked if not url.startswith((address, "blob:", "data:"))]
-    assert outside == []
-
-
-def test_what_is_asked_for_has_a_name_for_those_who_do_not_see(visit, address):
-    page = visit(address)
-    opened(page)
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll("button, input, select, canvas[tabindex], output")]
-        .filter(one => one.offsetParent && !(one.labels?.length || one.ariaLabel ||
-          one.textContent.trim() || one.id === "zoom")).map(one => one.outerHTML)"""
-    )
-    assert nameless == []

@@ -1,0 +1,98 @@
+"""What a user does with the page in a browser."""
+
+import base64
+import functools
+import io
+
+import numpy as np
+from PIL import Image
+
+from keras_hyper import restore
+from keras_hyper.cli import demo
+from keras_hyper.cli.live_tasks import live_task
+from keras_hyper.live.live_page import Page
+from pipelines import TASKS
+from tests.conftest import random_estimator, random_network
+
+WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 780}
+PIXELS = np.random.default_rng(0).integers(40, 216, (60, 80, 3), dtype=np.uint8)
+
+
+@functools.cache
+def tasks():
+    return {
+        name: live_task(name, random_network(task=name, **facts), TASKS[name], random_estimator())
+        for name, facts in (("denoise", {}), ("sr", {"level_range": (2, 4)}))
+    }
+
+
+def new_page():
+    return Page(tasks(), demo.samples(), max_pixels=1_000_000)
+
+
+def restored(pixels, level):
+    return restore(pixels, level, tasks()["denoise"].model)
+
+
+def png(pixels=PIXELS, **more):
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "PNG", **more)
+    return data.getvalue()
+
+
+def choose(page, data=None, name="a.png"):
+    page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": data or png()})
+
+
+def opened(page, data=None, name="a.png"):
+    choose(page, data, name)
+    page.wait_for_selector("#canvas[data-shown]")
+
+
+def wait(page, truth):
+    # As a function: the page's policy forbids scripts from strings.
+    page.wait_for_function(f"() => {truth}")
+
+
+def slide(page, level):
+    """Moves the slider by its own events, and waits until this level is shown, exactly."""
+    page.evaluate(
+        """level => { const slider = document.querySelector("#level");
+        slider.value = level; slider.dispatchEvent(new Event("input")); }""",
+        level,
+    )
+    page.wait_for_function(
+        f"""() => {{ const of = document.querySelector("#canvas").dataset;
+        return of.exact === "true" && Number(of.level) === {level}; }}"""
+    )
+
+
+def on_canvas(page):
+    """The canvas's pixels, uint8 ``(height, width, 3)``."""
+    data = page.evaluate(
+        """() => { const canvas = document.querySelector("#canvas");
+        return canvas.toDataURL("image/png").split(",")[1]; }"""
+    )
+    with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+        return np.asarray(picture.convert("RGBA"))[..., :3]
+
+
+def picture_on(page):
+    """The part of the canvas that a 60x80 picture is in, at a pixel each."""
+    canvas = on_canvas(page)
+    top, left = (canvas.shape[0] - 60) // 2, (canvas.shape[1] - 80) // 2
+    return canvas[top : top + 60, left : left + 80]
+
+
+def said(page, text):
+    page.wait_for_function(
+        "text => document.querySelector('#said').textContent.includes(text)", arg=text
+    )
+
+
+def divide(page, share):
+    page.evaluate(
+        """share => { const split = document.querySelector("#split");
+        split.value = 1000 * share; split.dispatchEvent(new Event("input")); }""",
+        share,
+    )

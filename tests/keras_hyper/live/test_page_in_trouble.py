@@ -1,0 +1,120 @@
+"""The page when something is wrong, or somebody sees it otherwise: in a real browser."""
+
+import contextlib
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+from keras_hyper.live.threaded import served
+from tests.keras_hyper.live.hands import (
+    PHONE,
+    PIXELS,
+    WIDE,
+    choose,
+    divide,
+    new_page,
+    opened,
+    picture_on,
+    png,
+    restored,
+    said,
+    slide,
+    wait,
+)
+
+# The slider's ends lie beyond the range trained on, and the page says so itself.
+pytestmark = pytest.mark.filterwarnings("ignore:level .* outside the range trained on")
+
+
+def claims(width, height):
+    """A PNG that says it is large, and has nothing in it."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = [struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))]
+    parts.append(struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND")))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"hello", "b.png: no picture, or a damaged one"),
+        (png()[:300], "b.png: no picture, or a damaged one"),
+        (claims(20000, 10000), "more than the limit of 1,000,000"),
+        (png()[:0] + b" ", "no picture"),
+    ],
+    ids=["text", "truncated", "200 megapixels", "almost empty"],
+)
+def test_a_wrong_file_is_said_and_the_page_goes_on(visit, address, data, words):
+    page = visit(address)
+    opened(page)
+    choose(page, data, "b.png")
+    said(page, words)
+    assert "wrong" in page.get_attribute("#said", "class")
+    slide(page, 50)
+    choose(page, png(PIXELS[:30]), "c.png")
+    said(page, "c.png, 80 x 30 pixels")
+
+
+def test_two_pictures_at_once_are_one_too_many(visit, address):
+    page = visit(address)
+    page.evaluate(
+        """() => { const given = new DataTransfer();
+        for (const name of ["a.png", "b.png"]) given.items.add(new File(["x"], name));
+        document.querySelector("#stage")
+          .dispatchEvent(new DragEvent("drop", { dataTransfer: given, bubbles: true })); }"""
+    )
+    said(page, "One picture was wanted, 2 came.")
+    opened(page)
+
+
+def test_a_second_user_sees_a_picture_of_their_own(visit, address):
+    pages = [visit(address), visit(address)]
+    for page, pixels in zip(pages, (PIXELS, 255 - PIXELS), strict=True):
+        opened(page, png(pixels))
+        divide(page, 0)
+    for level in (20, 40):
+        for page, pixels in zip(pages, (PIXELS, 255 - PIXELS), strict=True):
+            slide(page, level)
+            assert np.abs(picture_on(page).astype(int) - restored(pixels, level)).max() <= 1
+
+
+def test_a_server_that_goes_away_and_comes_back_goes_on_with_the_picture(visit):
+    with contextlib.ExitStack() as first:
+        address = first.enter_context(served(new_page()))
+        page = visit(address)
+        opened(page)
+        divide(page, 0)
+        first.close()
+        said(page, "The server is not there. Trying again.")
+    with served(new_page(), port=int(address.rsplit(":", 1)[1])):
+        wait(page, "document.querySelector('#said').textContent === ''")
+        slide(page, 33)
+        assert np.abs(picture_on(page).astype(int) - restored(PIXELS, 33)).max() <= 1
+
+
+@pytest.mark.parametrize("screen", [WIDE, PHONE, {"width": 320, "height": 640}], ids=str)
+def test_the_page_fits_its_screen_and_asks_nobody_else(visit, address, screen):
+    page = visit(address, screen)
+    page.select_option("#sample", "coffee")
+    page.wait_for_selector("#canvas[data-shown]")
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= screen["width"]
+    for control in ("#level", "#save", "#split", "#file", "#task"):
+        box = page.locator(control).bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= screen["width"]
+    assert page.locator("#canvas").bounding_box()["height"] > 150
+    outside = [url for url in page.asked if not url.startswith((address, "blob:", "data:"))]
+    assert outside == []
+
+
+def test_what_is_asked_for_has_a_name_for_those_who_do_not_see(visit, address):
+    page = visit(address)
+    opened(page)
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, canvas[tabindex], output")]
+        .filter(one => one.offsetParent && !(one.labels?.length || one.ariaLabel ||
+          one.textContent.trim() || one.id === "zoom")).map(one => one.outerHTML)"""
+    )
+    assert nameless == []
