@@ -46,6 +46,8 @@ FORMS = {
     "contrast 0.85": _paler,
 }
 IN_GRAY = ("whole", "scaled to 0.8")
+# What a picture that was never compressed has to be told to pass as such: the bound, and a finer.
+BOUNDS = (80.0, 88.0)
 
 
 def run(data: Path | None = None) -> None:
@@ -71,6 +73,11 @@ def run(data: Path | None = None) -> None:
              "together: error"),
             rows,
         )  # fmt: skip
+    show(
+        f"Of {len(gray)} pictures of {data.name}, never compressed, those told this and more",
+        ("", *(f"{bound:g}" for bound in BOUNDS)),
+        [("colour", *_passed(colour, estimator)), ("gray", *_passed(gray, estimator))],
+    )
     # What is told may lie beyond what the network was trained at.
     warnings.filterwarnings("ignore", message="level .* outside the range trained on")
     # The network that restores is a gray one.
@@ -99,6 +106,11 @@ def _figures(quality, pictures, change, estimator):
     off = by_network - (quality or 100)
     error = np.abs(np.subtract(one_after_other, quality or 100)).mean()
     return right, silent, len(found) - right - silent, np.abs(off).mean(), off.mean(), error
+
+
+def _passed(pictures, estimator):
+    told = np.array([estimate(picture, estimator) for picture in pictures])
+    return [int((told >= bound).sum()) for bound in BOUNDS]
 
 
 def _lost(quality, pictures, change, estimator, restorer):
