@@ -68,6 +68,7 @@ const keyOf = (wish) => JSON.stringify([wish.picture.id, wish.task, wish.level, 
 // Asks for a view and shows it, unless a newer one is there.
 async function ask(final) {
   const wish = wishFor(final), key = keyOf(wish), number = (asked += 1), begun = performance.now();
+  const painted = wish.painting?.number ?? 0;
   if (latest?.key === key && latest.exact) return;
   const busy = final ? (done, count) => tiles(done, count) : () => {};
   const result = await engine.view(wish, busy);
@@ -81,7 +82,7 @@ async function ask(final) {
   stage.draw();
   measured(result.psnr, wish.box);
   if (passing) say("");
-  Object.assign(canvas.dataset, { level: wish.level, exact: result.exact, shown: number });
+  Object.assign(canvas.dataset, { level: wish.level, painted, exact: result.exact, shown: number });
 }
 
 function measured(psnr, [, , width, height]) {

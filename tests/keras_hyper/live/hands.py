@@ -67,6 +67,12 @@ def slide(page, level):
     )
 
 
+def painting_shown(page, which):
+    """Waits until a view whose painting's number is `which` is shown, exactly."""
+    canvas = "document.querySelector('#canvas').dataset"
+    wait(page, f"{canvas}.exact === 'true' && {canvas}.painted {which}")
+
+
 def on_canvas(page):
     """The canvas's pixels, uint8 ``(height, width, 3)``."""
     data = page.evaluate(

@@ -15,6 +15,7 @@ from tests.keras_hyper.live.hands import (
     divide,
     on_canvas,
     opened,
+    painting_shown,
     picture_on,
     png,
     restored,
@@ -84,19 +85,17 @@ def test_painted_regions_are_restored_by_more_or_less(visit, address, screen):
     page.check("[name=brush][value=stronger]")
     box = page.locator("#canvas").bounding_box()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    before = page.get_attribute("#canvas", "data-shown")
     page.mouse.move(middle[0] + 10, middle[1])
     page.mouse.down()
     page.mouse.move(middle[0] + 30, middle[1], steps=5)
     page.mouse.up()
-    wait(page, f"Number(document.querySelector('#canvas').dataset.shown) > {before}")
+    painting_shown(page, "!== '0'")
     page.check("[name=brush][value='']")  # takes the veil away
     painted = picture_on(page)
     assert np.abs(painted[25:35, 50:70].astype(int) - plain[25:35, 50:70]).mean() > 1
     np.testing.assert_array_equal(painted[:, :4], plain[:, :4])
-    before = page.get_attribute("#canvas", "data-shown")
     page.click("#unpaint")
-    wait(page, f"Number(document.querySelector('#canvas').dataset.shown) > {before}")
+    painting_shown(page, "=== '0'")
     np.testing.assert_array_equal(picture_on(page), plain)
 
 
