@@ -1,6 +1,7 @@
 """Trains one network for all levels: `python train.py --task denoise --data PHOTOS`."""
 
 import sys
+from functools import partial
 
 from keras_hyper.cli import one_line, run_folder, train_arguments
 
@@ -18,23 +19,24 @@ def train(args) -> None:
     import pipelines
     from keras_hyper import training
     from keras_hyper.cli import train_report
+    from keras_hyper.cli.load import start_of
 
     console, task = Console(), pipelines.get_task(args.task)
     goal = training.GOALS[task.goal]
-    recipe = one_line.checked(lambda: goal.recipe(args.recipe))
+    recipe = one_line.checked(lambda: goal.recipe(args.recipe)).with_rate(args.rate)
     levels = one_line.checked(lambda: pipelines.parse_levels(args.levels, task, args.draws))
     batch, patch = args.batch or recipe.batch, args.patch or recipe.patch
+    start = start_of(args, task)
     paths, held_out, watched = one_line.checked(lambda: pipelines.split(args.data, args.valid))
+    model = None if args.resume else goal.new_model(recipe, task, levels, args)
+    if model and start:
+        one_line.checked(partial(training.begin_with, model, start))
     settings = {**vars(args), "levels": str(levels), "batch": batch, "patch": patch}
     folder = run_folder.open_run(args.out / args.task, settings, args.resume)
     facts = run_folder.fixed(settings)
     run = training.Run(folder, args.steps, args.every, levels.names(), facts, args.profile, goal)
 
-    if args.resume:
-        trainer = training.load_trainer(run)
-    else:
-        model = goal.new_model(recipe, task, levels, args)
-        trainer = training.new_trainer(model, recipe, run)
+    trainer = training.new_trainer(model, recipe, run) if model else training.load_trainer(run)
     budget = int(args.memory * 2**30)
     bank = pipelines.load_training_bank(paths, task, levels, args.channels, patch, budget)
     train_report.announce(console, settings, task, levels, bank, watched, trainer.main)

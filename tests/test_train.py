@@ -113,6 +113,29 @@ def interrupted(argv, step):
         ProgressBar.on_train_batch_end = original
 
 
+def test_a_run_goes_on_from_another_network(photographs, tmp_path, capsys):
+    assert train.main(arguments(photographs, tmp_path / "first")) == 0
+    start = str(tmp_path / "first" / "denoise")
+    more = ["--start", start, "--rate", "1e-9"]
+    argv = arguments(photographs, tmp_path / "then", *more, steps=3)
+    assert interrupted(argv, 2) == 130
+    assert train.main([*argv, "--resume"]) == 0
+    assert f"begins with  {start}" in capsys.readouterr().out
+    first, then = (
+        keras.models.load_model(tmp_path / out / "denoise" / "model.keras")
+        for out in ("first", "then")
+    )
+    for a, b in zip(first.get_weights(), then.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-7)
+    card = json.loads((tmp_path / "then/denoise/1/assets.extra/card.json").read_text())
+    assert card["training"]["start"] == start
+
+
+def test_an_estimator_begins_with_no_restorer(photographs, tmp_path, capsys):
+    argv = arguments(photographs, tmp_path, "--start", "denoise", task="estimate")
+    assert "--start is for what restores" in refused(capsys, argv)
+
+
 def test_killed_run_resumes_from_its_last_checkpoint(photographs, tmp_path):
     argv = arguments(photographs, tmp_path, steps=100_000)
     process = subprocess.Popen(
@@ -171,6 +194,9 @@ def test_unreadable_files_are_named_and_left_out(photographs, tmp_path, capsys):
         (["--steps", "0"], "at least 1, got '0'"),
         (["--channels", "4"], "choose from"),
         (["--resume"], "no checkpoint to resume from"),
+        (["--start", "nowhere"], "there is none at nowhere"),
+        (["--start", "denoise"], "of blocks 1 was wanted"),
+        (["--rate", "0"], "above 0, got '0'"),
     ],
     ids=str,
 )

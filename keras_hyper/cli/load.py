@@ -27,6 +27,31 @@ def load_level_estimator(name: str):
     return _load(LevelEstimator, name)
 
 
+def start_of(args, task):
+    """Loads the network that a run begins with, and settles the sizes that were not given.
+
+    Args:
+        args: Of ``train.py``: `start` is read, `blocks` and `channels` are filled in.
+        task: What is trained.
+
+    Returns:
+        A `HyperRes`, or None where the run begins with random weights.
+
+    Raises:
+        WrongArgumentError: If there is no such network, or the task learns no restoration.
+    """
+    start = None
+    if args.start:
+        if task.goal != "restore":
+            raise WrongArgumentError(
+                f"--start is for what restores pictures. Received: --task {task.name}"
+            )
+        start = load_hyper_res(args.start)
+    args.blocks = args.blocks or (start.blocks if start else 1)
+    args.channels = args.channels or (start.channels if start else 3)
+    return start
+
+
 def _load(kind, name):
     import keras
 

@@ -8,12 +8,14 @@ from keras_hyper.cli.one_line import WrongArgumentError
 
 # What a resumed run must have in common with the one it goes on with.
 _FIXED = ("task", "levels", "draws", "blocks", "channels", "steps", "batch", "patch", "recipe",
-          "seed", "every", "precision")  # fmt: skip
+          "seed", "every", "precision", "start", "rate")  # fmt: skip
 
 
 def fixed(settings: dict) -> dict:
-    """Returns those settings that make a run what it is, as JSON gives them back."""
-    return json.loads(json.dumps({name: settings[name] for name in _FIXED}))
+    """Returns those settings that make a run what it is and are set, as JSON gives them back."""
+    return json.loads(
+        json.dumps({name: settings[name] for name in _FIXED if settings[name] is not None})
+    )
 
 
 def open_run(folder: Path, settings: dict, resume: bool) -> Path:
@@ -47,9 +49,9 @@ def open_run(folder: Path, settings: dict, resume: bool) -> Path:
         raise WrongArgumentError(f"{folder} holds no checkpoint to resume from")
     before = json.loads(record.read_text())
     for name in _FIXED:
-        if before.get(name) != settings[name]:
+        if before.get(name) != settings.get(name):
             raise WrongArgumentError(
                 f"the run in {folder} has {name} {before.get(name)}; "
-                f"a resumed run must have the same. Received: {settings[name]}"
+                f"a resumed run must have the same. Received: {settings.get(name)}"
             )
     return folder

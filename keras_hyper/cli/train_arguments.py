@@ -1,6 +1,7 @@
 """The arguments of train.py."""
 
 import argparse
+import math
 from pathlib import Path
 
 from keras_hyper.cli.one_line import OneLineParser
@@ -22,13 +23,19 @@ def parse(argv=None) -> argparse.Namespace:
     add("--out", type=Path, default=Path("runs"), help="the run goes to OUT/TASK")
     add("--levels", nargs="+", help="levels to train on, or one range LOW:HIGH")
     add("--draws", type=_at_least(2), default=4, help="levels a step draws from a range")
-    add("--blocks", type=_at_least(1), default=1, help="residual blocks: 1 tiny, 4 small, 16 paper")
-    add("--channels", type=int, choices=[1, 3], default=3, help="1 for gray, 3 for colour")
+    add("--start", help="network to begin with: a model.keras, or the name of one that ships")
+    add(
+        "--blocks",
+        type=_at_least(1),
+        help="residual blocks: 1 tiny (the default), 4 small, 16 paper",
+    )
+    add("--channels", type=int, choices=[1, 3], help="1 for gray, 3 for colour (the default)")
     add("--steps", type=_at_least(1), default=7000, help="training steps in all")
     add("--batch", type=_at_least(1), help="clean patches a step; the recipe's by default")
     add("--patch", type=_at_least(8), help="side of a patch in pixels; the recipe's by default")
     add("--every", type=_at_least(1), default=250, help="steps between validations")
     add("--recipe", choices=["default", "authors"], default="default", help="settings of training")
+    add("--rate", type=_positive, help="highest learning rate; the recipe's by default")
     add(
         "--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of the layers"
     )
@@ -39,6 +46,16 @@ def parse(argv=None) -> argparse.Namespace:
     add("--profile", action="store_true", help="profile ten steps for TensorBoard")
     add("--debug", action="store_true", help="show the whole traceback of an error")
     return parser.parse_args(argv)
+
+
+def _positive(word):
+    try:
+        number = float(word)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"wanted a number above 0, got {word!r}")
+    return number
 
 
 def _at_least(bound):

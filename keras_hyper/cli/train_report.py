@@ -26,6 +26,7 @@ def announce(console: Console, settings, task, levels, bank, watched, model) -> 
         "validation": watched,
         "network": f"{type(model).__name__}, {_blocks(model)}{model.channels} channels, "
         f"{model.count_params():,} parameters",
+        "begins with": args.start or "random weights",
         "levels": str(levels),
         "training": f"{args.steps} steps of {args.batch} patches of {args.patch} pixels at "
         f"{levels.draws} levels, recipe {args.recipe}, seed {args.seed}",
@@ -66,8 +67,8 @@ def export(model, folder: Path, rows, settings: dict) -> Path | None:
         return None
     from keras_hyper.export import export_saved_model
 
-    names = ("valid", "steps", "batch", "patch", "recipe", "seed")
-    training = {name: str(settings[name]) for name in names}
+    names = ("valid", "steps", "batch", "patch", "recipe", "seed", "start")
+    training = {name: str(settings[name]) for name in names if settings[name] is not None}
     training["seconds"] = json.loads((folder / "history.json").read_text())[-1]["seconds"]
     data = str(settings["data"] or "the pictures that ship with the project")
     card = {"data": data, "training": training, "validation": rows}

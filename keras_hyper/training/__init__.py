@@ -9,12 +9,14 @@ from keras_hyper.training.fit import (
 )
 from keras_hyper.training.goals import GOALS
 from keras_hyper.training.recipes import RECIPES
+from keras_hyper.training.starting import begin_with
 
 __all__ = [
     "GOALS",
     "RECIPES",
     "Run",
     "TrainingInterrupted",
+    "begin_with",
     "fit",
     "load_trainer",
     "new_trainer",

@@ -1,6 +1,6 @@
 """How a network is trained: rate, schedule, average, and its own two options."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 
@@ -31,6 +31,10 @@ class Recipe:
     patch: int
     image_residual: bool
     level_map: tuple[float, float] | None = None
+
+    def with_rate(self, rate: float | None) -> "Recipe":
+        """Returns this recipe with another highest rate, or itself for None."""
+        return self if rate is None else replace(self, rate=rate)
 
     def schedule(self, steps: int):
         """Returns the learning rate over `steps` steps."""
