@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from pipelines.decode import read_picture
 from pipelines.levels import Levels
-from pipelines.patches import PatchBank, extended, load_bank
+from pipelines.patches import PatchBank, extended, load_bank, without_first
 from pipelines.tasks import Task
 
 
@@ -50,6 +50,7 @@ def load_training_bank(
         degrade=lambda picture, copy: whole(picture, levels.fixed[copy]),
         copies=levels.draws,
         multiple=task.multiple(levels.fixed),
+        skip=task.skip,
         budget=budget,
         on_picture=on_picture,
     )
@@ -182,7 +183,7 @@ def validation_pairs(
         ValueError: If no file could be read.
     """
     chosen = [paths[i * len(paths) // most] for i in range(most)] if len(paths) > most else paths
-    clean = np.stack(list(_middles(chosen, channels, side)))
+    clean = np.stack(list(_middles(chosen, channels, side, task.skip)))
     degraded = np.stack([_at_level(task, clean, level, seed) for level in levels], axis=1)
     level = np.tile(np.asarray(levels, np.float32), (len(clean), 1))
     inputs = {"image": degraded, "level": level}
@@ -190,7 +191,7 @@ def validation_pairs(
     return tf.data.Dataset.from_tensor_slices(pairs).batch(batch)
 
 
-def _middles(paths, channels, side):
+def _middles(paths, channels, side, skip):
     failure = None
     count = 0
     for path in paths:
@@ -200,7 +201,7 @@ def _middles(paths, channels, side):
             failure = error
             continue
         count += 1
-        picture = extended(picture, side)
+        picture = extended(without_first(picture, skip, side), side)
         row, column = ((length - side) // 2 for length in picture.shape[:2])
         yield picture[row : row + side, column : column + side]
     if not count:

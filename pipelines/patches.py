@@ -103,6 +103,7 @@ def load_bank(
     degrade=None,
     copies: int = 0,
     multiple: int = 1,
+    skip: int = 0,
     budget: int = 1 << 30,
     on_picture=lambda: None,
 ) -> PatchBank:
@@ -116,6 +117,7 @@ def load_bank(
             width, channels)`` in [0, 1]; None for clean pictures alone.
         copies: Number of degraded copies of each.
         multiple: Pictures are cut to sides that are multiples of this.
+        skip: Rows and columns left out at the top and left, where there is enough left.
         budget: Bytes that the windows may take.
         on_picture: Called after each file.
 
@@ -126,7 +128,7 @@ def load_bank(
         ValueError: If no file could be read, or the budget holds not one window.
     """
     share = budget // max(len(paths), 1)
-    cutter = _Cutter(channels, size, degrade, copies, multiple, share)
+    cutter = _Cutter(channels, size, degrade, copies, multiple, skip, share)
     windows, left_out = [], []
     with ThreadPoolExecutor() as pool:
         for path, found in zip(paths, pool.map(cutter, paths), strict=True):
@@ -154,8 +156,8 @@ def load_bank(
 class _Cutter:
     """From a path to ``(windows, whether it was extended)``, or to a text that says why not."""
 
-    def __init__(self, channels, size, degrade, copies, multiple, share):
-        self.channels, self.size, self.multiple = channels, size, multiple
+    def __init__(self, channels, size, degrade, copies, multiple, skip, share):
+        self.channels, self.size, self.multiple, self.skip = channels, size, multiple, skip
         self.degrade, self.copies, self.share = degrade, copies, share
 
     def __call__(self, path):
@@ -163,6 +165,7 @@ class _Cutter:
             picture = read_picture(path, self.channels)
         except (ValueError, OSError) as error:
             return " ".join(str(error).split())
+        picture = without_first(picture, self.skip, self.size)
         small = min(picture.shape[:2]) < self.size
         picture = extended(picture, self.size)
         return [self._planes(window) for window in self._windows(picture)], small
@@ -196,6 +199,11 @@ def _spread(rows, columns, count):
         for i in range(down)
         for j in range(across)
     ]
+
+
+def without_first(picture, skip, side):
+    """Leaves out the first `skip` rows and columns, unless a side would fall below `side`."""
+    return picture[skip:, skip:] if min(picture.shape[:2]) - skip >= side else picture
 
 
 def extended(picture, side):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from pipelines.bicubic import shrink_and_enlarge
 from pipelines.former_jpeg import make_former_jpeg, quality_or_none
@@ -30,6 +31,9 @@ class Task:
             where every call draws anew.
         margin: Pixels around a patch that its degradation depends on.
         multiple: ``levels -> pixels``: the sides that whole pictures are cut to a multiple of.
+        skip: Rows and columns that are left out at the top and left of pictures to learn from. Most
+            photographs are JPEGs: compressed again on the grid of their own blocks they change
+            far less than a picture that never was one.
         enlarges: Whether the level is a factor that a small picture is enlarged by first.
         rising: Whether a higher level means more damage, and so more restoration.
         goal: What is learned: ``"restore"`` or ``"estimate"``.
@@ -48,6 +52,7 @@ class Task:
     degrade_whole: Callable | None = None
     margin: int = 0
     multiple: Callable[[tuple[float, ...]], int] = lambda levels: 1
+    skip: int = 0
     enlarges: bool = False
     rising: bool = True
     goal: str = "restore"
@@ -88,12 +93,10 @@ def _bicubic_whole(picture, level):
 
 
 def _common_multiple(levels):
-    # Sides divisible by every factor leave no drift (the authors cut 480x480 windows for this).
-    return math.lcm(*(int(level) for level in levels)) if _all_whole(levels) else 1
-
-
-def _all_whole(levels):
-    return bool(levels) and all(float(level).is_integer() for level in levels)
+    # Sides divisible by every factor leave no drift (the authors cut 480x480 windows for this); of
+    # 3/2 by 3. Odd factors such as 2.37 would cut too much away, and are left their drift.
+    multiple = math.lcm(*(Fraction(level).limit_denominator(1000).numerator for level in levels))
+    return multiple if multiple <= 60 else 1
 
 
 TASKS = {
@@ -120,6 +123,7 @@ TASKS = {
             level_scale=35.0,
             degrade_whole=compress_jpeg_libjpeg,
             margin=16,
+            skip=3,  # of no luma block and no chroma sample a multiple
             rising=False,
         ),
         Task(

@@ -1,6 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from pipelines import (
     SAMPLE_PICTURES,
@@ -105,3 +108,16 @@ def test_split_takes_the_folder_it_is_given(tmp_path):
     train, valid, _ = split(None, tmp_path)
     assert [path.name for path in valid] == ["one.png"]
     assert train == find_pictures(SAMPLE_PICTURES)
+
+
+def test_what_is_compressed_again_is_off_its_own_grid(tmp_path, rng):
+    gray = rng.integers(0, 256, (160, 160), dtype=np.uint8)
+    Image.fromarray(gray).save(tmp_path / "a.jpg", quality=90)
+    task, off = get_task("dejpeg"), []
+    for skip in (0, task.skip):
+        moved = dataclasses.replace(task, skip=skip)
+        bank = load_training_bank([tmp_path / "a.jpg"], moved, parse_levels(["90"], task), 1, 96)
+        assert bank.sides.numpy().tolist() == [[160 - skip] * 2]
+        clean, compressed = bank.patch(0, 96, 0).numpy().astype(float)
+        off.append(np.abs(clean - compressed).mean())
+    assert off[1] > 1.5 * off[0]

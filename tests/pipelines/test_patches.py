@@ -75,6 +75,13 @@ def test_sides_are_cut_to_the_multiple(folder):
     assert (bank.sides.numpy() % 12 == 0).all()
 
 
+def test_first_rows_are_left_out_where_enough_is_left(folder):
+    sides = load_bank(paths(folder), 3, 16).sides.numpy()
+    less = load_bank(paths(folder), 3, 16, skip=3)
+    np.testing.assert_array_equal(less.sides.numpy(), sides - 3)
+    assert load_bank(paths(folder), 3, 64, skip=3).sides.numpy().min() == 64
+
+
 def test_unreadable_files_are_named_and_left_out(folder):
     (folder / "bad.png").write_bytes(b"no picture")
     bank = load_bank(paths(folder), 3, 16)

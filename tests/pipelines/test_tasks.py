@@ -40,6 +40,16 @@ def test_levels_span_the_generators_scalar(name):
 
 
 @pytest.mark.parametrize(
+    ("levels", "multiple"), [((2.0, 3.0, 4.0), 12), ((1.5, 2.0), 6), ((2.37,), 1), ((), 1)]
+)
+def test_no_picture_to_learn_from_drifts(levels, multiple):
+    task = get_task("sr")
+    assert task.multiple(levels) == multiple
+    for level in levels if multiple > 1 else ():
+        assert (5 * multiple / level).is_integer()
+
+
+@pytest.mark.parametrize(
     ("name", "level"),
     [("denoise", -1), ("dejpeg", 0), ("dejpeg", 101), ("sr", 0.9), ("sr", 9)]
     + [(name, float("nan")) for name in TASKS],
