@@ -23,10 +23,10 @@ def train(args) -> None:
 
     console, task = Console(), pipelines.get_task(args.task)
     goal = training.GOALS[task.goal]
+    start = start_of(args, task)
     recipe = one_line.checked(lambda: goal.recipe(args.recipe)).with_rate(args.rate)
     levels = one_line.checked(lambda: pipelines.parse_levels(args.levels, task, args.draws))
     batch, patch = args.batch or recipe.batch, args.patch or recipe.patch
-    start = start_of(args, task)
     paths, held_out, watched = one_line.checked(lambda: pipelines.split(args.data, args.valid))
     model = None if args.resume else goal.new_model(recipe, task, levels, args)
     if model and start:

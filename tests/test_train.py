@@ -114,13 +114,15 @@ def interrupted(argv, step):
 
 
 def test_a_run_goes_on_from_another_network(photographs, tmp_path, capsys):
-    assert train.main(arguments(photographs, tmp_path / "first")) == 0
+    levels = "--levels", "15", "50"
+    assert train.main(arguments(photographs, tmp_path / "first", *levels)) == 0
     start = str(tmp_path / "first" / "denoise")
     more = ["--start", start, "--rate", "1e-9"]
     argv = arguments(photographs, tmp_path / "then", *more, steps=3)
     assert interrupted(argv, 2) == 130
     assert train.main([*argv, "--resume"]) == 0
-    assert f"begins with  {start}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"begins with  {start}" in said and "levels  15 50\n" in said
     first, then = (
         keras.models.load_model(tmp_path / out / "denoise" / "model.keras")
         for out in ("first", "then")

@@ -28,10 +28,11 @@ def load_level_estimator(name: str):
 
 
 def start_of(args, task):
-    """Loads the network that a run begins with, and settles the sizes that were not given.
+    """Loads the network that a run begins with, and settles what was not given and it tells.
 
     Args:
-        args: Of ``train.py``: `start` is read, `blocks` and `channels` are filled in.
+        args: Of ``train.py``: `start` is read; `blocks`, `channels`, and for the same task
+            `levels`, are filled in.
         task: What is trained.
 
     Returns:
@@ -47,6 +48,9 @@ def start_of(args, task):
                 f"--start is for what restores pictures. Received: --task {task.name}"
             )
         start = load_hyper_res(args.start)
+    if start and start.task == task.name:
+        low, high = start.level_range
+        args.levels = args.levels or start.levels or [f"{low:g}:{high:g}"]
     args.blocks = args.blocks or (start.blocks if start else 1)
     args.channels = args.channels or (start.channels if start else 3)
     return start
