@@ -59,7 +59,7 @@ def run(data: Path | None = None) -> None:
     """
     data = data or Path(os.environ.get("LIVE1") or SAMPLE_PICTURES)
     estimator = LevelEstimator.from_preset("estimate_quality")
-    restorer = HyperRes.from_preset("dejpeg")
+    restorer = HyperRes.from_preset("dejpeg_gray_tiny")
     colour, gray = ([read_picture(path, count) for path in find_pictures(data)] for count in (3, 1))
     wanted = [("colour, 4:2:0", colour, form) for form in FORMS]
     for kind, pictures, form in [*wanted, *(("gray", gray, form) for form in IN_GRAY)]:

@@ -7,7 +7,7 @@ from keras_hyper.cli.one_line import WrongArgumentError
 from pipelines import ALL_LEVELS, SAMPLE_PICTURES, TASKS, get_protocol
 
 # Levels beyond those of the curves, where the network is alone with what it learned.
-_BEYOND = {"denoise": (3.0, 100.0), "dejpeg": (95.0,), "sr": (1.5, 2.5, 3.5, 4.5)}
+_BEYOND = {"denoise": (3.0, 100.0), "dejpeg": (95.0,), "sr": (1.5, 2.5, 3.5, 4.5, 7.0)}
 
 
 def add_arguments(parser):
@@ -124,9 +124,9 @@ def _figures(restorer, report):
 
 
 def _unseen(restorer, report):
-    from keras_hyper.evaluation.unseen import below_the_curve
+    from keras_hyper.evaluation.unseen import below_the_curve, degraded
 
-    if not restorer.levels or len(report["rows"]) < 7:
+    if not restorer.levels or len(degraded(report["rows"])) < 7:
         return ""
     rows = below_the_curve(report["rows"], restorer.levels)
     low, high = restorer.level_range

@@ -33,7 +33,7 @@ def _slider(model, task):
     if task.enlarges:
         return max(task.minimum, low - 0.5), high, 0.25
     # Beyond the range trained on it works too: half as far down, a quarter up.
-    return max(1.0, np.floor(low / 2)), min(task.maximum, np.ceil(high * 1.25)), 0.5
+    return max(task.minimum, np.floor(low / 2)), min(task.maximum, np.ceil(high * 1.25)), 0.5
 
 
 def _quieter(sigma, scale):

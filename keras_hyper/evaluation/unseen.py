@@ -4,15 +4,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
+# What was not degraded has this PSNR before, a bound instead of infinity, and lies on no curve.
+_UNDEGRADED = 99.0
+
 # A cubic through two neighbours at each side.
 _NEIGHBOURS = 4
+
+
+def degraded(rows: Sequence[dict]) -> list[dict]:
+    """Returns the rows of a report but for those of levels that degrade nothing."""
+    return [row for row in rows if row["psnr_before"] < _UNDEGRADED]
 
 
 def below_the_curve(rows: Sequence[dict], trained: Sequence[float]) -> list[dict]:
     """Compares levels that were not trained on with the curve through their neighbours.
 
     Args:
-        rows: Means of a report, of seven levels and more, ascending: ``level``, ``psnr_after``.
+        rows: Means of a report, of seven levels and more, ascending: ``level``, ``psnr_before``,
+            ``psnr_after``. Those that are not `degraded` are passed over.
         trained: Levels trained on.
 
     Returns:
@@ -23,6 +32,7 @@ def below_the_curve(rows: Sequence[dict], trained: Sequence[float]) -> list[dict
     Raises:
         ValueError: If there are too few levels.
     """
+    rows = degraded(rows)
     if len(rows) <= _NEIGHBOURS + 2:
         raise ValueError(f"seven levels and more were wanted. Received: {len(rows)}")
     place = np.log([row["level"] for row in rows])

@@ -45,6 +45,8 @@ def test_a_level_is_told_by_the_estimator_of_its_task(tmp_path, rng):
     ("name", "trained", "slider"),
     [
         ("denoise", (5, 90), (2, 113, 0.5)),
+        ("denoise", (0, 90), (0, 113, 0.5)),
+        ("dejpeg", (1, 80), (1, 100, 0.5)),
         ("dejpeg", (10, 80), (5, 100, 0.5)),
         ("sr", (2, 4), (1.5, 4, 0.25)),
     ],

@@ -7,12 +7,11 @@ LEVELS = (5, 10, 15, 20, 25, 30, 35, 40)
 
 
 def rows(dips=()):
-    # Smooth over the logarithm of the level, as PSNR is.
-    return [
-        {"level": level, "psnr_after": 50 - 7 * np.log(level) + 0.3 * np.log(level) ** 2
-         - dict(dips).get(level, 0)}
-        for level in LEVELS
-    ]  # fmt: skip
+    def psnr(level):
+        # Smooth over the logarithm of the level, as PSNR is.
+        return 50 - 7 * np.log(level) + 0.3 * np.log(level) ** 2 - dict(dips).get(level, 0)
+
+    return [{"level": level, "psnr_before": 20.0, "psnr_after": psnr(level)} for level in LEVELS]
 
 
 def test_on_a_smooth_curve_no_level_is_below_it():
@@ -28,6 +27,11 @@ def test_a_level_that_dips_is_below_the_curve_by_as_much(level):
     )
     assert [row["level"] for row in found] == [level]
     assert found[0]["below"] == pytest.approx(0.2)
+
+
+def test_a_level_of_nothing_is_on_no_curve():
+    nothing = {"level": 0, "psnr_before": 100.0, "psnr_after": 71.0}
+    assert below_the_curve([nothing, *rows()], (0, 5)) == below_the_curve(rows(), (0, 5))
 
 
 def test_too_few_levels_say_so():
