@@ -62,7 +62,7 @@ bench: $(VENV)/installed
 
 # Measures networks on the test sets in DATA and writes docs/results.md with its plots.
 DATA ?= ../shared/data/test
-MODELS ?= denoise denoise_tiny dejpeg sr
+MODELS ?= denoise denoise_tiny dejpeg_gray dejpeg_gray_tiny dejpeg sr sr_tiny
 results: $(VENV)/installed-$(EXTRAS)
 	$(VENV)/bin/python -m keras_hyper report $(MODELS) --data $(DATA) --out docs $(RESULTS)
 

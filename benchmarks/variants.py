@@ -40,6 +40,7 @@ class Variant:
         weigh: ``levels -> weights`` of the levels in the loss, of mean 1.
         slope: Size of the random start of the slopes ``w``, as a share of the kernels'.
         told: What the network is told in place of the level, where it is not the level.
+        start: Preset that it begins with the weights of.
     """
 
     words: str
@@ -50,6 +51,7 @@ class Variant:
     weigh: Callable | None = None
     slope: float = 0.0
     told: Callable | None = None
+    start: str = ""
 
 
 def quantiser_scale(quality):
@@ -91,6 +93,7 @@ VARIANTS = {
     ),
     "dejpeg": (
         Variant("the recipe"),
+        Variant("begun with the tiny denoiser", start="denoise_tiny"),
         Variant("told the logarithm of the quantiser's scale", told=quantiser_scale),
     ),
 }
@@ -159,6 +162,8 @@ def _network(variant, recipe, task, scalars, seed):
         level_scale=scale, level_range=(low, high), dtype=policy_of("auto"), **variant.network,
     )  # fmt: skip
     model.build()
+    if variant.start:
+        training.begin_with(model, HyperRes.from_preset(variant.start))
     if variant.slope:
         draw = np.random.default_rng(seed)
         for conv in model.block_convs:
