@@ -57,7 +57,7 @@ def job(args) -> None:
 
 def _card(args, restorer, task, report):
     parts = [f"# {args.model}", _what(restorer, task), _training(restorer)]
-    parts += [_figures(restorer, report), _unseen(restorer, report)]
+    parts += [_figures(restorer, report), _unseen(restorer, task, report)]
     parts += [_unharmed(restorer, task), _monotonic(restorer, task)]
     words = ["keras-hyper", "card", args.model, "--data", str(args.data)]
     words += ["--protocol", args.protocol] if args.protocol else []
@@ -123,9 +123,16 @@ def _figures(restorer, report):
     return f"## Figures\n\n{title_of(report)}.\n\n{table}\n{protocol}"
 
 
-def _unseen(restorer, report):
+def _unseen(restorer, task, report):
     from keras_hyper.evaluation.unseen import below_the_curve, degraded
 
+    if task.enlarges:
+        return (
+            "## Levels never trained on\n\nBefore anything is restored, the pictures of this "
+            "protocol lie on no curve over the factor: their content drifts where a side is no "
+            "multiple, and differently at every factor. So the levels above that were not trained "
+            "on are not held to a curve through their neighbours; their gains are in the table."
+        )
     if not restorer.levels or len(degraded(report["rows"])) < 7:
         return ""
     rows = below_the_curve(report["rows"], restorer.levels)

@@ -46,6 +46,13 @@ def test_a_level_below_the_curve_is_told_with_its_distance(tmp_path, pictures, c
     assert "paper |" not in text
 
 
+def test_factors_are_held_to_no_curve(tmp_path, pictures, capsys):
+    random_network(task="sr", levels=(2, 4), level_range=(2, 4)).save(tmp_path / "model.keras")
+    assert main(["card", str(tmp_path), "--data", str(pictures)]) == 0
+    text = capsys.readouterr().out
+    assert "lie on no curve over the factor" in text and "dB below" not in text
+
+
 @pytest.mark.parametrize(
     ("task", "data", "words"),
     [("", "CBSD68", "a network that knows its task was wanted"),
