@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 import tensorflow as tf
-from keras.export import ExportArchive
 
 from keras_hyper.card import card_of, estimator_facts
 from keras_hyper.models import HyperRes, LevelEstimator
@@ -77,9 +76,6 @@ def check_fits(model: HyperRes, level: float | None, estimator: LevelEstimator) 
 
 def _write(model, partial, card, level, estimator):
     network = model if level is None else model.at_level(level)
-    archive = ExportArchive()
-    archive.track(network)
-
     def restore(image, level):
         return network(image) if level is None else network({"image": image, "level": level})
 
@@ -87,21 +83,31 @@ def _write(model, partial, card, level, estimator):
     text = json.dumps(facts, indent=1)
     sweep = model.sweep if level is None else None
     endpoints = signatures(restore, model.channels, level is None, text, sweep)
-    for name, (function, inputs) in endpoints.items():
-        archive.add_endpoint(name, function, input_signature=inputs)
-    requests = {}
+    requests, networks = {}, [network]
     if estimator is not None:
-        archive.track(estimator)
+        networks.append(estimator)
         tell = estimator.over_grid
         told = level_signatures(tell, restore, model.channels, estimator.min_side)
-        for name, (function, inputs) in told.items():
-            archive.add_endpoint(name, function, input_signature=inputs)
+        endpoints.update(told)
         requests = warm_up_alone(list(told), model.channels)
-    archive.write_out(str(partial), verbose=False)
+    _save(partial, endpoints, networks)
     known = model.level_range if level is None else None
     write_warm_up(partial, {**warm_up_requests(model.channels, known), **requests})
     (partial / "assets.extra" / "card.json").write_text(text)
     os.chmod(partial, 0o755)  # mkdtemp makes it the owner's alone; a server is somebody else
+
+
+def _save(partial, endpoints, networks):
+    # Keras's ExportArchive writes every variable twice, under two names.
+    module = tf.Module()
+    module.weights = [variable.value for network in networks for variable in network.variables]
+    made = {
+        name: tf.function(function, input_signature=inputs, autograph=False)
+        for name, (function, inputs) in endpoints.items()
+    }
+    tf.saved_model.save(
+        module, str(partial), {name: one.get_concrete_function() for name, one in made.items()}
+    )
 
 
 def _published(partial, folder):
