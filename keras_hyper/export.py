@@ -76,6 +76,7 @@ def check_fits(model: HyperRes, level: float | None, estimator: LevelEstimator) 
 
 def _write(model, partial, card, level, estimator):
     network = model if level is None else model.at_level(level)
+
     def restore(image, level):
         return network(image) if level is None else network({"image": image, "level": level})
 
