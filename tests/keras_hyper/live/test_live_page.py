@@ -113,12 +113,18 @@ def test_a_whole_picture_counts_its_tiles_and_leaves_the_views_free(ask):
         word = await opened(client, png(large))
         save = asyncio.create_task(client.get(f"/pictures/{word}/restored?task=denoise&level=25"))
         counts, views = set(), 0
-        async with client.ws_connect("/live") as socket:
+
+        async def count():  # beside the views, which may take as long as all of the tiles
             while not save.done():
                 progress = await (await client.get(f"/pictures/{word}/progress")).json()
                 counts.add((progress["done"], progress["count"]))
+
+        counting = asyncio.create_task(count())
+        async with client.ws_connect("/live") as socket:
+            while not save.done():
                 await wished(socket, 1, word, level=30)
                 views += (await socket.receive()).type is WSMsgType.BINARY
+        await counting
         after = await (await client.get(f"/pictures/{word}/progress")).json()
         return (await save).status, counts, views, after
 
