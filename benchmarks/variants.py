@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-import keras_hyper.warm_up  # noqa: F401 - before TensorFlow, which it tells to be quiet
 from keras_hyper import training
 from keras_hyper.models import HyperRes
 from keras_hyper.models.precision import policy_of
