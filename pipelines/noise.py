@@ -28,6 +28,26 @@ def add_gaussian_noise(image, level, seed, clip=True, floor=True):
     return tf.floor(noisy * 255.0) / 255.0 if floor else noisy
 
 
+def add_noise_to_learn_from(image, level, seed):
+    """Adds noise, clipped, of which the 8 bits are floored in half of the pictures, else rounded.
+
+    A network that has met floored noise alone brightens every picture by the half level that
+    flooring takes, and most pictures were never floored.
+
+    Args:
+        image: float32 ``(batch, height, width, channels)`` in [0, 1].
+        level: Standard deviation on the 0-255 scale, ``()`` or ``(batch,)``.
+        seed: Two integers; the same seed gives the same noise.
+
+    Returns:
+        float32 of the image's shape.
+    """
+    noisy = add_gaussian_noise(image, level, seed, floor=False)
+    second = tf.random.experimental.stateless_fold_in(seed, 1)
+    rounded = tf.random.stateless_uniform((tf.shape(image)[0], 1, 1, 1), second) < 0.5
+    return tf.floor(noisy * 255.0 + tf.where(rounded, 0.5, 0.0)) / 255.0
+
+
 def add_noise_of_any_file(image, level, seed, gray=0.125):
     """Adds Gaussian noise in the several ways that it arrives in: what an estimator must know.
 

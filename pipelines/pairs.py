@@ -133,10 +133,10 @@ def _on(device, function):
 
 
 def _degraded(task, clean, level, draws, seed, step):
-    copies = []
+    copies, degrade = [], task.degrade_to_learn or task.degrade
     for draw in range(draws):
         noise = tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64) * draws + draw])
-        copies.append(task.degrade(clean, level[draw], noise))
+        copies.append(degrade(clean, level[draw], noise))
     return tf.stack(copies, axis=1)
 
 

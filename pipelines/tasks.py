@@ -8,7 +8,11 @@ from fractions import Fraction
 from pipelines.bicubic import shrink_and_enlarge
 from pipelines.former_jpeg import make_former_jpeg, quality_or_none
 from pipelines.jpeg import compress_jpeg, compress_jpeg_libjpeg
-from pipelines.noise import add_gaussian_noise, add_noise_of_any_file
+from pipelines.noise import (
+    add_gaussian_noise,
+    add_noise_of_any_file,
+    add_noise_to_learn_from,
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Task:
         degrade_whole: ``(picture, level) -> degraded`` for one picture ``(height, width,
             channels)``: the judge's own form, for pictures that are degraded once and kept. None
             where every call draws anew.
+        degrade_to_learn: Of the form of `degrade`: what patches to learn from are degraded by, where
+            pictures out there are more various than the judge's. None where they are not.
         margin: Pixels around a patch that its degradation depends on.
         multiple: ``levels -> pixels``: the sides that whole pictures are cut to a multiple of.
         skip: Rows and columns that are left out at the top and left of pictures to learn from. Most
@@ -50,6 +56,7 @@ class Task:
     level_offset: float
     level_scale: float
     degrade_whole: Callable | None = None
+    degrade_to_learn: Callable | None = None
     margin: int = 0
     multiple: Callable[[tuple[float, ...]], int] = lambda levels: 1
     skip: int = 0
@@ -105,6 +112,7 @@ TASKS = {
         Task(
             name="denoise",
             degrade=_noise,
+            degrade_to_learn=add_noise_to_learn_from,
             unit="noise sigma on the 0-255 scale",
             minimum=0.0,
             maximum=255.0,

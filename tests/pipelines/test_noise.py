@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from pipelines.noise import add_gaussian_noise, add_noise_of_any_file
+from pipelines.noise import (
+    add_gaussian_noise,
+    add_noise_of_any_file,
+    add_noise_to_learn_from,
+)
 
 SEED = (3, 4)
 
@@ -44,6 +48,17 @@ def test_the_same_seed_gives_the_same_noise():
 def test_no_noise_changes_nothing():
     picture = np.arange(192, dtype="float32").reshape(1, 8, 8, 3) / 255
     np.testing.assert_allclose(add_gaussian_noise(picture, 0.0, SEED, floor=False), picture)
+
+
+def test_half_of_the_pictures_to_learn_from_are_floored_and_half_rounded():
+    gray = np.full((40, 64, 64, 3), 100 / 255, np.float32)
+    noisy = add_noise_to_learn_from(gray, 10.0, SEED).numpy() * 255
+    np.testing.assert_allclose(noisy, np.rint(noisy), atol=1e-4)
+    exact = add_gaussian_noise(gray, 10.0, SEED, floor=False).numpy() * 255
+    darker = (exact - noisy).mean(axis=(1, 2, 3))
+    floored = np.isclose(darker, 0.5, atol=0.03)
+    assert 0.25 < floored.mean() < 0.75
+    np.testing.assert_allclose(darker[~floored], 0.0, atol=0.03)
 
 
 def test_an_estimator_sees_noise_in_all_its_ways():

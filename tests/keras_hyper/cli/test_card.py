@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -44,6 +46,22 @@ def test_a_level_below_the_curve_is_told_with_its_distance(tmp_path, pictures, c
     assert "lower is more restoration" in text and "dB below" in text
     assert "At the weakest level trained on, 80" in text
     assert "paper |" not in text
+
+
+def test_training_in_two_parts_is_told_as_such(tmp_path, pictures, capsys):
+    random_network(levels=(5, 75)).save(tmp_path / "model.keras")
+    training = {"steps": "9", "batch": "4", "patch": "48", "seconds": 120, "machine": "a pocket",
+                "before": "7 steps of 16 patches"}  # fmt: skip
+    facts = {"training": training, "command": "train.py one\ntrain.py two"}
+    path = tmp_path / "1" / "assets.extra" / "card.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(facts))
+    (tmp_path / "1" / "saved_model.pb").touch()
+    assert main(["card", str(tmp_path), "--data", str(pictures)]) == 0
+    text = capsys.readouterr().out
+    assert "9 steps of 4 patches of 48 pixels at every level, 2 minutes, a pocket." in text
+    assert "Before that: 7 steps of 16 patches." in text
+    assert "`train.py one`, then\n`train.py two`" in text
 
 
 def test_factors_are_held_to_no_curve(tmp_path, pictures, capsys):
