@@ -33,8 +33,8 @@ class Task:
         degrade_whole: ``(picture, level) -> degraded`` for one picture ``(height, width,
             channels)``: the judge's own form, for pictures that are degraded once and kept. None
             where every call draws anew.
-        degrade_to_learn: Of the form of `degrade`: what patches to learn from are degraded by, where
-            pictures out there are more various than the judge's. None where they are not.
+        degrade_to_learn: As `degrade`: what patches to learn from are degraded by, where pictures
+            out there are more various than the judge's. None where they are not.
         margin: Pixels around a patch that its degradation depends on.
         multiple: ``levels -> pixels``: the sides that whole pictures are cut to a multiple of.
         skip: Rows and columns that are left out at the top and left of pictures to learn from. Most

@@ -30,10 +30,10 @@ def parse(argv=None) -> argparse.Namespace:
         help="residual blocks: 1 tiny (the default), 4 small, 16 paper",
     )
     add("--channels", type=int, choices=[1, 3], help="1 for gray, 3 for colour (the default)")
-    add("--steps", type=_at_least(1), default=20000, help="training steps in all")
+    add("--steps", type=_at_least(1), default=7000, help="training steps in all")
     add("--batch", type=_at_least(1), help="clean patches a step; the recipe's by default")
     add("--patch", type=_at_least(8), help="side of a patch in pixels; the recipe's by default")
-    add("--every", type=_at_least(1), default=500, help="steps between validations")
+    add("--every", type=_at_least(1), default=250, help="steps between validations")
     add("--recipe", choices=["default", "authors"], default="default", help="settings of training")
     add("--rate", type=_positive, help="highest learning rate; the recipe's by default")
     add(

@@ -64,7 +64,7 @@ RECIPES = {
         warm_up=200,
         cosine=True,
         average=0.04,
-        batch=4,  # at four levels each, which are 16 patches a step
+        batch=16,
         patch=48,
         image_residual=True,
     ),
