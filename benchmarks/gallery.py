@@ -52,10 +52,10 @@ EXHIBITS = (
     Exhibit("portrait-scan", "mpl/grace_hopper.jpg", (170, 60), "denoise", (5, 10, 20)),
     Exhibit("printed-page", "skimage/page.png", (0, 0), "denoise", (5, 10, 20)),
     Exhibit("blackboard", "skimage/text.png", (100, 0), "denoise", (10, 20, 30)),
-    Exhibit("retina", "skimage/retina.jpg", (380, 560), "denoise", (5, 10, 20)),
+    Exhibit("retina", "skimage/retina.jpg", (380, 560), "denoise", (2, 5, 20)),
     Exhibit("moon", "skimage/moon.png", (20, 40), "denoise", (5, 10, 20)),
     Exhibit("old-coins", "skimage/coins.png", (0, 0), "denoise", (10, 20, 30)),
-    Exhibit("deep-field", "samples/hubble_deep_field.jpg", (300, 300), "denoise", (5, 10, 20)),
+    Exhibit("deep-field", "samples/hubble_deep_field.jpg", (300, 300), "denoise", (3, 5, 20)),
 )
 
 
