@@ -75,10 +75,11 @@ def _training(facts):
     levels = ", ".join(f"{level:g}" for level in facts.get("levels_trained_on") or [])
     low, high = facts.get("level_range") or (None, None)
     seconds = training.get("seconds")
+    before = f", after {training['before']}" if training.get("before") else ""
     return [
         levels or (f"{low:g} to {high:g}" if low is not None else "not recorded"),
         facts.get("data") or "not recorded",
-        training.get("steps") or "not recorded",
+        f"{training.get('steps') or 'not recorded'}{before}",
         f"{float(seconds) / 60:.0f} minutes" if seconds else "not recorded",
     ]
 

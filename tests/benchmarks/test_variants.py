@@ -24,26 +24,44 @@ def test_weighed_loss_is_the_mean_where_all_weigh_the_same(rng):
     assert float(one) == pytest.approx(float(np.abs(clean - restored[:, 0]).mean()), rel=1e-6)
 
 
-@pytest.mark.parametrize(("task", "only"), [("dejpeg", "quantiser"), ("denoise", "sqrt(sigma)")])
-def test_a_variant_is_trained_once_and_stands_in_the_table(
-    task, only, tmp_path, rng, capsys, monkeypatch
-):
+@pytest.fixture
+def argv(tmp_path, rng):
     for folder in ("train", "valid"):
         (tmp_path / folder).mkdir()
         pixels = rng.integers(0, 256, (200, 210, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / folder / "a.png")
+    places = {"data": "train", "valid": "valid", "store": "figures.json"}
+    words = [word for name, place in places.items() for word in (f"--{name}", tmp_path / place)]
+    return [str(word) for word in ("variants", "--steps", "2", *words)]
+
+
+@pytest.mark.parametrize(("task", "only"), [("dejpeg", "quantiser"), ("denoise", "sqrt(sigma)")])
+def test_a_variant_is_trained_once_and_stands_in_the_table(
+    task, only, tmp_path, argv, capsys, monkeypatch
+):
     chosen = tuple(variant for variant in variants.VARIANTS[task] if only in variant.words)[:1]
     monkeypatch.setitem(variants.VARIANTS, task, chosen)
-    store = tmp_path / "figures.json"
-    argv = ["variants", "--task", task, "--steps", "2", "--store", str(store)]
-    for name in ("data", "valid"):
-        argv += [f"--{name}", str(tmp_path / {"data": "train"}.get(name, name))]
-    monkeypatch.setattr("sys.argv", argv)
+    monkeypatch.setattr("sys.argv", [*argv, "--task", task])
     variants.main()
-    ((key, figures),) = json.loads(store.read_text()).items()
-    assert chosen[0].words in key and list(figures) == [f"{x:g}" for x in variants.WATCHED[task]]
-    assert all(np.isfinite(list(figures.values())))
+    known = json.loads((tmp_path / "figures.json").read_text())
+    assert [key.split(": ")[1] for key in known] == [chosen[0].words, "the pictures as they come"]
+    for figures in known.values():
+        assert list(figures) == [f"{level:g}" for level in variants.WATCHED[task]]
+        assert all(np.isfinite(list(figures.values())))
     first = capsys.readouterr().out
     monkeypatch.setattr(variants, "trained", None)  # nothing is trained again
     variants.main()
     assert capsys.readouterr().out == first and chosen[0].words in first
+
+
+def test_weights_of_the_levels_reach_the_training(tmp_path, argv, monkeypatch):
+    def lowest_alone(levels):
+        return np.float32([4, 0, 0, 0])
+
+    chosen = variants.Variant("plain"), variants.Variant("lowest alone", weigh=lowest_alone)
+    monkeypatch.setitem(variants.VARIANTS, "denoise", chosen)
+    monkeypatch.setattr("sys.argv", argv)
+    variants.main()
+    known = json.loads((tmp_path / "figures.json").read_text())
+    plain, lowest = (known[f"denoise, 2 steps: {variant.words}"] for variant in chosen)
+    assert plain != lowest

@@ -89,6 +89,9 @@ def test_networks_are_counted_and_their_training_told(network):
     assert "372,803 | 73,856 | 298,947 | 103,536 | 18,432" in text
     assert row_of(text, "400 pictures")[1:] == ["5, 75", "400 pictures", "6000", "30 minutes"]
     assert row_of(text, "exported")[1:] == ["not recorded"] * 4
+    network.facts["training"]["before"] = "9 steps of others"
+    add_networks(page, [network])
+    assert "| 6000, after 9 steps of others | 30 minutes |" in page.as_markdown("x")
 
 
 def test_sweeps_are_summed_up_or_missing(network):
