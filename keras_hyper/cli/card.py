@@ -7,7 +7,7 @@ from keras_hyper.cli.one_line import WrongArgumentError
 from pipelines import ALL_LEVELS, SAMPLE_PICTURES, TASKS, get_protocol
 
 # Levels beyond those of the curves, where the network is alone with what it learned.
-_BEYOND = {"denoise": (3.0, 100.0), "dejpeg": (3.0, 95.0), "sr": (1.5, 2.5, 3.5, 4.5, 7.0)}
+_BEYOND = {"denoise": (3.0, 100.0), "dejpeg": (95.0,), "sr": (1.5, 2.5, 3.5, 4.5, 7.0)}
 
 
 def add_arguments(parser):
