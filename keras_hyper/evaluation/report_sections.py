@@ -113,10 +113,11 @@ def add_sweeps(page: Page, networks: Sequence[Measured]) -> None:
     headings = ["network", "picture", "forward", "largest step back", "brightness drift",
                 "colour drift"]  # fmt: skip
     page.add(Table(headings, rows))
-    for one in networks:
+    # By their place: several may be of one task and size.
+    for place, one in enumerate(networks, 1):
         if one.sweeps:
             caption = f"How much {one.label} changes noisy pictures, over the level."
-            page.add(Plot(f"sweep-{one.task}-{one.blocks}", _sweep_plot(one), caption))
+            page.add(Plot(f"sweep-{place}-{one.task}", _sweep_plot(one), caption))
 
 
 def _sweep_plot(one):

@@ -1,11 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines.noise import (
-    add_gaussian_noise,
-    add_noise_of_any_file,
-    add_noise_to_learn_from,
-)
+from pipelines.noise import add_gaussian_noise, add_noise_of_any_file, add_noise_to_learn_from
 
 SEED = (3, 4)
 

@@ -37,7 +37,7 @@ def test_a_page_of_what_there_is_and_what_is_missing(folder, capsys):
                   "FFDNet, published", "Is more level always more restoration?",
                   "keras-hyper evaluate --task denoise"):  # fmt: skip
         assert words in text and words in page
-    for plot in ("figure2-dejpeg", "figure3-denoise", "sweep-denoise-1"):
+    for plot in ("figure2-dejpeg", "figure3-denoise", "sweep-1-denoise"):
         assert f"results/{plot}.svg" in text
         assert (folder / "out" / "results" / f"{plot}.svg").is_file()
     assert "http://" not in page.replace("http://www.w3.org", "") and "<script" not in page

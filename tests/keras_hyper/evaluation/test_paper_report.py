@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from keras_hyper.evaluation import level_rows, mean_row
@@ -102,7 +104,7 @@ def test_sweeps_are_summed_up_or_missing(network):
             for level, change in ((5.0, 1.0), (15.0, 2.0), (25.0, 1.5))]  # fmt: skip
     network.sweeps["grain.png"] = rows, monotonicity(rows)
     page = paper_page([], "R")
-    add_sweeps(page, [network])
+    add_sweeps(page, [network, replace(network, name="other")])
     text = page.as_markdown("x")
     assert row_of(text, "grain.png")[1:] == ["grain.png", "50%", "0.50 (at 25)", "-0.40", "0.20"]
-    assert "sweep-denoise-1.svg" in text
+    assert "sweep-1-denoise.svg" in text and "sweep-2-denoise.svg" in text
