@@ -38,7 +38,9 @@ def train(args) -> None:
 
     trainer = training.new_trainer(model, recipe, run) if model else training.load_trainer(run)
     budget = int(args.memory * 2**30)
-    bank = pipelines.load_training_bank(paths, task, levels, args.channels, patch, budget)
+    bank = pipelines.load_training_bank(
+        paths, task, levels, args.channels, patch, budget, args.shrink or ()
+    )
     train_report.announce(console, settings, task, levels, bank, watched, trainer.main)
     device = train_report.accelerator(args.device)
 

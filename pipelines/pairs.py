@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from pipelines.decode import read_picture
 from pipelines.levels import Levels
-from pipelines.patches import PatchBank, extended, load_bank, without_first
+from pipelines.patches import PatchBank
 from pipelines.tasks import Task
+from pipelines.windows import extended, load_bank, without_first
 
 
 def load_training_bank(
@@ -19,6 +20,7 @@ def load_training_bank(
     channels: int = 3,
     patch: int = 48,
     budget: int = 1 << 30,
+    shrink: Sequence[float] = (),
     on_picture=lambda: None,
 ) -> PatchBank:
     """Reads the pictures to train on; what can be degraded once, is.
@@ -31,6 +33,7 @@ def load_training_bank(
         channels: 1 for gray, 3 for RGB.
         patch: Side of the training patches in pixels.
         budget: Bytes that the pictures may take in memory.
+        shrink: Factors below 1; each picture is learned from shrunk by them as well.
         on_picture: Called after each file.
 
     Returns:
@@ -42,7 +45,7 @@ def load_training_bank(
     whole = task.degrade_whole
     if whole is None or not levels.fixed:
         size = patch + 2 * task.margin
-        return load_bank(paths, channels, size, budget=budget, on_picture=on_picture)
+        return load_bank(paths, channels, size, budget=budget, shrink=shrink, on_picture=on_picture)
     return load_bank(
         paths,
         channels,
@@ -52,6 +55,7 @@ def load_training_bank(
         multiple=task.multiple(levels.fixed),
         skip=task.skip,
         budget=budget,
+        shrink=shrink,
         on_picture=on_picture,
     )
 

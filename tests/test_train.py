@@ -117,9 +117,11 @@ def test_a_run_goes_on_from_another_network(photographs, tmp_path, capsys):
     levels = "--levels", "15", "50"
     assert train.main(arguments(photographs, tmp_path / "first", *levels)) == 0
     start = str(tmp_path / "first" / "denoise")
-    more = ["--start", start, "--rate", "1e-9"]
+    more = ["--start", start, "--rate", "1e-9", "--shrink", "0.75"]
     argv = arguments(photographs, tmp_path / "then", *more, steps=3)
     assert interrupted(argv, 2) == 130
+    whole = [word for word in argv if word not in more[-2:]]
+    assert "has shrink [0.75]" in refused(capsys, [*whole, "--resume"])
     assert train.main([*argv, "--resume"]) == 0
     said = capsys.readouterr().out
     assert f"begins with  {start}" in said and "levels  15 50\n" in said
@@ -130,7 +132,7 @@ def test_a_run_goes_on_from_another_network(photographs, tmp_path, capsys):
     for a, b in zip(first.get_weights(), then.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-7)
     card = json.loads((tmp_path / "then/denoise/1/assets.extra/card.json").read_text())
-    assert card["training"]["start"] == start
+    assert card["training"]["start"] == start and card["training"]["shrink"] == "[0.75]"
 
 
 def test_an_estimator_begins_with_no_restorer(photographs, tmp_path, capsys):
@@ -199,6 +201,7 @@ def test_unreadable_files_are_named_and_left_out(photographs, tmp_path, capsys):
         (["--start", "nowhere"], "there is none at nowhere"),
         (["--start", "denoise"], "of blocks 1 was wanted"),
         (["--rate", "0"], "above 0, got '0'"),
+        (["--shrink", "0.5", "1.5"], "below 1, got '1.5'"),
     ],
     ids=str,
 )

@@ -33,6 +33,13 @@ def parse(argv=None) -> argparse.Namespace:
     add("--steps", type=_at_least(1), default=7000, help="training steps in all")
     add("--batch", type=_at_least(1), help="clean patches a step; the recipe's by default")
     add("--patch", type=_at_least(8), help="side of a patch in pixels; the recipe's by default")
+    add(
+        "--shrink",
+        type=_below_one,
+        nargs="+",
+        metavar="FACTOR",
+        help="learn from every photograph shrunk by these factors as well, such as 0.5",
+    )
     add("--every", type=_at_least(1), default=250, help="steps between validations")
     add("--recipe", choices=["default", "authors"], default="default", help="settings of training")
     add("--rate", type=_positive, help="highest learning rate; the recipe's by default")
@@ -55,6 +62,13 @@ def _positive(word):
         number = 0.0
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"wanted a number above 0, got {word!r}")
+    return number
+
+
+def _below_one(word):
+    number = _positive(word)
+    if number >= 1:
+        raise argparse.ArgumentTypeError(f"wanted a factor below 1, got {word!r}")
     return number
 
 

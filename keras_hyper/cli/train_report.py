@@ -67,7 +67,7 @@ def export(model, folder: Path, rows, settings: dict) -> Path | None:
         return None
     from keras_hyper.export import export_saved_model
 
-    names = ("valid", "steps", "batch", "patch", "recipe", "seed", "start")
+    names = ("valid", "steps", "batch", "patch", "recipe", "seed", "start", "shrink")
     training = {name: str(settings[name]) for name in names if settings[name] is not None}
     training["seconds"] = json.loads((folder / "history.json").read_text())[-1]["seconds"]
     data = str(settings["data"] or "the pictures that ship with the project")

@@ -1,0 +1,14 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def paths(tmp_path, rng):
+    """Three small pictures, of which the last is larger than the others in either direction."""
+    found = []
+    for number, sides in enumerate([(40, 50), (61, 33), (90, 90)]):
+        pixels = rng.integers(0, 256, (*sides, 3), dtype=np.uint8)
+        found.append(tmp_path / f"{number}.png")
+        Image.fromarray(pixels).save(found[-1])
+    return found
