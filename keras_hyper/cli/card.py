@@ -7,7 +7,7 @@ from keras_hyper.cli.one_line import WrongArgumentError
 from pipelines import ALL_LEVELS, SAMPLE_PICTURES, TASKS, get_protocol
 
 # Levels beyond those of the curves, where the network is alone with what it learned.
-_BEYOND = {"denoise": (3.0, 100.0), "dejpeg": (95.0,), "sr": (1.5, 2.5, 3.5, 4.5, 7.0)}
+_BEYOND = {"denoise": (3.0, 100.0), "dejpeg": (3.0, 95.0), "sr": (1.5, 2.5, 3.5, 4.5, 7.0)}
 
 
 def add_arguments(parser):
@@ -144,10 +144,12 @@ def _unseen(restorer, task, report):
         some = [row for row in rows if (low <= row["level"] <= high) == inside]
         if some:
             worst = max(some, key=lambda row: row["below"])
+            own = min(worst["before"], worst["below"])
             sentences.append(
                 f"Of those {words} the worst against the curve through its four neighbours, "
                 f"{worst['level']:g}, is {worst['psnr']:.3f} dB where the curve has "
-                f"{worst['curve']:.3f}: {max(worst['below'], 0.0):.3f} dB below."
+                f"{worst['curve']:.3f}: {max(worst['below'], 0.0):.3f} dB below"
+                + (f", of which the pictures had {own:.3f} before." if own >= 0.01 else ".")
             )
     return "## Levels never trained on\n\n" + " ".join(sentences)
 

@@ -27,7 +27,8 @@ def below_the_curve(rows: Sequence[dict], trained: Sequence[float]) -> list[dict
     Returns:
         A row for each level that was not: ``level``; ``psnr``; ``curve``, what the cubic over the
         logarithm of the level gives there that goes through the four nearest other levels, as many
-        at each side as there are; ``below``, by how many dB the level falls under it.
+        at each side as there are; ``below``, by how many dB the level falls under it; ``before``,
+        by how many the pictures fall under a curve of theirs before anything is restored.
 
     Raises:
         ValueError: If there are too few levels.
@@ -36,16 +37,19 @@ def below_the_curve(rows: Sequence[dict], trained: Sequence[float]) -> list[dict
     if len(rows) <= _NEIGHBOURS + 2:
         raise ValueError(f"seven levels and more were wanted. Received: {len(rows)}")
     place = np.log([row["level"] for row in rows])
-    psnr = np.array([row["psnr_after"] for row in rows])
+    psnr, before = (np.array([row[f"psnr_{when}"] for row in rows]) for when in ("after", "before"))
     found = []
     for index, row in enumerate(rows):
         if row["level"] in trained:
             continue
         first = min(max(index - _NEIGHBOURS // 2, 0), len(rows) - _NEIGHBOURS - 1)
         near = [other for other in range(first, first + _NEIGHBOURS + 1) if other != index]
-        curve = float(_through(place[near], psnr[near], place[index]))
+        curve, own = (
+            float(_through(place[near], y[near], place[index])) for y in (psnr, before)
+        )
         found.append({"level": row["level"], "psnr": float(psnr[index]), "curve": curve,
-                      "below": curve - float(psnr[index])})  # fmt: skip
+                      "below": curve - float(psnr[index]),
+                      "before": own - float(before[index])})  # fmt: skip
     return found
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -43,7 +44,9 @@ def test_a_level_below_the_curve_is_told_with_its_distance(tmp_path, pictures, c
     )
     assert main(["card", str(tmp_path), "--data", str(pictures), "--protocol", "colour"]) == 0
     text = capsys.readouterr().out
-    assert "lower is more restoration" in text and "dB below" in text
+    assert "lower is more restoration" in text
+    # Hardly touched by random weights, the pictures lie under the curve by what they did before.
+    assert re.search(r"dB below, of which the pictures had 0\.\d+ before\.", text)
     assert "At the weakest level trained on, 80" in text
     assert "paper |" not in text
 

@@ -29,6 +29,13 @@ def test_a_level_that_dips_is_below_the_curve_by_as_much(level):
     assert found[0]["below"] == pytest.approx(0.2)
 
 
+def test_what_the_pictures_fall_under_a_curve_of_their_own_is_told():
+    dipping = rows([(25, 0.2)])
+    dipping[4]["psnr_before"] -= 0.15
+    (row,) = below_the_curve(dipping, trained=[level for level in LEVELS if level != 25])
+    assert row["before"] == pytest.approx(0.15) and row["below"] == pytest.approx(0.2)
+
+
 def test_a_level_of_nothing_is_on_no_curve():
     nothing = {"level": 0, "psnr_before": 100.0, "psnr_after": 71.0}
     assert below_the_curve([nothing, *rows()], (0, 5)) == below_the_curve(rows(), (0, 5))
