@@ -44,9 +44,7 @@ def below_the_curve(rows: Sequence[dict], trained: Sequence[float]) -> list[dict
             continue
         first = min(max(index - _NEIGHBOURS // 2, 0), len(rows) - _NEIGHBOURS - 1)
         near = [other for other in range(first, first + _NEIGHBOURS + 1) if other != index]
-        curve, own = (
-            float(_through(place[near], y[near], place[index])) for y in (psnr, before)
-        )
+        curve, own = (float(_through(place[near], y[near], place[index])) for y in (psnr, before))
         found.append({"level": row["level"], "psnr": float(psnr[index]), "curve": curve,
                       "below": curve - float(psnr[index]),
                       "before": own - float(before[index])})  # fmt: skip
