@@ -89,9 +89,11 @@ def _training(restorer):
         minutes = (
             f"{float(training['seconds']) / 60:.0f} minutes, " if "seconds" in training else ""
         )
+        smaller = str(training.get("shrink", "")).strip("[]")
+        also = f"the photographs at {smaller} of their size among them, " if smaller else ""
         lines.append(
             f"Training: {training.get('steps')} steps of {training.get('batch')} patches of "
-            f"{training.get('patch')} pixels at every level, {minutes}"
+            f"{training.get('patch')} pixels at every level, {also}{minutes}"
             f"{training.get('machine', 'machine not recorded')}."
         )
     if training.get("before"):

@@ -54,7 +54,7 @@ def test_a_level_below_the_curve_is_told_with_its_distance(tmp_path, pictures, c
 def test_training_in_two_parts_is_told_as_such(tmp_path, pictures, capsys):
     random_network(levels=(5, 75)).save(tmp_path / "model.keras")
     training = {"steps": "9", "batch": "4", "patch": "48", "seconds": 120, "machine": "a pocket",
-                "before": "7 steps of 16 patches"}  # fmt: skip
+                "before": "7 steps of 16 patches", "shrink": "[0.5, 0.75]"}  # fmt: skip
     facts = {"training": training, "command": "train.py one\ntrain.py two"}
     path = tmp_path / "1" / "assets.extra" / "card.json"
     path.parent.mkdir(parents=True)
@@ -62,7 +62,8 @@ def test_training_in_two_parts_is_told_as_such(tmp_path, pictures, capsys):
     (tmp_path / "1" / "saved_model.pb").touch()
     assert main(["card", str(tmp_path), "--data", str(pictures)]) == 0
     text = capsys.readouterr().out
-    assert "9 steps of 4 patches of 48 pixels at every level, 2 minutes, a pocket." in text
+    assert "9 steps of 4 patches of 48 pixels at every level, the photographs at 0.5, 0.75" in text
+    assert "of their size among them, 2 minutes, a pocket." in text
     assert "Before that: 7 steps of 16 patches." in text
     assert "`train.py one`, then\n`train.py two`" in text
 
