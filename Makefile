@@ -9,7 +9,7 @@ VENV = .venv
 LATEST = .venv-latest
 SOURCES = keras_hyper pipelines benchmarks tests train.py setup.py
 
-.PHONY: demo test test-latest browser lint third-party bench results clean
+.PHONY: demo test test-portable test-latest browser lint third-party bench results clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 was wanted; none was found" >&2; exit 1; }
@@ -48,6 +48,13 @@ browser: $(VENV)/installed-$(EXTRAS)
 
 test: $(VENV)/installed-$(EXTRAS) lint browser
 	$(VENV)/bin/python -m pytest -n 2
+
+# The numerical tests as other processors compute them: oneDNN without AVX512 and AMX, and oneDNN off.
+PORTABLE = tests/pipelines tests/keras_hyper/layers tests/keras_hyper/models \
+	tests/keras_hyper/metrics tests/keras_hyper/training tests/test_conformance.py
+test-portable: $(VENV)/installed-$(EXTRAS)
+	ONEDNN_MAX_CPU_ISA=AVX2 $(VENV)/bin/python -m pytest -n 2 $(PORTABLE)
+	TF_ENABLE_ONEDNN_OPTS=0 $(VENV)/bin/python -m pytest -n 2 $(PORTABLE)
 
 test-latest: $(LATEST)/installed
 	$(LATEST)/bin/python -m pytest -n 2
