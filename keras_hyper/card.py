@@ -30,6 +30,8 @@ def card_of(model: HyperRes, level: float | None = None, extra: dict | None = No
         "image_residual": model.image_residual,
         "parameters": model.count_params(),
         "halo": model.halo,
+        "multiple": model.multiple,
+        "tail": model.tail_form,
         "sizes": "any height and width from 1 up; the output has the input's size",
         "precision": model.dtype_policy.name,
         "keras": keras.__version__,

@@ -48,7 +48,7 @@ def restore(
     pixels, alpha = split_alpha(checked_picture(picture))
     levels = checked_level(level, picture.shape[:2], model.level_range, model.unit)
     restored = np.empty_like(pixels)
-    rows = windows(pixels.shape, tile, model.halo)
+    rows = windows(pixels.shape, tile, model.halo, model.multiple)
     for done, (window, kept, inside) in enumerate(rows, 1):
         here = levels if levels.ndim == 0 else levels[window]
         run = functools.partial(_run, model, level=here)

@@ -52,6 +52,8 @@ def start_of(args, task):
         low, high = start.level_range
         args.levels = args.levels or start.levels or [f"{low:g}:{high:g}"]
     args.blocks = args.blocks or (start.blocks if start else 1)
+    args.filters = args.filters or (start.filters if start else 64)
+    args.tail = args.tail or (start.tail_form if start else "paper")
     args.channels = args.channels or (start.channels if start else 3)
     return start
 

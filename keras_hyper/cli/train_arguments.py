@@ -26,9 +26,11 @@ def parse(argv=None) -> argparse.Namespace:
     add("--start", help="network to begin with: a model.keras, or the name of one that ships")
     add(
         "--blocks",
-        type=_at_least(1),
-        help="residual blocks: 1 tiny (the default), 4 small, 16 paper",
+        type=_one_or_more,
+        help="residual blocks: 1 tiny (the default), 4 small, 16 paper; 2,4 is a U-Net of two scales",
     )
+    add("--filters", type=_one_or_more, help="features (default 64); one number a scale: 64,128")
+    add("--tail", choices=["paper", "light"], help="where the network returns to full resolution")
     add("--channels", type=int, choices=[1, 3], help="1 for gray, 3 for colour (the default)")
     add("--steps", type=_at_least(1), default=7000, help="training steps in all")
     add("--batch", type=_at_least(1), help="clean patches a step; the recipe's by default")
@@ -70,6 +72,11 @@ def _below_one(word):
     if number >= 1:
         raise argparse.ArgumentTypeError(f"wanted a factor below 1, got {word!r}")
     return number
+
+
+def _one_or_more(word):
+    numbers = [_at_least(1)(part) for part in word.split(",")]
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def _at_least(bound):

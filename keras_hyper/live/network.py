@@ -27,11 +27,11 @@ class LiveNetwork:
         self._features = _Newest(images)
         self._kernels = _Newest(levels)
         image = tf.TensorSpec((1, None, None, model.channels), tf.float32)
-        head = tf.TensorSpec((1, None, None, model.filters), model.compute_dtype)
+        head = tf.TensorSpec((1, None, None, model.scales[0][1]), model.compute_dtype)
         kernels = [tuple(map(_spec, pair)) for pair in model.generated(0.0)]
         # One graph for all sizes and levels.
-        self._walk_in = tf.function(self._in, input_signature=[image])
-        self._walk_on = tf.function(self._on, input_signature=[image, head, kernels])
+        self._encode = tf.function(self._in, input_signature=[image])
+        self._decode = tf.function(self._on, input_signature=[image, head, kernels])
 
     def __call__(self, key: Any, image: np.ndarray, level: float) -> np.ndarray:
         """Restores an image at one level.
@@ -45,18 +45,18 @@ class LiveNetwork:
             float32 of the image's shape, as the network itself returns it.
         """
         keeps = self._features if math.prod(image.shape[:2]) <= _MOST_PIXELS else _forgets
-        padded, head = keeps(key, lambda: self._walk_in(tf.constant(image[None])))
+        padded, head = keeps(key, lambda: self._encode(tf.constant(image[None])))
         kernels = self._kernels(level, lambda: self.model.generated(level))
-        restored = self._walk_on(padded, head, kernels)[0].numpy()
+        restored = self._decode(padded, head, kernels)[0].numpy()
         return restored[: image.shape[0], : image.shape[1]]
 
     def _in(self, image):
-        padded, _ = pad_to_multiple(image, 2)
-        return padded, self.model.walk_in(padded)
+        padded, _ = pad_to_multiple(image, self.model.multiple)
+        return padded, self.model.encode(padded)
 
     def _on(self, image, head, kernels):
         convs = dict(zip(map(id, self.model.block_convs), kernels, strict=True))
-        return self.model.walk_on(image, head, lambda conv, x: conv.convolve(x, *convs[id(conv)]))
+        return self.model.decode(image, head, lambda conv, x, _: conv.convolve(x, *convs[id(conv)]))
 
 
 def _spec(tensor):

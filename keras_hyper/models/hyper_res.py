@@ -23,8 +23,9 @@ class HyperRes(MainNetwork):
         channels: 1 for gray, 3 for RGB.
         blocks: Number of residual blocks; 16 in the paper.
         filters: Width of the features; 64 in the paper.
-        image_residual: Whether the picture itself is added to the output. The paper's network has
-            no such path; with one it learns several times faster.
+        image_residual: Whether the image is added to the output. The paper's network has no such
+            path; with one it learns several times faster.
+        tail: ``"paper"`` or ``"light"``; see `MainNetwork`.
         task: Name of the task it is trained for, kept for whoever loads the file.
         unit: What a level of 1 means, in words.
         levels: Levels trained on, in the task's unit; empty where it was a range, or none.
@@ -63,6 +64,7 @@ class HyperRes(MainNetwork):
         blocks=16,
         filters=64,
         image_residual=True,
+        tail="paper",
         task="",
         unit="",
         levels=(),
@@ -76,6 +78,7 @@ class HyperRes(MainNetwork):
             blocks=blocks,
             filters=filters,
             image_residual=image_residual,
+            tail=tail,
             task=task,
             unit=unit,
             **kwargs,
@@ -89,11 +92,11 @@ class HyperRes(MainNetwork):
         self.level_offset = float(level_offset)
         self.level_scale = float(level_scale)
 
-    def block_conv(self, **kwargs):
+    def block_conv(self, filters, **kwargs):
         """Returns a generated convolution."""
         # 0.3 times an ordinary start, so that the residual blocks begin near the identity.
         start = keras.initializers.VarianceScaling(2.0 * 0.3**2, "fan_in")
-        return HyperConv2D(self.filters, 3, kernel_initializer=start, **kwargs)
+        return HyperConv2D(filters, 3, kernel_initializer=start, **kwargs)
 
     def __call__(self, inputs, *args, **kwargs):
         # Keras takes tensors alone in its first argument; people write {"level": 25}.
@@ -124,10 +127,10 @@ class HyperRes(MainNetwork):
 
     def _restore(self, image, level):
         """Restores at one level for the whole batch, one an image, or a map of levels."""
-        level = self._scalar(level)
+        levels = [self._scalar(level)] * len(self.scales)
         if len(level.shape) == 3:
-            level = _at_half_resolution(level)
-        return self.walk(image, lambda conv, x: conv(x, level))
+            levels = _level_pyramid(levels[0], len(self.scales))
+        return self.forward(image, lambda conv, x, scale: conv(x, levels[scale]))
 
     def _scalar(self, level):
         return (level - self.level_offset) / self.level_scale
@@ -145,11 +148,11 @@ class HyperRes(MainNetwork):
         Raises:
             ValueError: If the image is of another shape.
         """
-        image, crop = pad_to_multiple(self.check_image(ops.convert_to_tensor(image)), 2)
-        head = self.walk_in(image)
+        image, crop = pad_to_multiple(self.check_image(ops.convert_to_tensor(image)), self.multiple)
+        head = self.encode(image)
 
         def at(scalar):
-            return self.walk_on(image, head, lambda conv, x: conv(x, scalar))[0]
+            return self.decode(image, head, lambda conv, x, _: conv(x, scalar))[0]
 
         return crop(ops.map(at, self._scalar(_checked_level(level))))
 
@@ -219,7 +222,7 @@ class HyperRes(MainNetwork):
         }
 
 
-_SHARED = ("dtype", "channels", "blocks", "filters", "image_residual", "task", "unit")
+_SHARED = ("dtype", "channels", "blocks", "filters", "image_residual", "tail", "task", "unit")
 
 
 def _checked_level(level):
@@ -232,7 +235,12 @@ def _checked_level(level):
     return level
 
 
-def _at_half_resolution(level):
-    padded, _ = pad_to_multiple(level[..., None], 2)
-    # With strides left to default Keras 3.15 fails on JAX.
-    return ops.average_pool(padded, 2, strides=2, data_format="channels_last")[..., 0]
+def _level_pyramid(level, scales):
+    """Averages a map of levels to half resolution, a quarter, ...: one map a scale."""
+    level, _ = pad_to_multiple(level[..., None], 2**scales)
+    maps = []
+    for _ in range(scales):
+        # With strides left to default Keras 3.15 fails on JAX.
+        level = ops.average_pool(level, 2, strides=2, data_format="channels_last")
+        maps.append(level[..., 0])
+    return maps

@@ -31,12 +31,12 @@ class PlainRes(MainNetwork):
         super().__init__(**kwargs)
         self.level = float(level)
 
-    def block_conv(self, **kwargs):
+    def block_conv(self, filters, **kwargs):
         """Returns an ordinary convolution."""
-        return convolution(self.filters, **kwargs)
+        return convolution(filters, **kwargs)
 
     def call(self, image):
-        return self.walk(self.check_image(image), lambda conv, x: conv(x))
+        return self.forward(self.check_image(image), lambda conv, x, _: conv(x))
 
     def get_config(self):
         return {**super().get_config(), "level": self.level}

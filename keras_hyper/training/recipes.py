@@ -21,6 +21,7 @@ class Recipe:
         patch: Their side in pixels.
         image_residual: See `HyperRes`.
         level_map: ``(offset, scale)`` of the level; None for the task's own.
+        clip: Largest norm of the whole gradient; None for no limit.
     """
 
     rate: float
@@ -31,6 +32,7 @@ class Recipe:
     patch: int
     image_residual: bool
     level_map: tuple[float, float] | None = None
+    clip: float | None = None
 
     def with_rate(self, rate: float | None) -> "Recipe":
         """Returns this recipe with another highest rate, or itself for None."""
@@ -54,7 +56,10 @@ class Recipe:
         """Returns Adam for a run of `steps` steps."""
         window = min(max(self.average * steps, 1.0), 1000.0)
         return AveragedAdam(
-            self.schedule(steps), use_ema=self.average > 0, ema_momentum=1.0 - 1.0 / window
+            self.schedule(steps),
+            use_ema=self.average > 0,
+            ema_momentum=1.0 - 1.0 / window,
+            global_clipnorm=self.clip,
         )
 
 
@@ -67,6 +72,8 @@ RECIPES = {
         batch=16,
         patch=48,
         image_residual=True,
+        # Twice the norm of an ordinary step of a deep network: only outliers are scaled down.
+        clip=0.3,
     ),
     # What their code does (the paper says little of it): a constant rate, a tenth of it after half
     # of the million steps, every level divided by 255, no path from the picture to the output.

@@ -16,14 +16,16 @@ def new_restorer(recipe, task, levels, args) -> HyperRes:
         recipe: The `Recipe`, which has two options of the network.
         task: Has a name, a unit and the affine map of its level.
         levels: Has the levels trained on and their range.
-        args: Has `blocks`, `channels`, `precision` and `seed`.
+        args: Has `blocks`, `filters`, `tail`, `channels`, `precision` and `seed`.
     """
     keras.utils.set_random_seed(args.seed)
     offset, scale = recipe.level_map or (task.level_offset, task.level_scale)
     model = HyperRes(
         args.channels,
         args.blocks,
+        args.filters,
         image_residual=recipe.image_residual,
+        tail=args.tail,
         task=task.name,
         unit=task.unit,
         levels=levels.fixed,

@@ -20,7 +20,7 @@ def begin_with(model: HyperRes, start: HyperRes) -> None:
     Raises:
         ValueError: If the two are of different sizes, or one adds the picture and one does not.
     """
-    for name in ("blocks", "filters", "image_residual"):
+    for name in ("blocks", "filters", "image_residual", "tail_form"):
         wanted, found = getattr(model, name), getattr(start, name)
         if wanted != found:
             raise ValueError(
@@ -36,7 +36,9 @@ def begin_with(model: HyperRes, start: HyperRes) -> None:
             kernel, bias = source.get_weights()
             layer.set_weights([_inputs(kernel, model.channels), bias])
         elif layer is model.tail:
-            layer.set_weights([_outputs(part, model.channels) for part in source.get_weights()])
+            layer.set_weights(
+                [_outputs(part, start.channels, model.channels) for part in source.get_weights()]
+            )
         else:
             layer.set_weights(source.get_weights())
 
@@ -58,9 +60,9 @@ def _inputs(kernel, channels):
     return gray if channels == 1 else np.repeat(gray / channels, channels, axis=2)
 
 
-def _outputs(part, channels):
-    """A kernel or a bias, ``(..., out)``, likewise."""
-    if part.shape[-1] == channels:
+def _outputs(part, before, channels):
+    """A kernel or a bias, ``(..., pixels * before)``, likewise; a light tail has four pixels."""
+    if before == channels:
         return part
-    gray = part.mean(axis=-1, keepdims=True)
-    return gray if channels == 1 else np.repeat(gray, channels, axis=-1)
+    gray = part.reshape(*part.shape[:-1], -1, before).mean(axis=-1, keepdims=True)
+    return np.repeat(gray, channels, axis=-1).reshape(*part.shape[:-1], -1)

@@ -147,12 +147,12 @@ def test_features_and_kernels_are_made_once(rng, monkeypatch):
     model = random_network()
     network = LiveNetwork(model)
     generated = counted(monkeypatch, model, "generated")
-    walk_in = counted(monkeypatch, network, "_walk_in")
+    encode = counted(monkeypatch, network, "_encode")
     image = rng.random((16, 12, 3), np.float32)
     for level in (10.0, 20.0, 10.0, 20.0):
         expected = model({"image": image[None], "level": level})[0]
         np.testing.assert_allclose(network("a", image, level), expected, atol=1e-5)
-    assert (len(walk_in), len(generated)) == (1, 2)
+    assert (len(encode), len(generated)) == (1, 2)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 5), (8, 6), (1, 9)])
