@@ -71,7 +71,7 @@ bench: $(VENV)/installed
 DATA ?= ../shared/data/test
 MODELS ?= denoise denoise_tiny dejpeg_gray dejpeg_gray_tiny dejpeg sr sr_tiny
 results: $(VENV)/installed-$(EXTRAS)
-	$(VENV)/bin/python -m keras_hyper report $(MODELS) --data $(DATA) --out docs $(RESULTS)
+	$(VENV)/bin/python -m benchmarks.paper report $(MODELS) --data $(DATA) --out docs $(RESULTS)
 
 clean:
 	rm -rf $(VENV) $(LATEST) .venv-third-party demo_out

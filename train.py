@@ -3,7 +3,9 @@
 import sys
 from functools import partial
 
-from keras_hyper.cli import one_line, run_folder, train_arguments
+from keras_hyper.cli import one_line, train_arguments
+from keras_hyper.errors import checked
+from keras_hyper.training import run_folder
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,19 +20,19 @@ def train(args) -> None:
 
     import pipelines
     from keras_hyper import training
-    from keras_hyper.cli import train_report
-    from keras_hyper.cli.load import start_of
+    from keras_hyper.models.load import start_of
+    from keras_hyper.training import report as train_report
 
     console, task = Console(), pipelines.get_task(args.task)
     goal = training.GOALS[task.goal]
     start = start_of(args, task)
-    recipe = one_line.checked(lambda: goal.recipe(args.recipe)).with_rate(args.rate)
-    levels = one_line.checked(lambda: pipelines.parse_levels(args.levels, task, args.draws))
+    recipe = checked(lambda: goal.recipe(args.recipe)).with_rate(args.rate)
+    levels = checked(lambda: pipelines.parse_levels(args.levels, task, args.draws))
     batch, patch = args.batch or recipe.batch, args.patch or recipe.patch
-    paths, held_out, watched = one_line.checked(lambda: pipelines.split(args.data, args.valid))
+    paths, held_out, watched = checked(lambda: pipelines.split(args.data, args.valid))
     model = None if args.resume else goal.new_model(recipe, task, levels, args)
     if model and start:
-        one_line.checked(partial(training.begin_with, model, start))
+        checked(partial(training.begin_with, model, start))
     settings = {**vars(args), "levels": str(levels), "batch": batch, "patch": patch}
     folder = run_folder.open_run(args.out / args.task, settings, args.resume)
     facts = run_folder.fixed(settings)

@@ -8,9 +8,9 @@ from PIL import Image
 from benchmarks.side_by_side import show
 from keras_hyper.metrics import psnr
 from pipelines import SAMPLE_PICTURES
-from pipelines.bicubic import shrink_and_enlarge
-from pipelines.decode import find_pictures, read_picture
-from pipelines.jpeg import compress_jpeg, compress_jpeg_libjpeg
+from pipelines.degradations.bicubic import shrink_and_enlarge
+from pipelines.degradations.jpeg import compress_jpeg, compress_jpeg_libjpeg
+from pipelines.images import find_pictures, read_picture
 
 
 def run() -> None:

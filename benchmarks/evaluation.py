@@ -5,11 +5,11 @@ from pathlib import Path
 
 from benchmarks.side_by_side import ratio, show
 from keras_hyper import HyperRes
-from keras_hyper.cli.measured import Measurement, measured
-from keras_hyper.cli.open_restorer import of_network
+from keras_hyper.evaluation.run import Measurement, measured
+from keras_hyper.restoration.restorer import of_network
 from pipelines import SAMPLE_PICTURES, TASKS, get_protocol
-from pipelines.benchmark import degraded_pair
-from pipelines.decode import find_pictures
+from pipelines.dataset.benchmark import degraded_pair
+from pipelines.images import find_pictures
 
 LEVEL = 25.0
 

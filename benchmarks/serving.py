@@ -15,9 +15,9 @@ import tensorflow as tf
 from benchmarks.served import cpu_seconds, request_for, served
 from benchmarks.side_by_side import ratio, show
 from keras_hyper import HyperRes
-from keras_hyper.export import export_saved_model
-from keras_hyper.serving.grpc_server import CONTENT_KEY
-from keras_hyper.serving_session import ServingSession
+from keras_hyper.export.saved_model import export_saved_model
+from keras_hyper.export.session import ServingSession
+from keras_hyper.serving.server.grpc_server import CONTENT_KEY
 
 CLIENTS = 16
 _PACKED = [(CONTENT_KEY, "1")]

@@ -17,10 +17,10 @@ from tensorflow_serving.apis import predict_pb2
 import keras_hyper
 from benchmarks.own_server import own_server
 from benchmarks.side_by_side import show
-from keras_hyper.export import export_saved_model
-from keras_hyper.serving import Client
-from keras_hyper.serving.client_channel import Channel
-from keras_hyper.serving.client_forms import BYTES, FILES, FLOATS, SWEEP
+from keras_hyper.export.saved_model import export_saved_model
+from keras_hyper.serving.client import Client
+from keras_hyper.serving.client.channel import Channel
+from keras_hyper.serving.client.forms import BYTES, FILES, FLOATS, SWEEP
 
 LEVELS = (10.0, 25.0, 40.0, 60.0)
 # What `keras-hyper serve` takes as a wish for packed bytes; TF-Serving answers in typed fields.

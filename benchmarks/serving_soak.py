@@ -22,8 +22,8 @@ import tensorflow as tf
 
 from benchmarks.served import request_for, served
 from keras_hyper import HyperRes
-from keras_hyper.export import export_saved_model
-from keras_hyper.serving_session import ServingSession
+from keras_hyper.export.saved_model import export_saved_model
+from keras_hyper.export.session import ServingSession
 
 CLIENTS = 16
 SIZES = ((16, 16), (33, 47), (64, 64), (128, 96), (160, 201))

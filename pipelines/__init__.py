@@ -1,9 +1,9 @@
 """From picture files to pairs of degraded and clean patches, on tf.data."""
 
+from pipelines.dataset.pairs import load_training_bank, training_pairs, validation_pairs
+from pipelines.dataset.split import SAMPLE_PICTURES, split
 from pipelines.levels import Levels, parse_levels
-from pipelines.pairs import load_training_bank, training_pairs, validation_pairs
 from pipelines.protocols import ALL_LEVELS, Protocol, get_protocol, protocol_names
-from pipelines.sets import SAMPLE_PICTURES, split
 from pipelines.tasks import LEVEL_TASKS, TASKS, Task, get_task, trainable
 
 __all__ = [

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.jpeg import CHROMA_TABLE, LUMA_TABLE, quantisation_table
+from pipelines.degradations.jpeg import CHROMA_TABLE, LUMA_TABLE, quantisation_table
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from pipelines.decode import LUMA
+from pipelines.images import LUMA
 from pipelines.jpeg_quality import libjpeg_tables
 
 # Blocks that are looked at: more tell nothing new and cost time.

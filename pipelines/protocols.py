@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from pipelines.bicubic import shrink_and_enlarge
-from pipelines.jpeg import compress_jpeg_libjpeg
-from pipelines.noise import add_gaussian_noise
+from pipelines.degradations.bicubic import shrink_and_enlarge
+from pipelines.degradations.jpeg import compress_jpeg_libjpeg
+from pipelines.degradations.noise import add_gaussian_noise
 from pipelines.tasks import Task
 
 

@@ -5,10 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipelines.bicubic import shrink_and_enlarge
-from pipelines.former_jpeg import make_former_jpeg, quality_or_none
-from pipelines.jpeg import compress_jpeg, compress_jpeg_libjpeg
-from pipelines.noise import add_gaussian_noise, add_noise_of_any_file, add_noise_to_learn_from
+from pipelines.degradations.bicubic import shrink_and_enlarge
+from pipelines.degradations.jpeg import compress_jpeg, compress_jpeg_libjpeg
+from pipelines.degradations.noise import (
+    add_gaussian_noise,
+    add_noise_of_any_file,
+    add_noise_to_learn_from,
+)
+from pipelines.degradations.recompression import make_former_jpeg, quality_or_none
 
 
 @dataclass(frozen=True)

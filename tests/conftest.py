@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines import SAMPLE_PICTURES
-from pipelines.decode import read_picture
+from pipelines.images import read_picture
 
 ROOT = Path(__file__).resolve().parents[1]
 

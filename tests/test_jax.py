@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_hyper.export import export_saved_model
-from keras_hyper.serving_session import ServingSession
+from keras_hyper.export.saved_model import export_saved_model
+from keras_hyper.export.session import ServingSession
 from tests.conftest import ROOT
 
 PROGRAM = """

@@ -15,7 +15,7 @@ from PIL import Image
 
 import train
 from keras_hyper import LevelEstimator
-from keras_hyper.serving_session import ServingSession
+from keras_hyper.export.session import ServingSession
 from tests.conftest import ROOT
 
 SHORT = ["--blocks", "1", "--batch", "2", "--patch", "16", "--precision", "float32"]

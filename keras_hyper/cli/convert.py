@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_hyper.cli.one_line import WrongArgumentError
+from keras_hyper.errors import WrongArgumentError
 
 
 def add_arguments(parser):
@@ -20,7 +20,7 @@ def job(args) -> None:
         raise WrongArgumentError(f"the name of the output must end in .keras. Received: {args.out}")
     if args.out.exists() and not args.force:
         raise WrongArgumentError(f"{args.out} is there (--force replaces it)")
-    from keras_hyper.convert import load_checkpoint
+    from keras_hyper.models.convert import load_checkpoint
     from keras_hyper.training.checkpoint import save_whole
 
     model = load_checkpoint(args.checkpoint)

@@ -3,8 +3,8 @@
 import warnings
 from pathlib import Path
 
-from keras_hyper.cli.load import load_hyper_res, load_level_estimator
-from keras_hyper.cli.one_line import WrongArgumentError
+from keras_hyper.errors import WrongArgumentError
+from keras_hyper.models.load import load_hyper_res, load_level_estimator
 from pipelines import SAMPLE_PICTURES, TASKS
 
 
@@ -41,13 +41,13 @@ def job(args) -> None:
 
 def samples() -> dict[str, Path]:
     """Returns the pictures that ship, by name."""
-    from pipelines.decode import find_pictures
+    from pipelines.images import find_pictures
 
     return {path.stem: path for path in find_pictures(SAMPLE_PICTURES)}
 
 
 def _tasks(args):
-    from keras_hyper.cli.live_tasks import live_task
+    from keras_hyper.live.tasks import live_task
 
     loaded = [load_level_estimator(name) for name in args.estimators]
     estimators = {estimator.task: estimator for estimator in loaded}

@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from keras_hyper.cli.one_line import WrongArgumentError, checked
-from keras_hyper.cli.told_level import ESTIMATORS, estimator_for
+from keras_hyper.errors import WrongArgumentError, checked
+from keras_hyper.restoration.level import ESTIMATORS, estimator_for
 
 
 def add_arguments(parser):
@@ -47,7 +47,7 @@ def job(args) -> int:
 
 
 def _paths(sources):
-    from pipelines.decode import find_pictures
+    from pipelines.images import find_pictures
 
     paths = []
     for source in sources:
@@ -63,9 +63,9 @@ def _paths(sources):
 
 
 def _row(path, model, of_quality, max_pixels):
-    from keras_hyper.cli.told_level import told_quality
-    from keras_hyper.estimation import estimate
-    from keras_hyper.picture_files import read_picture_file
+    from keras_hyper.restoration.estimate import estimate
+    from keras_hyper.restoration.level import told_quality
+    from keras_hyper.restoration.picture_files import read_picture_file
 
     pixels = read_picture_file(path, max_pixels).pixels
     level, quality = estimate(pixels, model), told_quality(path, pixels, of_quality)

@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from keras_hyper.cli.one_line import WrongArgumentError, checked
+from keras_hyper.errors import WrongArgumentError, checked
 from pipelines import ALL_LEVELS, TASKS, get_protocol, protocol_names
 
 _PROTOCOLS = sorted({name for task in TASKS for name in protocol_names(task)})
@@ -40,7 +40,7 @@ def job(args) -> int:
     """Measures, prints a table, writes what is asked for; returns 1 if a picture was left out."""
     from rich.console import Console
 
-    from keras_hyper.cli.measured import Measurement, measured
+    from keras_hyper.evaluation.run import Measurement, measured
 
     task = TASKS[args.task]
     protocol = checked(lambda: get_protocol(task, args.protocol))
@@ -71,7 +71,7 @@ def _restorer(args):
         if args.model:
             raise WrongArgumentError("--degraded-only measures no model. Received: --model")
         return None
-    from keras_hyper.cli.open_restorer import open_restorer
+    from keras_hyper.restoration.restorer import open_restorer
 
     return open_restorer(args.model or args.task, args.task, args.precision)
 

@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from keras_hyper.cli.load import (
+from keras_hyper.errors import WrongArgumentError, checked
+from keras_hyper.models.load import (
     checked_level,
     load_hyper_res,
     load_level_estimator,
     load_onnx_export,
 )
-from keras_hyper.cli.one_line import WrongArgumentError, checked
 
 
 def add_arguments(parser):
@@ -54,8 +54,8 @@ def _onnx(args, model, card):
 
 
 def _saved_model(args, model, card):
-    from keras_hyper.export import check_fits, export_saved_model
-    from keras_hyper.serving_session import ServingSession
+    from keras_hyper.export.saved_model import check_fits, export_saved_model
+    from keras_hyper.export.session import ServingSession
 
     estimator = load_level_estimator(args.estimator) if args.estimator else None
     if estimator:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from keras_hyper.errors import WrongArgumentError
+
 
 class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
     """Shows the defaults that say something."""
@@ -32,10 +34,6 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-class WrongArgumentError(ValueError):
-    """An argument that only the job itself could find to be wrong: exit status 2."""
-
-
 def run(program: str, job: Callable[[], int | None], debug: bool = False) -> int:
     """Runs `job`; any failure becomes one line on standard error, unless `debug`.
 
@@ -58,11 +56,3 @@ def run(program: str, job: Callable[[], int | None], debug: bool = False) -> int
         text = " ".join(str(error).split()) or type(error).__name__
         print(f"{program}: {text}", file=sys.stderr)
         return 2 if isinstance(error, WrongArgumentError) else 1
-
-
-def checked(read: Callable):
-    """Returns ``read()``; a ValueError becomes a `WrongArgumentError`, exit status 2."""
-    try:
-        return read()
-    except ValueError as error:
-        raise WrongArgumentError(str(error)) from error

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from keras_hyper.cli.load import load_hyper_res, load_level_estimator, load_onnx_export
-from keras_hyper.cli.one_line import WrongArgumentError
+from keras_hyper.errors import WrongArgumentError
+from keras_hyper.models.load import load_hyper_res, load_level_estimator, load_onnx_export
 from pipelines import TASKS
 
 
@@ -44,7 +44,7 @@ def job(args) -> None:
 
 
 def _facts(name, model, estimator):
-    from keras_hyper.cli.live_tasks import live_task
+    from keras_hyper.live.tasks import live_task
 
     task = TASKS.get(model.task)
     if task is None or task.enlarges:

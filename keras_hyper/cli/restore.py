@@ -4,11 +4,11 @@ import threading
 import time
 from pathlib import Path
 
-from keras_hyper.cli.in_flight import InFlight
-from keras_hyper.cli.one_line import WrongArgumentError, checked
 from keras_hyper.cli.restore_with import add_server_arguments, restorer_for, warn_once
-from keras_hyper.cli.resume import check_same, forget, is_done, note, settings_of
-from keras_hyper.cli.told_level import AUTO, level_of, level_or_auto
+from keras_hyper.errors import WrongArgumentError, checked
+from keras_hyper.restoration.batch import InFlight
+from keras_hyper.restoration.level import AUTO, level_of, level_or_auto
+from keras_hyper.restoration.resume import check_same, forget, is_done, note, settings_of
 from pipelines import TASKS
 
 # Pillow's limit of pixels and Python's warnings, which reading sets for its time, are one for all.
@@ -123,7 +123,7 @@ def _reason(source, error):
 def _pairs(args):
     source, out = args.source, args.out
     if source.is_dir():
-        from pipelines.decode import find_pictures
+        from pipelines.images import find_pictures
 
         if out.is_file():
             raise WrongArgumentError(f"{source} is a folder, {out} a file; a folder was wanted")
@@ -141,7 +141,7 @@ def _pairs(args):
         out = out / source.name
     if out.resolve() == source.resolve():
         raise WrongArgumentError(f"IN and OUT are the same file: {out}")
-    from keras_hyper.picture_files import format_of
+    from keras_hyper.restoration.picture_files import format_of
 
     format_of(out)
     return [(source, out)]
@@ -151,8 +151,12 @@ def _restore_file(source, out, restorer, tell, args, bar):
     """Restores one file; returns the level used."""
     from dataclasses import replace
 
-    from keras_hyper.picture_files import check_holds, read_picture_file, write_picture_file
-    from pipelines.bicubic import enlarge_picture
+    from keras_hyper.restoration.picture_files import (
+        check_holds,
+        read_picture_file,
+        write_picture_file,
+    )
+    from pipelines.degradations.bicubic import enlarge_picture
 
     with _reading:
         picture = read_picture_file(source, args.max_pixels)

@@ -4,9 +4,9 @@ import sys
 import warnings
 from pathlib import Path
 
-from keras_hyper.cli.load import load_hyper_res
-from keras_hyper.cli.one_line import WrongArgumentError, checked
-from keras_hyper.cli.told_level import AUTO
+from keras_hyper.errors import WrongArgumentError, checked
+from keras_hyper.models.load import load_hyper_res
+from keras_hyper.restoration.level import AUTO
 
 
 def add_server_arguments(parser):
@@ -56,7 +56,7 @@ class Here:
 
     def __call__(self, pixels, level, on_tile):
         """Returns the pixels restored at a level."""
-        from keras_hyper.restoration import restore
+        from keras_hyper.restoration.picture import restore
 
         return restore(pixels, level, self.model, tile=self.tile, on_tile=on_tile)
 
@@ -82,8 +82,8 @@ class OnServer:
     """
 
     def __init__(self, args):
-        from keras_hyper.serving import CallError, Client
-        from keras_hyper.serving.client_channel import tls
+        from keras_hyper.serving.client import CallError, Client
+        from keras_hyper.serving.client.channel import tls
 
         files = (args.tls_ca, args.tls_cert, args.tls_key)
         secure = args.tls or any(files)

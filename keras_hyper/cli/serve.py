@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from keras_hyper.cli.one_line import WrongArgumentError, checked
+from keras_hyper.errors import WrongArgumentError, checked
 
 
 def add_arguments(parser):
@@ -42,7 +42,7 @@ def job(args) -> None:
     """Serves until SIGTERM or Ctrl-C."""
     _check(args)
     try:
-        from keras_hyper.serving.server import Server
+        from keras_hyper.serving.server.server import Server
     except ModuleNotFoundError as error:
         raise WrongArgumentError(f"{error.name} is missing: pip install '.[serving]'") from error
     _log_to_stderr()
@@ -74,7 +74,7 @@ def _check(args):
     if folder is not None and not folder.is_dir():
         raise WrongArgumentError(f"--models must be a folder. Received: {folder}")
     if file is not None:
-        from keras_hyper.serving.config import models_of_file
+        from keras_hyper.serving.server.config import models_of_file
 
         checked(lambda: models_of_file(file))
     _check_numbers(args)
@@ -120,7 +120,7 @@ def _check_certificates(args):
 
 
 def _models(args):
-    from keras_hyper.serving.config import models_of_file, models_of_folder
+    from keras_hyper.serving.server.config import models_of_file, models_of_folder
 
     if args.model_config_file is not None:
         models = models_of_file(args.model_config_file)
@@ -129,7 +129,7 @@ def _models(args):
 
 
 def _options(args):
-    from keras_hyper.serving.options import Options
+    from keras_hyper.serving.server.options import Options
 
     return Options(
         host=args.host,

@@ -27,7 +27,7 @@ def parse(argv=None) -> argparse.Namespace:
     add(
         "--blocks",
         type=_one_or_more,
-        help="residual blocks: 1 tiny (the default), 4 small, 16 paper; 2,4 is a U-Net of two scales",
+        help="residual blocks: 1 tiny (the default), 4 small, 16 paper; 2,4 is a U-Net",
     )
     add("--filters", type=_one_or_more, help="features (default 64); one number a scale: 64,128")
     add("--tail", choices=["paper", "light"], help="where the network returns to full resolution")

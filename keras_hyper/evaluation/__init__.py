@@ -1,7 +1,7 @@
 """Figures of anything that restores: per picture, per level, as tables and plots."""
 
-from keras_hyper.evaluation.measuring import Job, measure
-from keras_hyper.evaluation.scoring import METRICS, Scoring, rounded, score
+from keras_hyper.evaluation.measure import Job, measure
+from keras_hyper.evaluation.score import METRICS, Scoring, rounded, score
 from keras_hyper.evaluation.summary import level_rows, mean_row
 
 __all__ = ["METRICS", "Job", "Scoring", "level_rows", "mean_row", "measure", "rounded", "score"]

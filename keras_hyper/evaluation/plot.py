@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_hyper.evaluation.published import marks_for, paper_for
+from benchmarks.paper.published import marks_for, paper_for
 
 # Told apart in gray too, and by those who do not see red and green apart (Okabe and Ito).
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")

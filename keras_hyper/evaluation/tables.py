@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from keras_hyper.evaluation.scoring import METRICS
+from keras_hyper.evaluation.score import METRICS
 
 
 def table_cells(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

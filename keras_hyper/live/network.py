@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_hyper.image_size import pad_to_multiple
+from keras_hyper.models.padding import pad_to_multiple
 
 # Features take 64 bytes a pixel and more: those of larger images are not kept.
 _MOST_PIXELS = 1 << 21

@@ -14,8 +14,8 @@ from keras_hyper.live.strength import level_map
 from keras_hyper.live.task import LiveTask
 from keras_hyper.live.view import reduced, times, window_of
 from keras_hyper.metrics import psnr
-from keras_hyper.picture_kinds import split_alpha, through_channels, to_float, to_type
-from keras_hyper.restoration import restore
+from keras_hyper.restoration.kinds import split_alpha, through_channels, to_float, to_type
+from keras_hyper.restoration.picture import restore
 
 # Pixels that are restored in one piece; more go through in tiles.
 _AT_ONCE = 1 << 20

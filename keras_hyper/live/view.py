@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from keras_hyper.picture_kinds import split_alpha, to_float, to_type
+from keras_hyper.restoration.kinds import split_alpha, to_float, to_type
 
 # Pixels of a view: a large screen's. More would make the slider wait.
 MOST_PIXELS = 1 << 23

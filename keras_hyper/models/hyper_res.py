@@ -3,12 +3,12 @@
 import keras
 from keras import ops
 
-from keras_hyper.image_size import pad_to_multiple
 from keras_hyper.layers import HyperConv2D
-from keras_hyper.models.main_network import MainNetwork
+from keras_hyper.models.padding import pad_to_multiple
 from keras_hyper.models.plain_res import PlainRes
 from keras_hyper.models.precision import in_precision
 from keras_hyper.models.presets import Presets, from_preset
+from keras_hyper.models.trunk import MainNetwork
 
 
 @keras.saving.register_keras_serializable(package="keras_hyper")

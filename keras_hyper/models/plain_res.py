@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_hyper.models.main_network import MainNetwork, convolution
+from keras_hyper.models.trunk import MainNetwork, convolution
 
 
 @keras.saving.register_keras_serializable(package="keras_hyper")

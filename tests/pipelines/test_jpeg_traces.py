@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from pipelines import SAMPLE_PICTURES
-from pipelines.decode import read_picture
+from pipelines.images import read_picture
 from pipelines.jpeg_traces import quality_of_pixels
 
 

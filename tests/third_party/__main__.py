@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.own_server import own_server
-from keras_hyper.serving_session import ServingSession
+from keras_hyper.export.session import ServingSession
 
 ROOT = Path(__file__).resolve().parents[2]
 # script: what it needs; protobuf 3 where a client's messages were made for it.

@@ -96,7 +96,7 @@ class ServerEngine {
       : [];
     return [
       "import keras_hyper", "import numpy as np", "from PIL import Image",
-      ...(task.enlarges ? ["from pipelines.bicubic import enlarge_picture"] : []), "",
+      ...(task.enlarges ? ["from pipelines.degradations.bicubic import enlarge_picture"] : []), "",
       `picture = np.asarray(Image.open(${JSON.stringify(picture.name)}))`, ...large,
       `model = keras_hyper.HyperRes.from_preset(${JSON.stringify(task.model)})`,
       `restored = keras_hyper.restore(picture, ${level}, model)`,

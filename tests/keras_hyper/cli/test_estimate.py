@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.paper.__main__ import main as paper_main
 from keras_hyper import LevelEstimator, estimate
-from keras_hyper.cli import main
+from keras_hyper.cli import COMMANDS, main
 from keras_hyper.models.level_estimator import KNEE
 from pipelines import SAMPLE_PICTURES
 from tests.conftest import random_estimator, random_network
@@ -55,7 +56,7 @@ def tell(models, *words, quality="clean"):
 
 def run(*words):
     try:
-        return main([str(word) for word in words])
+        return (main if words[0] in COMMANDS else paper_main)([str(word) for word in words])
     except SystemExit as leaving:
         return leaving.code
 

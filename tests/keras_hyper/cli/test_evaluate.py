@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from keras_hyper.cli import main
-from keras_hyper.cli.open_restorer import open_restorer
-from keras_hyper.export import export_saved_model
+from keras_hyper.export.saved_model import export_saved_model
+from keras_hyper.restoration.restorer import open_restorer
 from tests.conftest import random_network
 
 
@@ -96,7 +96,7 @@ def restored(monkeypatch):
 
         return dataclasses.replace(restorer, restore=restore)
 
-    monkeypatch.setattr("keras_hyper.cli.open_restorer.open_restorer", watched)
+    monkeypatch.setattr("keras_hyper.restoration.restorer.open_restorer", watched)
     return levels, watched
 
 
@@ -167,7 +167,7 @@ def test_an_export_of_one_level_is_measured_at_it(pictures, models, tmp_path, ca
 
 
 def served():
-    """A client in the manner of `keras_hyper.serving.Client`."""
+    """A client in the manner of `keras_hyper.serving.client.Client`."""
 
     class Client:
         def __init__(self, address, model):
@@ -185,7 +185,7 @@ def served():
 
 
 def test_a_server_is_measured_and_never_resumed(pictures, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "keras_hyper.serving", served())
+    monkeypatch.setitem(sys.modules, "keras_hyper.serving.client", served())
     report = tmp_path / "rows.json"
     assert evaluate(pictures, "--model", "localhost:8500/denoise", "--json", report) == 0
     row = json.loads(report.read_text())["rows"][0]
@@ -199,7 +199,7 @@ def test_a_server_is_measured_and_never_resumed(pictures, tmp_path, monkeypatch,
 
 
 def test_without_the_client_an_address_is_one_line(pictures, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "keras_hyper.serving", None)
+    monkeypatch.setitem(sys.modules, "keras_hyper.serving.client", None)
     said = wrong(capsys, pictures, "--model", "localhost:8500")
     assert "pip install '.[serving]'" in said
 

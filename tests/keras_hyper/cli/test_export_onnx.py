@@ -64,7 +64,7 @@ def test_wrong_arguments_are_one_line(model, tmp_path, capsys, more, said):
 
 
 def test_a_missing_package_is_one_line(model, tmp_path, capsys, monkeypatch):
-    monkeypatch.delitem(sys.modules, "keras_hyper.onnx_export", raising=False)
-    monkeypatch.delattr("keras_hyper.onnx_export", raising=False)
+    monkeypatch.delitem(sys.modules, "keras_hyper.export.onnx", raising=False)
+    monkeypatch.delattr("keras_hyper.export.onnx", raising=False)
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     assert "pip install '.[onnx]'" in refused(capsys, model, tmp_path / "new")

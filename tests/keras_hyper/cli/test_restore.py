@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_hyper import picture_files
 from keras_hyper.cli import main
-from keras_hyper.cli.resume import RECORD
-from pipelines.bicubic import enlarge_picture
+from keras_hyper.restoration import picture_files
+from keras_hyper.restoration.resume import RECORD
+from pipelines.degradations.bicubic import enlarge_picture
 from tests.conftest import random_network
 
 
@@ -185,7 +185,9 @@ def test_depth_that_the_output_cannot_hold_is_refused_before_the_work(
     call, tmp_path, rng, capsys, monkeypatch
 ):
     noise("I;16", rng).save(tmp_path / "in.png")
-    monkeypatch.setattr("keras_hyper.restoration.restore", lambda *_, **__: pytest.fail("worked"))
+    monkeypatch.setattr(
+        "keras_hyper.restoration.picture.restore", lambda *_, **__: pytest.fail("worked")
+    )
     assert call(tmp_path / "in.png", tmp_path / "out.jpg") == 1
     assert "JPEG cannot hold these 16 bits" in capsys.readouterr().err
 

@@ -11,9 +11,9 @@ from PIL import Image
 
 import keras_hyper
 from keras_hyper.cli import main
-from keras_hyper.cli.resume import RECORD
-from keras_hyper.export import export_saved_model
-from keras_hyper.serving_session import ServingSession
+from keras_hyper.export.saved_model import export_saved_model
+from keras_hyper.export.session import ServingSession
+from keras_hyper.restoration.resume import RECORD
 from tests.conftest import random_network
 from tests.keras_hyper.serving.small_servicer import SmallServicer, serving
 

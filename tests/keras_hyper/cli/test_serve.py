@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from keras_hyper.cli import main
-from keras_hyper.serving.config import ModelConfig
-from keras_hyper.serving.model import Model
+from keras_hyper.serving.server.config import ModelConfig
+from keras_hyper.serving.server.model import Model
 from tests.conftest import ROOT, random_network
 from tests.keras_hyper.serving.asking import arrays, ask
 from tests.keras_hyper.serving.conftest import MODELS, Target

@@ -2,7 +2,7 @@ import numpy as np
 from PIL import Image
 
 from keras_hyper.cli import sheet
-from keras_hyper.export import export_saved_model
+from keras_hyper.export.saved_model import export_saved_model
 from pipelines import SAMPLE_PICTURES
 from tests.conftest import random_network
 

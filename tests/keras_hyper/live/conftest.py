@@ -6,8 +6,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from keras_hyper.cli import demo
-from keras_hyper.cli.live_tasks import live_task
 from keras_hyper.live.live_page import LiveTask, Page
+from keras_hyper.live.tasks import live_task
 from keras_hyper.live.threaded import served
 from pipelines import TASKS
 from tests.conftest import random_estimator, random_network

@@ -9,8 +9,8 @@ from PIL import Image
 
 from keras_hyper import restore
 from keras_hyper.cli import demo
-from keras_hyper.cli.live_tasks import live_task
 from keras_hyper.live.live_page import Page
+from keras_hyper.live.tasks import live_task
 from pipelines import TASKS
 from tests.conftest import random_estimator, random_network
 

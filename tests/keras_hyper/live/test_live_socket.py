@@ -9,9 +9,9 @@ from aiohttp import WSMsgType
 from aiohttp.test_utils import TestClient, TestServer
 
 from keras_hyper import restore
-from keras_hyper.cli.live_tasks import live_task
 from keras_hyper.live.live_page import Page
 from keras_hyper.live.restoring import Restoring
+from keras_hyper.live.tasks import live_task
 from pipelines import TASKS
 from tests.conftest import random_estimator, random_network
 from tests.keras_hyper.live.asking import PIXELS, opened, png, seen, wished

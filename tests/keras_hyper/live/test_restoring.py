@@ -5,13 +5,13 @@ import pytest
 from PIL import Image
 
 from keras_hyper import restore
-from keras_hyper.cli.live_tasks import live_task
 from keras_hyper.live.network import LiveNetwork
 from keras_hyper.live.pictures import OpenPicture
 from keras_hyper.live.restoring import LeftOffError, Restoring, Wish
+from keras_hyper.live.tasks import live_task
 from keras_hyper.live.view import checked_box, times
 from keras_hyper.metrics import psnr
-from keras_hyper.picture_files import PictureFile
+from keras_hyper.restoration.picture_files import PictureFile
 from pipelines import TASKS
 from tests.conftest import random_estimator, random_network
 

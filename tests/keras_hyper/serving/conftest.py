@@ -13,10 +13,10 @@ import grpc
 import pytest
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
-from keras_hyper.serving.config import models_of_folder
-from keras_hyper.serving.options import Options
-from keras_hyper.serving.server import Server
-from keras_hyper.serving_session import ServingSession
+from keras_hyper.export.session import ServingSession
+from keras_hyper.serving.server.config import models_of_folder
+from keras_hyper.serving.server.options import Options
+from keras_hyper.serving.server.server import Server
 from tests.conftest import ROOT
 
 MODELS = ROOT / "saved_models"

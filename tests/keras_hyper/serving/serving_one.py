@@ -4,9 +4,9 @@ import time
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from keras_hyper.serving.config import ModelConfig
-from keras_hyper.serving.options import Options
-from keras_hyper.serving.server import Server
+from keras_hyper.serving.server.config import ModelConfig
+from keras_hyper.serving.server.options import Options
+from keras_hyper.serving.server.server import Server
 from tests.keras_hyper.serving.asking import status_request
 from tests.keras_hyper.serving.conftest import MODELS, SMALL
 

@@ -16,7 +16,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from keras_hyper.serving_session import ServingSession
+from keras_hyper.export.session import ServingSession
 
 
 class SmallServicer(

@@ -18,13 +18,13 @@ from PIL import Image
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from keras_hyper.serving.errors import ServingError
-from keras_hyper.serving.grpc_messages import predict_request
-from keras_hyper.serving.loaded import LoadedVersion
-from keras_hyper.serving.request import check_outputs, inputs_of
-from keras_hyper.serving.rest_json import predict_body
-from keras_hyper.serving.rest_json import predict_request as rest_request
-from keras_hyper.serving.tensors import to_array
+from keras_hyper.serving.server.errors import ServingError
+from keras_hyper.serving.server.grpc_messages import predict_request
+from keras_hyper.serving.server.loaded import LoadedVersion
+from keras_hyper.serving.server.request import check_outputs, inputs_of
+from keras_hyper.serving.server.rest_json import predict_body
+from keras_hyper.serving.server.rest_json import predict_request as rest_request
+from keras_hyper.serving.server.tensors import to_array
 from tests.keras_hyper.serving.conftest import MODELS
 from tests.keras_hyper.serving.requests_to_make import floats, pixels, png, request_for
 

@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
-from keras_hyper.serving.grpc_server import CONTENT_KEY
+from keras_hyper.serving.server.grpc_server import CONTENT_KEY
 from tests.keras_hyper.serving.asking import arrays, ask, refusal
 from tests.keras_hyper.serving.conftest import target_of
 from tests.keras_hyper.serving.requests_to_make import floats, pixels, png, request_for

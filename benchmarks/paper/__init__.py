@@ -1,0 +1,1 @@
+"""The tables, figures and model cards of the paper's protocols."""

@@ -1,0 +1,145 @@
+"""The paper's tables and figures, ours beside them."""
+
+from collections.abc import Sequence
+
+from benchmarks.paper.page import Heading, Missing, Page, Paragraph, Plot, Table
+from benchmarks.paper.published import PAPER, SMALL, PaperTable
+from benchmarks.paper.report_network import LEVELS, TITLES, Measured, row_cells
+from keras_hyper.evaluation.plot import plot_psnr
+
+
+def paper_page(networks: Sequence[Measured], title: str, calibration: Plot | None = None) -> Page:
+    """Returns the page of Tables 1 to 4 and Figures 2 to 5.
+
+    Args:
+        networks: What there is; what is not there is said to be missing.
+        title: Of the page.
+        calibration: Figure 5, where it was measured.
+
+    Raises:
+        ValueError: If matplotlib is not installed.
+    """
+    page = Page(title)
+    page.add(
+        Paragraph(
+            "Rows marked as the paper's are copied from Aharon and Ben-Artzi, arXiv:2206.05970, "
+            "whose networks have 16 blocks and were trained on DIV2K. All others were measured by "
+            "the commands at the end. PSNR is in dB; each figure is the mean over the pictures of "
+            "a set, and `mean` that of the columns."
+        )
+    )
+    for table in PAPER.values():
+        _table(page, table, [one for one in networks if one.task == table.task])
+    _table_4(page, networks)
+    for table in PAPER.values():
+        _small(page, table, [one for one in networks if one.task == table.task])
+    page.add(Heading("Figure 5: best input level against the true one"))
+    page.add(
+        calibration
+        or Missing("no calibration was given: `python -m benchmarks.paper calibrate` measures "
+                   "it, and `--calibration FILE` shows it here")
+    )  # fmt: skip
+    return page
+
+
+def _table(page, table: PaperTable, networks):
+    page.add(Heading(f"Table {table.number}: {TITLES[table.task]}, {table.pictures}"))
+    measured = [(one, one.paper_report()) for one in networks if one.paper_report()]
+    for metric, digits in (("psnr", 2), ("ssim", 3)):
+        page.add(_paper_table(table, measured, metric, digits))
+    if not measured:
+        page.add(Missing(f"no network for {table.task} was given, or no pictures of its set"))
+        return
+    if all(one.blocks != 16 for one, _ in measured):
+        page.add(Missing("a network of the paper's size, 16 blocks: none was given"))
+    report = measured[0][1]
+    pictures = report["rows"][0]["pictures"]
+    if pictures != table.count:
+        page.add(
+            Missing(f"{table.count - pictures} of the set's {table.count} pictures: the paper's "
+                    "figures are not to be compared with these")
+        )  # fmt: skip
+    page.add(
+        Paragraph(f"{pictures} pictures. Protocol {report['protocol']}."),
+        *(
+            Paragraph(f"Note, {one.name}: {note}.")
+            for one, rep in measured
+            for note in rep["notes"]
+        ),
+    )
+    if table.note:
+        page.add(Paragraph(table.note))
+
+
+def _paper_table(table, measured, metric, digits):
+    printed = getattr(table, metric)
+    rows, ours = [], set()
+    if measured:
+        before = row_cells(measured[0][1], table.levels, f"{metric}_before", digits)
+        rows.append(["degraded", *before])
+    for name, words in (("baseline", "paper: one network a level"),
+                        ("ours", "paper: one network for all")):  # fmt: skip
+        mean = f"{table.means[name]:.2f}" if metric == "psnr" else ""
+        rows.append([words, *(f"{value:.2f}" for value in printed[name]), mean])
+    for one, report in measured:
+        ours.add(len(rows))
+        rows.append([one.label, *row_cells(report, table.levels, f"{metric}_after", digits)])
+    headings = [
+        f"{metric.upper()} by {LEVELS[table.task]}",
+        *(f"{level:g}" for level in table.levels),
+        "mean",
+    ]
+    return Table(headings, rows, ours=frozenset(ours))
+
+
+def _table_4(page, networks):
+    tasks = list(PAPER)
+    page.add(Heading("Table 4: mean PSNR against the large adaptive model"))
+    rows = [
+        ["CResMD, as the paper prints it", *(f"{PAPER[task].cresmd:.2f}" for task in tasks)],
+        ["paper: one network for all", *(f"{PAPER[task].means['ours']:.2f}" for task in tasks)],
+    ]
+    sizes = sorted({one.blocks for one in networks if one.paper_report()} | {16})
+    for blocks in sizes:
+        cells = []
+        for task in tasks:
+            fitting = [one for one in networks if (one.task, one.blocks) == (task, blocks)]
+            report = fitting[0].paper_report() if fitting else None
+            levels = PAPER[task].levels
+            cells.append(row_cells(report, levels, "psnr_after", 2)[-1] if report else "missing")
+        rows.append([f"ours, {blocks} block{'s' if blocks != 1 else ''}", *cells])
+    headings = ["mean PSNR", *(f"{TITLES[task]}, {PAPER[task].pictures}" for task in tasks)]
+    page.add(
+        Table(headings, rows, "The paper does not say how CResMD's figures were measured.",
+              frozenset(range(2, len(rows))))
+    )  # fmt: skip
+
+
+def _small(page, table, networks):
+    facts = SMALL[table.task]
+    page.add(Heading(f"Figure {facts['figure']}: small networks, {TITLES[table.task]}"))
+    reports = [{**report, "model": one.label} for one in networks if (report := one.paper_report())]
+    if reports:
+        name = f"figure{facts['figure']}-{table.task}"
+        caption = (
+            f"PSNR over the level on {table.pictures}. Crosses are the paper's tables, of 16 "
+            "blocks. The paper draws its small network, AdaFM and CFSNet here without printing "
+            "figures: they are not drawn."
+        )
+        page.add(Plot(name, plot_psnr(reports, f"{TITLES[table.task]}, {table.pictures}"), caption))
+    blocks = facts["blocks"]
+    if not any(one.blocks == blocks for one in networks):
+        page.add(
+            Missing(
+                f"a network of {blocks} block{'s' if blocks != 1 else ''}, whose parameters fit "
+                "the paper's percentages: none was given"
+            )
+        )
+    rows = [[f"{name}, as the paper prints it", f"{facts[name]:.2f} M", ""]
+            for name in ("AdaFM", "CFSNet")]  # fmt: skip
+    for one in networks:
+        if one.size:
+            shares = (f"{one.size.stored / 1e4 / facts[name]:.0f} % of {name}'s"
+                      for name in ("AdaFM", "CFSNet"))  # fmt: skip
+            rows.append([one.label, f"{one.size.stored / 1e6:.2f} M", ", ".join(shares)])
+    page.add(Table(["network", "parameters", "share"], rows, ours=frozenset(range(2, len(rows)))))

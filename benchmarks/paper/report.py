@@ -1,0 +1,171 @@
+"""Prints the paper's tables and figures, ours beside them, as one HTML file and as Markdown."""
+
+import json
+import shlex
+from pathlib import Path
+
+from keras_hyper.errors import WrongArgumentError, checked
+from pipelines import ALL_LEVELS, SAMPLE_PICTURES, TASKS, get_protocol
+
+# The sets that tables of a task are measured on, by the names of their folders.
+SETS = {"dejpeg": ("LIVE1", "Classic5"), "denoise": ("CBSD68",), "sr": ("Set5",)}
+
+
+def add_arguments(parser):
+    """Adds the arguments of ``python -m benchmarks.paper report``."""
+    add = parser.add_argument
+    add("models", nargs="+", metavar="[TASK=]MODEL", help="whatever `keras-hyper evaluate --model` "
+        "takes; with its task where it does not say so itself")  # fmt: skip
+    add("--data", required=True, type=Path, help="folder with CBSD68, LIVE1, Classic5, Set5")
+    add("--out", type=Path, default=Path("report"), metavar="DIR", help="folder to write to")
+    add("--name", default="results", help="of the page: NAME.html, NAME.md and a folder NAME")
+    add("--title", default="Results", help="of the page")
+    add("--levels", choices=["paper", "all"], default="all", help="on the curves")
+    add("--noisy", type=Path, default=SAMPLE_PICTURES, metavar="DIR",
+        help="noisy photographs, for the sweep over levels")  # fmt: skip
+    add("--noisy-pictures", type=int, default=6, metavar="N", help="how many of them")
+    add("--calibration", type=Path, nargs="+", default=[], metavar="F",
+        help="JSON of `python -m benchmarks.paper calibrate`, for Figure 5")  # fmt: skip
+    add("--precision", choices=["float32", "bfloat16"], default="float32", help="of layers")
+
+
+def job(args) -> None:
+    """Measures what is missing, writes the pages."""
+    from benchmarks.paper.paper_report import paper_page
+    from benchmarks.paper.report_sections import add_literature, add_networks, add_sweeps
+    from keras_hyper.evaluation.plot import figure_class
+
+    figure_class()  # before hours of measuring
+    calibration = _calibration(args.calibration)
+    if not args.data.is_dir():
+        raise WrongArgumentError(f"a folder of test sets was wanted. There is none at {args.data}")
+    folder = args.out / args.name
+    networks = [_measured(name, args, folder / "figures.jsonl") for name in args.models]
+    page = paper_page(networks, args.title, calibration)
+    add_literature(page, networks)
+    add_networks(page, networks)
+    add_sweeps(page, networks)
+    _add_commands(page, networks, args)
+    page.save_plots(folder)
+    (args.out / f"{args.name}.md").write_text(page.as_markdown(args.name))
+    (args.out / f"{args.name}.html").write_text(page.as_html())
+    print(f"{args.out / args.name}.html and .md")
+
+
+def _calibration(paths):
+    from benchmarks.paper.calibration_plot import calibration_plot
+
+    def read():
+        return calibration_plot([json.loads(path.read_text()) for path in paths])
+
+    for path in paths:
+        if not path.is_file():
+            raise WrongArgumentError(f"a calibration was wanted. There is none at {path}")
+    return checked(read) if paths else None
+
+
+def _measured(name, args, store):
+    from rich.console import Console
+
+    from benchmarks.paper.network_size import network_size
+    from benchmarks.paper.report_network import Measured
+    from keras_hyper.restoration.restorer import open_restorer
+    from pipelines.images import find_pictures
+
+    task, _, model = name.rpartition("=")
+    restorer = open_restorer(model, task or None, args.precision)
+    task = task or restorer.task
+    if task not in SETS:
+        raise WrongArgumentError(f"{name} does not say its task: TASK=MODEL, of {', '.join(SETS)}")
+    console = Console(stderr=True)
+    found = Measured(
+        model,
+        task,
+        int(restorer.facts.get("blocks", 0)),
+        network_size(restorer.model) if restorer.model is not None else None,
+        restorer.facts,
+    )
+    for pictures in SETS[task]:
+        for protocol in ("paper", "literature"):
+            report = _report(args, task, protocol, pictures, restorer, store, console)
+            if report:
+                found.reports[protocol, pictures] = report
+    paths = find_pictures(args.noisy)[: args.noisy_pictures]
+    found.sweeps.update(swept(restorer, TASKS[task], paths, console))
+    return found
+
+
+def _report(args, task, protocol, pictures, restorer, store, console):
+    """Measures one set by one protocol; None where nothing is to be compared, or no pictures."""
+    from keras_hyper.evaluation.run import Measurement, measured
+
+    levels = _levels(args, task, protocol, pictures)
+    folder = args.data / pictures
+    if not levels or not folder.is_dir():
+        return None
+    console.print(f"{restorer.name}: {task}, {pictures}, {protocol} protocol", highlight=False)
+    wanted = Measurement(
+        TASKS[task], get_protocol(TASKS[task], protocol), levels, precision=args.precision
+    )
+    # Figures are found by all that they depend on: those of an earlier run are as good as new.
+    return measured(wanted, folder, restorer, store=store, reuse=True, console=console)
+
+
+def _levels(args, task, protocol, pictures):
+    from benchmarks.paper.published import PAPER, marks_for
+
+    if protocol == "literature":
+        marks = marks_for(task, protocol, pictures)
+        return sorted({level for mark in marks for level in mark.psnr})
+    if PAPER[task].pictures != pictures:
+        return []
+    more = ALL_LEVELS[task] if args.levels == "all" else ()
+    return sorted({*PAPER[task].levels, *more})
+
+
+def swept(restorer, task, paths, console=None):
+    """Restores noisy photographs at many levels, each its own middle, which is quick."""
+    from benchmarks.paper.level_sweep import level_sweep, monotonicity
+    from pipelines.images import read_picture
+
+    levels = [level for level in ALL_LEVELS[task.name]
+              if restorer.level_range[0] <= level <= restorer.level_range[1]]  # fmt: skip
+    if len(levels) < 2:
+        return {}
+    found = {}
+    for path in paths:
+        if console:
+            console.print(f"{restorer.name}: {path.name} at {len(levels)} levels", highlight=False)
+        picture = _middle(read_picture(path, restorer.channels))
+        ordered = sorted(levels, reverse=not task.rising)
+        rows = level_sweep(restorer.restore, picture, ordered)
+        found[path.name] = rows, monotonicity(rows)
+    return found
+
+
+def _middle(picture, side=256):
+    top, left = (max(0, (length - side) // 2) for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
+
+
+def _add_commands(page, networks, args):
+    from benchmarks.paper.page import Heading, Paragraph
+
+    words = ["python", "-m", "benchmarks.paper", "report", *args.models]
+    words += ["--data", str(args.data), "--out", str(args.out), "--name", args.name]
+    if args.levels != "all":
+        words += ["--levels", args.levels]
+    if args.calibration:
+        words += ["--calibration", *map(str, args.calibration)]
+    if args.noisy != SAMPLE_PICTURES:
+        words += ["--noisy", str(args.noisy)]
+    page.add(Heading("Print this again"), Paragraph(shlex.join(words), code=True))
+    page.add(Paragraph("The tables one by one, with every picture's figures:"))
+    commands = [
+        shlex.join(["keras-hyper", "evaluate", "--task", one.task, "--model", one.name, "--data",
+                    str(args.data / pictures), "--protocol", protocol, "--levels",
+                    *(f"{row['level']:g}" for row in report["rows"])])
+        for one in networks
+        for (protocol, pictures), report in one.reports.items()
+    ]  # fmt: skip
+    page.add(Paragraph("\n".join(commands), code=True))

@@ -1,0 +1,224 @@
+"""Short trainings of equal budget: `python -m benchmarks.paper.variants --data DIR`.
+
+Every change is tried on the tiny network with the same pictures, patches and noise, and judged on
+the same validation pairs. What was measured is kept in --store and not trained again.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from keras_hyper import training
+from keras_hyper.models import HyperRes
+from keras_hyper.models.precision import policy_of
+from keras_hyper.training.objective import MeanLossOfLevels
+from keras_hyper.training.restoring import psnr_before_and_after
+from pipelines import TASKS, load_training_bank, parse_levels, split, training_pairs
+from pipelines.dataset.pairs import validation_pairs
+
+WATCHED = {"denoise": (5, 10, 15, 25, 35, 50, 75, 90), "dejpeg": (5, 10, 20, 40, 60, 80, 90)}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One change to the recipe.
+
+    Args:
+        words: What is changed, for the table.
+        recipe: Fields of the `Recipe` that are other.
+        network: Arguments of `HyperRes` that are other.
+        levels: Levels trained on; the task's recipe's without.
+        steps: Times as many patches of a level in all.
+        weigh: ``levels -> weights`` of the levels in the loss, of mean 1.
+        slope: Size of the random start of the slopes ``w``, as a share of the kernels'.
+        told: What the network is told in place of the level, where it is not the level.
+        start: Preset that it begins with the weights of.
+    """
+
+    words: str
+    recipe: dict[str, Any] = field(default_factory=dict)
+    network: dict[str, Any] = field(default_factory=dict)
+    levels: tuple[float, ...] = ()
+    steps: int = 1
+    weigh: Callable | None = None
+    slope: float = 0.0
+    told: Callable | None = None
+    start: str = ""
+
+
+def quantiser_scale(quality):
+    """Returns the logarithm of libjpeg's percentage that scales the quantiser's steps."""
+    quality = np.asarray(quality, np.float32)
+    return np.log(np.where(quality < 50, 5000 / quality, 200 - 2 * np.minimum(quality, 99.5)))
+
+
+def _by(power):
+    def weigh(levels):
+        weights = np.asarray(levels, np.float32) ** power
+        return weights / weights.mean()
+
+    return weigh
+
+
+# Clean patches a step, each at four levels.
+BATCH = 4
+LEVELS = {"denoise": (5.0, 20.0, 50.0, 90.0), "dejpeg": (5.0, 15.0, 40.0, 90.0)}
+VARIANTS = {
+    "denoise": (
+        Variant("none: batch 4"),
+        Variant("another seed", {"seed": 1}),
+        Variant("batch 16, a quarter of the steps", {"batch": 16}),
+        Variant("batch 8, half the steps", {"batch": 8}),
+        Variant("batch 2, twice the steps", {"batch": 2}),
+        Variant("rate 5e-4", {"rate": 5e-4}),
+        Variant("rate 2e-3", {"rate": 2e-3}),
+        Variant("no average of the weights", {"average": 0.0}),
+        Variant("the picture not added to the output", {"image_residual": False}),
+        Variant("level divided by 255, as the authors do", {"level_map": (0.0, 255.0)}),
+        Variant("level in -0.3..0.3", {"level_map": (47.5, 140.0)}),
+        Variant("level in -3..3", {"level_map": (47.5, 14.0)}),
+        Variant("told the logarithm of the level", told=np.log),
+        Variant("told the square root of the level", told=np.sqrt),
+        Variant("w begins at random, a third of b", slope=0.3),
+        Variant("loss weighed by 1 / sqrt(sigma)", weigh=_by(-0.5)),
+        Variant("loss weighed by sqrt(sigma)", weigh=_by(0.5)),
+        Variant("48 features", network={"filters": 48}),
+        Variant("sigma 5 alone, 16 patches of it", {"batch": 16}, levels=(5.0,), steps=4),
+        Variant("sigma 25 alone, 16 patches of it", {"batch": 16}, levels=(25.0,), steps=4),
+        Variant("sigma 75 alone, 16 patches of it", {"batch": 16}, levels=(75.0,), steps=4),
+    ),
+    "dejpeg": (
+        Variant("none: batch 4"),
+        Variant("batch 16, a quarter of the steps", {"batch": 16}),
+        Variant("begun with the tiny denoiser", start="denoise_tiny"),
+        Variant(
+            "the same, told the logarithm of the quantiser's scale",
+            told=quantiser_scale,
+            start="denoise_tiny",
+        ),
+    ),
+}
+
+
+class WeighedLoss(MeanLossOfLevels):
+    """The mean over the levels with a weight for each."""
+
+    def __init__(self, weights, **kwargs):
+        super().__init__(**kwargs)
+        self.weights = weights
+
+    def call(self, y_true, y_pred):
+        """Returns one number a patch."""
+        weights = self.weights[None, :, None, None, None]
+        return super().call(y_true * 0, (y_pred - y_true[:, None]) * weights)
+
+
+def trained(task, variant: Variant, args, console) -> list[dict]:
+    """Trains a variant; returns the validation's figures, a row a level."""
+    own = dict(variant.recipe)
+    seed = own.pop("seed", 0)
+    recipe = replace(training.RECIPES["default"], **{"batch": BATCH, **own})
+    steps = int(args.steps * variant.steps * BATCH / recipe.batch)
+    levels = parse_levels(variant.levels or LEVELS[task.name], task)
+    told = variant.told or (lambda level: level)
+    model = _network(variant, recipe, task, [float(told(level)) for level in levels.fixed], seed)
+
+    paths, held_out, _ = split(args.data, args.valid)
+    bank = load_training_bank(paths, task, levels, model.channels, recipe.patch)
+
+    def relabelled(inputs, clean):
+        scalars = np.float32([told(level) for level in levels.fixed])
+        return {**inputs, "level": 0 * inputs["level"] + scalars}, clean
+
+    def pairs_from(step):
+        pairs = training_pairs(bank, task, levels, recipe.batch, recipe.patch, seed, step)
+        return pairs.map(relabelled)
+
+    def watched(levels):
+        pairs = validation_pairs(held_out, task, levels, model.channels)
+        scalars = np.float32([told(level) for level in levels])
+        return pairs.map(lambda x, y: ({**x, "level": 0 * x["level"] + scalars}, y))
+
+    with tempfile.TemporaryDirectory() as folder:
+        run = training.Run(Path(folder), steps, steps, levels.names(), {"steps": steps})
+        trainer = training.new_trainer(model, recipe, run)
+        if variant.weigh:
+            loss = WeighedLoss(variant.weigh(levels.fixed))
+            metrics = run.goal.metrics(run.names)
+            trainer.compile(trainer.optimizer, loss=loss, metrics=metrics)
+        model = training.fit(trainer, pairs_from, watched(levels.fixed), run, console)
+    at = levels.fixed if len(levels.fixed) == 1 else WATCHED[task.name]
+    rows = psnr_before_and_after(model.with_precision("float32"), watched(at))
+    return [{**row, "level": float(level)} for row, level in zip(rows, at, strict=True)]
+
+
+def _network(variant, recipe, task, scalars, seed):
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    low, high = min(scalars), max(scalars)
+    offset, scale = recipe.level_map or (task.level_offset, task.level_scale)
+    if variant.told:
+        offset, scale = (low + high) / 2, (high - low) / 2
+    model = HyperRes(
+        3, 1, image_residual=recipe.image_residual, task=task.name, level_offset=offset,
+        level_scale=scale, level_range=(low, high), dtype=policy_of("auto"), **variant.network,
+    )  # fmt: skip
+    model.build()
+    if variant.start:
+        training.begin_with(model, HyperRes.from_preset(variant.start))
+    if variant.slope:
+        draw = np.random.default_rng(seed)
+        for conv in model.block_convs:
+            kernel = np.asarray(conv.b)
+            conv.w.assign(variant.slope * kernel.std() * draw.standard_normal(kernel.shape))
+    return model
+
+
+def main() -> None:
+    """Trains what the store lacks, and prints the table."""
+    parser = argparse.ArgumentParser(prog="benchmarks.paper.variants", description=__doc__)
+    add = parser.add_argument
+    add("--task", choices=VARIANTS, default="denoise")
+    add("--data", type=Path, required=True, help="folder of photographs to train on")
+    add("--valid", type=Path, required=True, help="folder of others to judge by")
+    add("--steps", type=int, default=2000)
+    add("--only", nargs="+", default=[], help="words that a variant's name has")
+    add("--store", type=Path, required=True, help="JSON that figures are kept in")
+    args = parser.parse_args()
+    task, console = TASKS[args.task], Console(stderr=True)
+    known = json.loads(args.store.read_text()) if args.store.exists() else {}
+    for variant in VARIANTS[task.name]:
+        key = f"{task.name}, {args.steps} steps: {variant.words}"
+        wanted = not args.only or any(word in variant.words for word in args.only)
+        if wanted and key not in known:
+            console.print(f"[bold]{key}")
+            rows = trained(task, variant, args, console)
+            known[key] = {f"{row['level']:g}": round(row["psnr_after"], 3) for row in rows}
+            if not variant.levels:
+                before = {f"{row['level']:g}": round(row["psnr_before"], 3) for row in rows}
+                known[f"{task.name}, {args.steps} steps: the pictures as they come"] = before
+            args.store.write_text(json.dumps(known, indent=1) + "\n")
+    show(known, task.name, args.steps)
+
+
+def show(known: dict, task: str, steps: int) -> None:
+    """Prints what a store knows of a task as a Markdown table."""
+    levels = [f"{level:g}" for level in WATCHED[task]]
+    begin = f"{task}, {steps} steps: "
+    print(f"| change | {' | '.join(levels)} |\n|---|{'---:|' * len(levels)}")
+    for key, figures in known.items():
+        if key.startswith(begin):
+            cells = [f"{figures[level]:.2f}" if level in figures else "" for level in levels]
+            print(f"| {key.removeprefix(begin)} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()

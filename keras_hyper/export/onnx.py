@@ -1,0 +1,171 @@
+"""ONNX files: what runs a network where there is no TensorFlow, a browser for one."""
+
+import json
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import tensorflow as tf
+import tf2onnx
+
+from keras_hyper.export.card import card_of
+from keras_hyper.models import HyperRes, LevelEstimator
+
+OPSET = 17
+# How far the file's answers may be from the network's.
+TOLERANCE = 1e-4
+# An odd size and an even one.
+_SIZES = ((33, 47), (64, 48))
+
+
+def export_onnx(
+    model: HyperRes, folder: Path | str, *, card: dict | None = None, level: float | None = None
+) -> Path:
+    """Writes ``model.onnx`` and, beside it, ``card.json``.
+
+    The file's inputs are ``image``, float32 ``(batch, height, width, channels)`` in [0, 1] of any
+    sides, and ``level``, a float32 number in the task's unit; its output is ``restored``, of the
+    image's shape, clipped to [0, 1]. Nothing appears before onnxruntime has run the file and
+    answered as the network does.
+
+    Args:
+        model: The network, in float32.
+        folder: Where the two files go.
+        card: Further facts for the card, such as data and figures.
+        level: Exports the plain network of this level: ``level`` is no input then.
+
+    Returns:
+        The path of ``model.onnx``.
+
+    Raises:
+        ValueError: If the network is in another precision, or the file answers otherwise.
+        FileExistsError: If one of the two files is there.
+    """
+    if model.dtype_policy.name != "float32":
+        raise ValueError(
+            f"An ONNX export is in float32. Received: a network in {model.dtype_policy.name}"
+        )
+    folder = Path(folder)
+    path, beside = folder / "model.onnx", folder / "card.json"
+    for file in (path, beside):
+        if file.exists():
+            raise FileExistsError(f"{file} is there: another folder was wanted")
+    network = model if level is None else model.at_level(level)
+
+    def restore(image, level=None):
+        restored = network(image) if level is None else network({"image": image, "level": level})
+        # Of a gray picture the conversion sometimes loses a step that takes a dimension off.
+        restored = tf.reshape(tf.clip_by_value(restored, 0.0, 1.0), tf.shape(image))
+        return {"restored": restored}
+
+    image = tf.TensorSpec((None, None, None, model.channels), tf.float32, name="image")
+    levels = [tf.TensorSpec((), tf.float32, name="level")] if level is None else []
+    facts = card_of(model, level, {"onnx_opset": OPSET, **_versions(), **(card or {})})
+    data = _converted(restore, [image, *levels])
+    _check(data, restore, model.channels, model.level_range if level is None else [])
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_whole(beside, json.dumps(facts, indent=1).encode())
+    _write_whole(path, data)
+    return path
+
+
+def export_estimator_onnx(estimator: LevelEstimator, path: Path | str) -> Path:
+    """Writes an estimator as an ONNX file: ``image`` in, ``level`` ``(batch,)`` in its unit out.
+
+    The level of a picture is the median over a grid of crops, which whoever runs the file cuts out:
+    `grid` times `grid` of `crop` pixels a side, or of the picture's where that is less.
+
+    Args:
+        estimator: The network.
+        path: The file.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: If the file answers otherwise than the network.
+        FileExistsError: If the file is there.
+    """
+    path = Path(path)
+    if path.exists():
+        raise FileExistsError(f"{path} is there: another name was wanted")
+
+    def tell(image):
+        return {"level": estimator(image)}
+
+    channels = estimator.channels
+    image = tf.TensorSpec((None, None, None, channels), tf.float32, name="image")
+    data = _converted(tell, [image])
+    _check(data, tell, channels, [], tolerance=1e-2)  # of levels, 0 to 255
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(path, data)
+    return path
+
+
+def _versions():
+    names = {"onnx": onnx, "tf2onnx": tf2onnx, "onnxruntime": onnxruntime, "tensorflow": tf}
+    return {name: module.__version__ for name, module in names.items()}
+
+
+def _converted(function, inputs) -> bytes:
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    proto, _ = tf2onnx.convert.from_function(
+        tf.function(function, input_signature=inputs),
+        input_signature=inputs,
+        opset=OPSET,
+        custom_op_handlers={"Expm1": (_expm1, [])},
+    )
+    onnx.checker.check_model(proto)
+    return proto.SerializeToString()
+
+
+def _expm1(graph, node, *_):
+    """Writes exp(x) - 1, for which ONNX has no operation of its own."""
+    [source], [result] = node.input, node.output
+    graph.remove_node(node.name)
+    power = graph.make_node("Exp", [source])
+    one = graph.make_const(f"{node.name}_one", np.ones((), np.float32))
+    graph.make_node("Sub", [power.output[0], one.output[0]], outputs=[result], name=node.name)
+
+
+def _check(data, function, channels, levels, tolerance=TOLERANCE):
+    """Runs the file and the network on pictures of two sizes, at each of the levels."""
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    draw = np.random.default_rng(0)
+    for height, width in _SIZES:
+        image = draw.random((1, height, width, channels), dtype=np.float32)
+        for level in levels or [None]:
+            inputs = {"image": image}
+            if level is not None:
+                inputs["level"] = np.array(level, np.float32)
+            [answer] = session.run(None, inputs)
+            [expected] = function(**{name: tf.constant(x) for name, x in inputs.items()}).values()
+            # Shapes first: a difference of arrays of other shapes may be one, too.
+            if answer.shape != expected.shape:
+                raise ValueError(
+                    f"The ONNX file does not answer as the network does: shape {answer.shape} "
+                    f"instead of {tuple(expected.shape)}"
+                )
+            difference = float(np.abs(answer - expected.numpy()).max())
+            if not difference <= tolerance:
+                raise ValueError(
+                    f"The ONNX file does not answer as the network does: {width}x{height} pixels "
+                    f"at level {level} differ by {difference:g}, more than {tolerance:g}"
+                )
+
+
+def _write_whole(path, data):
+    """Writes a file that is whole or not there."""
+    handle, partial = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(partial, 0o644)  # mkstemp makes it the owner's alone
+        os.rename(partial, path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise

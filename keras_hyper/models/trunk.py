@@ -1,0 +1,249 @@
+"""The network of Fig. 1, whatever the convolutions of its residual blocks are."""
+
+import keras
+from keras import layers, ops
+
+from keras_hyper.layers import DepthToSpace
+from keras_hyper.models.padding import pad_to_multiple
+
+TAILS = ("paper", "light")
+
+
+class MainNetwork(keras.Model):
+    """The trunk that the adaptive network and the plain one share.
+
+    A stride-2 convolution, residual blocks, a convolution that closes the long skip, and a tail
+    that returns to the full resolution. With several scales the trunk is a U-Net: blocks at half
+    resolution, then at a quarter, and so on, and back, with a skip connection at every scale. A
+    subclass creates the convolutions of the blocks in `block_conv`, and its `call` runs `forward`.
+
+    Args:
+        channels: 1 for gray, 3 for RGB.
+        blocks: Number of residual blocks, at least 1. One number a scale makes a U-Net: all but
+            the last are the blocks on the way down, and again on the way up.
+        filters: Number of features; with several scales one number a scale.
+        image_residual: Whether the image is added to the output.
+        tail: ``"paper"``: pixel shuffle by 2, then two convolutions at full resolution.
+            ``"light"``: one convolution at half resolution, then pixel shuffle, as in FFDNet; a
+            small part of the operations.
+        task: Name of the task.
+        unit: What a level of 1 means, in words.
+
+    Raises:
+        ValueError: If an argument makes no network.
+
+    Reference:
+        Aharon and Ben-Artzi, arXiv:2206.05970, figure 1. Zhang et al., IEEE TIP 27 (2018), for the
+        light tail (FFDNet).
+    """
+
+    def __init__(
+        self,
+        channels=3,
+        blocks=16,
+        filters=64,
+        image_residual=True,
+        tail="paper",
+        task="",
+        unit="",
+        **kwargs,
+    ):
+        # Keras would round image and level to the compute type; both ends stay in float32.
+        super().__init__(autocast=False, **kwargs)
+        if channels not in (1, 3):
+            raise ValueError(f"`channels` must be 1 or 3. Received: channels={channels!r}")
+        if tail not in TAILS:
+            raise ValueError(f"`tail` must be one of {TAILS}. Received: tail={tail!r}")
+        self.channels = channels
+        self.blocks = blocks if isinstance(blocks, int) else list(blocks)
+        self.filters = filters if isinstance(filters, int) else list(filters)
+        self.image_residual = image_residual
+        self.tail_form = tail
+        self.task = task
+        self.unit = unit
+        self.scales = list(zip(*_one_a_scale(blocks, filters), strict=True))
+        inner = self.dtype_policy
+        width = self.scales[0][1]
+        self.head = convolution(width, strides=2, padding="valid", dtype="float32", name="head")
+        self.block_convs = [
+            self.block_conv(width, dtype=inner, name=f"block{block:02d}_conv{conv}")
+            for block, width in enumerate(self._widths(), 1)
+            for conv in (1, 2)
+        ]
+        # Exact inverses in size: 2x2 pixels become one and one becomes 2x2.
+        self.downs = [
+            layers.Conv2D(width, 2, strides=2, dtype=inner, name=f"down{scale}")
+            for scale, (_, width) in enumerate(self.scales[1:], 1)
+        ]
+        self.ups = [
+            layers.Conv2D(4 * width, 1, dtype=inner, name=f"up{scale}")
+            for scale, (_, width) in enumerate(self.scales[:-1], 1)
+        ]
+        self.skip = convolution(width, dtype=inner, name="skip")
+        # With the image added to the output, a small tail begins at "change almost nothing".
+        start = 0.01 if image_residual else 1.0
+        self.shuffle = DepthToSpace(
+            2, dtype=inner if tail == "paper" else "float32", name="shuffle"
+        )
+        if tail == "paper":
+            self.expand = convolution(4 * width, dtype=inner, name="expand")
+            self.merge = convolution(width, dtype=inner, name="merge")
+            self.tail = convolution(channels, start=start, dtype="float32", name="tail")
+        else:
+            self.tail = convolution(4 * channels, start=start, dtype="float32", name="tail")
+
+    def _widths(self):
+        """The features of each block, in the order in which they run."""
+        down = [width for blocks, width in self.scales for _ in range(blocks)]
+        up = [width for blocks, width in self.scales[-2::-1] for _ in range(blocks)]
+        return down + up
+
+    def block_conv(self, filters, **kwargs):
+        """Returns one convolution of a residual block: `filters` to `filters`, 3x3."""
+        raise NotImplementedError  # pragma: no cover - what a subclass is for
+
+    def build(self, input_shape=None):
+        def built(layer, width):
+            layer.build((None, None, None, width))
+
+        widths = [width for _, width in self.scales]
+        built(self.head, self.channels)
+        for index, layer in enumerate(self.block_convs):
+            built(layer, self._widths()[index // 2])
+        for layer, width in zip(self.downs, widths, strict=False):
+            built(layer, width)
+        for layer, width in zip(self.ups, widths[1:], strict=True):
+            built(layer, width)
+        built(self.skip, widths[0])
+        if self.tail_form == "paper":
+            built(self.expand, widths[0])
+            built(self.shuffle, 4 * widths[0])
+            built(self.merge, widths[0])
+        else:
+            built(self.shuffle, 4 * self.channels)
+        built(self.tail, widths[0])
+        self.built = True
+
+    def forward(self, image, convolve):
+        """Restores an image.
+
+        Args:
+            image: float32 ``(batch, height, width, channels)`` of any sides.
+            convolve: ``(layer, features, scale) -> features`` for a convolution of a block; scale
+                0 is half the resolution of the image, 1 a quarter.
+
+        Returns:
+            float32, of the image's shape.
+        """
+        image, crop = pad_to_multiple(image, self.multiple)
+        return crop(self.decode(image, self.encode(image), convolve))
+
+    def encode(self, image):
+        """Returns the head's features of a padded image; the level does not change them."""
+        # One pixel of zeros on all four sides, as the authors have it: Keras's "same" would pad
+        # only below and to the right here, and shift the image.
+        head = self.head(ops.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0))))
+        return ops.cast(head, self.compute_dtype)
+
+    def decode(self, image, head, convolve):
+        """Returns the restored image from the head's features; arguments as of `forward`."""
+        convs = iter(self.block_convs)
+
+        def run(x, blocks, scale):
+            for _ in range(blocks):
+                outputs = convolve(next(convs), x, scale)
+                outputs = convolve(next(convs), ops.relu(outputs), scale)
+                x = _add_shared(x, outputs) if x is head else x + outputs
+            return x
+
+        x, skips = head, []
+        for scale, down in enumerate(self.downs):
+            x = run(x, self.scales[scale][0], scale)
+            skips.append(x)
+            x = down(x)
+        x = run(x, self.scales[-1][0], len(self.downs))
+        for scale in reversed(range(len(self.ups))):
+            up = ops.depth_to_space(self.ups[scale](x), 2, data_format="channels_last")
+            x = run(skips.pop() + up, self.scales[scale][0], scale)
+        x = _add_shared(head, self.skip(x))
+        if self.tail_form == "paper":
+            x = ops.relu(self.shuffle(self.expand(x)))
+            x = self.tail(ops.relu(self.merge(x)))
+        else:
+            x = self.shuffle(self.tail(x))
+        return _add_shared(image, x) if self.image_residual else x
+
+    def check_image(self, image):
+        """Returns `image` as float32, or raises ValueError if its rank or channels do not fit."""
+        if len(image.shape) != 4 or image.shape[-1] != self.channels:
+            raise ValueError(
+                f"`image` must have shape (batch, height, width, {self.channels}). "
+                f"Received: image of shape {tuple(image.shape)}"
+            )
+        return ops.cast(image, "float32")
+
+    @property
+    def multiple(self) -> int:
+        """Sides are padded to multiples of this, in pixels."""
+        return 2 ** len(self.scales)
+
+    @property
+    def halo(self) -> int:
+        """Margin in pixels that determines an output pixel, a multiple of `multiple`."""
+        reach = 2 * self.scales[-1][0]  # in cells of the coarsest scale
+        for blocks, _ in self.scales[-2::-1]:
+            reach = 2 * reach + 1 + 4 * blocks
+        # Skip and expand, or skip and the light tail, at half resolution; the head.
+        reach = 2 * (reach + 2) + 2
+        # Two convolutions at full resolution.
+        reach += 2 if self.tail_form == "paper" else 0
+        return -(-reach // self.multiple) * self.multiple
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("autocast", None)
+        return {
+            **config,
+            "dtype": self.dtype_policy.name,
+            "channels": self.channels,
+            "blocks": self.blocks,
+            "filters": self.filters,
+            "image_residual": self.image_residual,
+            "tail": self.tail_form,
+            "task": self.task,
+            "unit": self.unit,
+        }
+
+
+def _one_a_scale(blocks, filters):
+    """Returns blocks and filters as lists of one number a scale, checked."""
+    blocks, filters = (
+        [value] if isinstance(value, int) else list(value) for value in (blocks, filters)
+    )
+    if not blocks or min(blocks) < 1 or len(blocks) != len(filters):
+        raise ValueError(
+            "`blocks` must be at least 1, with as many numbers as `filters`. "
+            f"Received: blocks={blocks}, filters={filters}"
+        )
+    return blocks, filters
+
+
+def _add_shared(features, outputs):
+    """Adds features that another operation reads too to the output of a convolution."""
+    # TensorFlow makes convolution, bias and addition one kernel. oneDNN's (2.17 to 2.21 at least)
+    # adds in place where it can, and elsewhere keeps a copy in the kernel itself, not in the run:
+    # two runs at once then crash, or add each other's. An activation that changes nothing joins the
+    # kernel in place of the addition.
+    return features + ops.leaky_relu(outputs, negative_slope=1.0)
+
+
+def convolution(filters, strides=1, padding="same", start=1.0, **kwargs):
+    """An ordinary 3x3 convolution; `start` scales its first kernel."""
+    return layers.Conv2D(
+        filters,
+        3,
+        strides=strides,
+        padding=padding,
+        kernel_initializer=keras.initializers.VarianceScaling(2.0 * start**2, "fan_in"),
+        **kwargs,
+    )

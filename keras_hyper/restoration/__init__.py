@@ -1,0 +1,1 @@
+"""Restoration of one picture or of a folder, by anything that restores."""

@@ -1,0 +1,37 @@
+"""The level of one picture of any kind."""
+
+import numpy as np
+from keras import ops
+
+from keras_hyper.models import LevelEstimator
+from keras_hyper.restoration.kinds import checked_picture, split_alpha, to_float
+
+
+def estimate(picture: np.ndarray, model: LevelEstimator) -> float:
+    """Tells the level of white Gaussian noise in a picture: the median over a grid of crops.
+
+    Args:
+        picture: ``(height, width)`` or ``(height, width, 1 to 4)``, sides of 16 and up; uint8,
+            uint16, or float in [0, 1]. Alpha is not looked at. Gray goes through a colour network
+            as three equal channels, colour through a gray one channel by channel.
+        model: The network.
+
+    Returns:
+        The level in the network's unit, for noise the standard deviation on the 0-255 scale
+        whatever the picture's type; 0 and up, the same for the same picture.
+
+    Raises:
+        ValueError: If the picture is of another kind or too small; the text says what came.
+    """
+    pixels, _ = split_alpha(checked_picture(picture))
+    if min(pixels.shape[:2]) < model.min_side:
+        raise ValueError(
+            f"A level can be told of pictures of {model.min_side}x{model.min_side} pixels and up. "
+            f"Received: {pixels.shape[1]}x{pixels.shape[0]}"
+        )
+    image = to_float(pixels)
+    if model.channels == 3:
+        batch = np.broadcast_to(image, (*image.shape[:2], 3))[None]
+    else:
+        batch = np.moveaxis(image, -1, 0)[..., None]
+    return float(np.mean(ops.convert_to_numpy(model.over_grid(ops.convert_to_tensor(batch)))))

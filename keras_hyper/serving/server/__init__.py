@@ -1,0 +1,1 @@
+"""TF-Serving's API on one machine."""

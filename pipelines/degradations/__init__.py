@@ -1,0 +1,1 @@
+"""Degradations as batched tensor code: (image, level, seed) -> degraded image."""

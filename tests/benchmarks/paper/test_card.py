@@ -1,0 +1,87 @@
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.paper.__main__ import main
+from tests.conftest import random_network
+
+
+@pytest.fixture
+def pictures(tmp_path, photo):
+    folder = tmp_path / "CBSD68"
+    folder.mkdir()
+    Image.fromarray(np.rint(photo[:32, :40] * 255).astype(np.uint8)).save(folder / "a.png")
+    return folder
+
+
+def test_a_card_says_what_a_model_is_and_reaches(tmp_path, pictures):
+    random_network(levels=(5, 75)).save(tmp_path / "model.keras")
+    argv = ["card", str(tmp_path), "--data", str(pictures), "--out", str(tmp_path / "card.md")]
+    assert main([*argv, "--store", str(tmp_path / "figures.jsonl")]) == 0
+    text = (tmp_path / "card.md").read_text()
+    for words in (
+        "An output looks 12 pixels far",
+        "Trained on 5, 75",
+        "| 5 (trained) |",
+        "## Levels never trained on",
+        "| a clean photograph |",
+        "of the steps to the next",
+        "Data: not recorded",
+        f"python -m benchmarks.paper card {tmp_path} --data {pictures}",
+    ):
+        assert words in text
+    # The paper's own figures stand where they belong.
+    row = next(line for line in text.splitlines() if line.startswith("| 25 "))
+    assert row.endswith("| 31.40 |")
+
+
+def test_a_level_below_the_curve_is_told_with_its_distance(tmp_path, pictures, capsys):
+    random_network(task="dejpeg", levels=(10, 80), level_range=(10, 80)).save(
+        tmp_path / "model.keras"
+    )
+    assert main(["card", str(tmp_path), "--data", str(pictures), "--protocol", "colour"]) == 0
+    text = capsys.readouterr().out
+    assert "lower is more restoration" in text
+    # Hardly touched by random weights, the pictures lie under the curve by what they did before.
+    assert re.search(r"dB below, of which the pictures had 0\.\d+ before\.", text)
+    assert "At the weakest level trained on, 80" in text
+    assert "paper |" not in text
+
+
+def test_training_in_two_parts_is_told_as_such(tmp_path, pictures, capsys):
+    random_network(levels=(5, 75)).save(tmp_path / "model.keras")
+    training = {"steps": "9", "batch": "4", "patch": "48", "seconds": 120, "machine": "a pocket",
+                "before": "7 steps of 16 patches", "shrink": "[0.5, 0.75]"}  # fmt: skip
+    facts = {"training": training, "command": "train.py one\ntrain.py two"}
+    path = tmp_path / "1" / "assets.extra" / "card.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(facts))
+    (tmp_path / "1" / "saved_model.pb").touch()
+    assert main(["card", str(tmp_path), "--data", str(pictures)]) == 0
+    text = capsys.readouterr().out
+    assert "9 steps of 4 patches of 48 pixels at every level, the photographs at 0.5, 0.75" in text
+    assert "of their size among them, 2 minutes, a pocket." in text
+    assert "Before that: 7 steps of 16 patches." in text
+    assert "`train.py one`, then\n`train.py two`" in text
+
+
+def test_factors_are_held_to_no_curve(tmp_path, pictures, capsys):
+    random_network(task="sr", levels=(2, 4), level_range=(2, 4)).save(tmp_path / "model.keras")
+    assert main(["card", str(tmp_path), "--data", str(pictures)]) == 0
+    text = capsys.readouterr().out
+    assert "lie on no curve over the factor" in text and "dB below" not in text
+
+
+@pytest.mark.parametrize(
+    ("task", "data", "words"),
+    [("", "CBSD68", "a network that knows its task was wanted"),
+     ("denoise", "nowhere", "a folder of pictures was wanted")],
+)  # fmt: skip
+def test_wrong_arguments_are_one_line(tmp_path, pictures, capsys, task, data, words):
+    random_network(task=task).save(tmp_path / "model.keras")
+    assert main(["card", str(tmp_path), "--data", str(tmp_path / data)]) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1

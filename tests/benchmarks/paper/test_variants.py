@@ -1,0 +1,67 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.paper import variants
+from keras_hyper.training.objective import MeanLossOfLevels
+
+
+def test_scale_of_the_quantiser_is_libjpegs():
+    for quality, percent in ((5, 1000), (25, 200), (50, 100), (90, 20)):
+        assert np.exp(variants.quantiser_scale(quality)) == pytest.approx(percent, rel=1e-5)
+    assert np.isfinite(variants.quantiser_scale(100))
+
+
+def test_weighed_loss_is_the_mean_where_all_weigh_the_same(rng):
+    clean = rng.random((2, 4, 4, 3), dtype=np.float32)
+    restored = rng.random((2, 3, 4, 4, 3), dtype=np.float32)
+    plain = MeanLossOfLevels()(clean, restored)
+    same = variants.WeighedLoss(np.ones(3, np.float32))(clean, restored)
+    assert float(same) == pytest.approx(float(plain), rel=1e-6)
+    one = variants.WeighedLoss(np.float32([3, 0, 0]))(clean, restored)
+    assert float(one) == pytest.approx(float(np.abs(clean - restored[:, 0]).mean()), rel=1e-6)
+
+
+@pytest.fixture
+def argv(tmp_path, rng):
+    for folder in ("train", "valid"):
+        (tmp_path / folder).mkdir()
+        pixels = rng.integers(0, 256, (200, 210, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / folder / "a.png")
+    places = {"data": "train", "valid": "valid", "store": "figures.json"}
+    words = [word for name, place in places.items() for word in (f"--{name}", tmp_path / place)]
+    return [str(word) for word in ("variants", "--steps", "2", *words)]
+
+
+@pytest.mark.parametrize(("task", "only"), [("dejpeg", "quantiser"), ("denoise", "sqrt(sigma)")])
+def test_a_variant_is_trained_once_and_stands_in_the_table(
+    task, only, tmp_path, argv, capsys, monkeypatch
+):
+    chosen = tuple(variant for variant in variants.VARIANTS[task] if only in variant.words)[:1]
+    monkeypatch.setitem(variants.VARIANTS, task, chosen)
+    monkeypatch.setattr("sys.argv", [*argv, "--task", task])
+    variants.main()
+    known = json.loads((tmp_path / "figures.json").read_text())
+    assert [key.split(": ")[1] for key in known] == [chosen[0].words, "the pictures as they come"]
+    for figures in known.values():
+        assert list(figures) == [f"{level:g}" for level in variants.WATCHED[task]]
+        assert all(np.isfinite(list(figures.values())))
+    first = capsys.readouterr().out
+    monkeypatch.setattr(variants, "trained", None)  # nothing is trained again
+    variants.main()
+    assert capsys.readouterr().out == first and chosen[0].words in first
+
+
+def test_weights_of_the_levels_reach_the_training(tmp_path, argv, monkeypatch):
+    def lowest_alone(levels):
+        return np.float32([4, 0, 0, 0])
+
+    chosen = variants.Variant("plain"), variants.Variant("lowest alone", weigh=lowest_alone)
+    monkeypatch.setitem(variants.VARIANTS, "denoise", chosen)
+    monkeypatch.setattr("sys.argv", argv)
+    variants.main()
+    known = json.loads((tmp_path / "figures.json").read_text())
+    plain, lowest = (known[f"denoise, 2 steps: {variant.words}"] for variant in chosen)
+    assert plain != lowest

@@ -1,0 +1,104 @@
+import json
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from keras_hyper.export import onnx as onnx_export
+from keras_hyper.export.onnx import export_estimator_onnx, export_onnx
+from tests.conftest import random_estimator, random_network
+
+
+@pytest.fixture(scope="module", params=[1, 3], ids=["gray", "colour"])
+def model(request):
+    return random_network(channels=request.param, blocks=2)
+
+
+@pytest.fixture(scope="module")
+def exported(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("onnx") / "new" / "denoise"
+    return export_onnx(model, folder, card={"data": "none"})
+
+
+@pytest.fixture(scope="module")
+def session(exported):
+    return onnxruntime.InferenceSession(exported)
+
+
+@pytest.mark.parametrize("sides", [(1, 1), (1, 8), (3, 1), (7, 9), (16, 16), (31, 50)])
+@pytest.mark.parametrize("level", [5, 37.5, 110])
+def test_the_file_equals_the_network(model, session, rng, sides, level):
+    image = rng.random((1, *sides, model.channels), dtype="float32")
+    [restored] = session.run(["restored"], {"image": image, "level": np.array(level, np.float32)})
+    expected = np.clip(model({"image": image, "level": level}), 0, 1)
+    np.testing.assert_allclose(restored, expected, atol=1e-5)
+    assert np.abs(restored - image).max() > 1e-3
+
+
+def test_a_batch_goes_at_one_level(model, session, rng):
+    image = rng.random((3, 7, 9, model.channels), dtype="float32")
+    [restored] = session.run(None, {"image": image, "level": np.array(25, np.float32)})
+    expected = np.clip(model({"image": image, "level": 25}), 0, 1)
+    np.testing.assert_allclose(restored, expected, atol=1e-5)
+
+
+def test_names_and_types_are_those_that_are_told(model, session):
+    image, level = session.get_inputs()
+    [restored] = session.get_outputs()
+    assert (image.name, level.name, restored.name) == ("image", "level", "restored")
+    assert (image.type, level.type, level.shape) == ("tensor(float)", "tensor(float)", [])
+    assert image.shape[3] == restored.shape[3] == model.channels
+
+
+def test_the_card_says_what_a_saved_models_card_says(model, exported):
+    card = json.loads((exported.parent / "card.json").read_text())
+    assert (card["task"], card["halo"], card["data"]) == ("denoise", model.halo, "none")
+    assert (card["onnx_opset"], card["only_level"]) == (onnx_export.OPSET, None)
+    assert sorted(path.name for path in exported.parent.iterdir()) == ["card.json", "model.onnx"]
+
+
+def test_one_level_alone_takes_no_level(tiny, tmp_path, rng):
+    session = onnxruntime.InferenceSession(export_onnx(tiny, tmp_path, level=25.0))
+    image = rng.random((1, 7, 9, 3), dtype="float32")
+    [restored] = session.run(None, {"image": image})
+    expected = np.clip(tiny({"image": image, "level": 25}), 0, 1)
+    np.testing.assert_allclose(restored, expected, atol=1e-5)
+    assert json.loads((tmp_path / "card.json").read_text())["only_level"] == 25
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "card.json"])
+def test_a_file_that_is_there_stays(tiny, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(FileExistsError, match="is there"):
+        export_onnx(tiny, tmp_path)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
+
+
+def test_a_file_that_answers_otherwise_is_not_written(tiny, tmp_path, monkeypatch):
+    whole = onnx_export._converted
+    other = tiny.at_level(75.0)
+    monkeypatch.setattr(
+        onnx_export,
+        "_converted",
+        lambda function, inputs: whole(lambda image, level: {"restored": other(image)}, inputs),
+    )
+    with pytest.raises(ValueError, match="does not answer as the network does"):
+        export_onnx(tiny, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_precision_is_refused(tiny, tmp_path):
+    with pytest.raises(ValueError, match="in float32. Received: a network in mixed_bfloat16"):
+        export_onnx(tiny.with_precision("bfloat16"), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("sides", [(16, 16), (40, 128), (97, 128)])
+def test_an_estimator_tells_what_it_told(tmp_path, rng, sides):
+    estimator = random_estimator()
+    path = export_estimator_onnx(estimator, tmp_path / "tell.onnx")
+    image = rng.random((9, *sides, 3), dtype="float32")
+    [told] = onnxruntime.InferenceSession(path).run(["level"], {"image": image})
+    np.testing.assert_allclose(told, estimator(image), rtol=1e-4)
+    with pytest.raises(FileExistsError):
+        export_estimator_onnx(estimator, path)

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_hyper import estimate
+from keras_hyper.live.tasks import live_task
+from pipelines import TASKS
+from tests.conftest import random_estimator, random_network
+
+
+def task_of(name, **facts):
+    network = random_network(task=name, **facts)
+    return live_task("a", network, TASKS[name], random_estimator())
+
+
+@pytest.mark.parametrize("quality", [1.0, 10.0, 49.0, 50.0, 80.0, 100.0])
+def test_a_smaller_picture_has_smaller_steps_of_quantisation(quality):
+    reduced = task_of("dejpeg").reduced
+    assert reduced(quality, 1.0) == pytest.approx(quality)
+    assert quality <= reduced(quality, 0.5) <= 100
+    # libjpeg: 5000 / 25 = 200 per cent of the table's steps, half of it 100, which is quality 50.
+    assert reduced(25.0, 0.5) == pytest.approx(50) and reduced(50.0, 0.5) == pytest.approx(75)
+    levels = np.array([[quality, 25.0]], np.float32)
+    np.testing.assert_allclose(reduced(levels, 0.5), [[reduced(quality, 0.5), 50]], rtol=1e-6)
+
+
+def test_a_smaller_picture_has_weaker_noise():
+    assert task_of("denoise").reduced(20.0, 0.25) == 5
+
+
+def test_a_level_is_told_by_the_estimator_of_its_task(tmp_path, rng):
+    pixels = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
+    path = tmp_path / "a.png"
+    Image.fromarray(pixels).save(path)
+    noise, quality = random_estimator(), random_estimator(task="dejpeg", level_range=(5, 100))
+    assert task_of("denoise").tell(path, pixels) == estimate(pixels, noise)
+    told = live_task("a", random_network(task="dejpeg"), TASKS["dejpeg"], quality).tell
+    assert told(path, pixels) == max(round(estimate(pixels, quality)), 1) < 80
+    # Without one of its own the pixels alone tell a quality, and these tell none.
+    assert task_of("dejpeg").tell(path, pixels) is None
+    assert task_of("sr", level_range=(2, 4)).tell is None
+
+
+@pytest.mark.parametrize(
+    ("name", "trained", "slider"),
+    [
+        ("denoise", (5, 90), (2, 113, 0.5)),
+        ("denoise", (0, 90), (0, 113, 0.5)),
+        ("dejpeg", (1, 80), (1, 100, 0.5)),
+        ("dejpeg", (10, 80), (5, 100, 0.5)),
+        ("sr", (2, 4), (1.5, 4, 0.25)),
+    ],
+)
+def test_the_slider_goes_a_little_beyond_what_was_trained_on(name, trained, slider):
+    assert task_of(name, level_range=trained).slider == slider
+
+
+@pytest.mark.parametrize("shape", [(21, 33), (21, 33, 2), (21, 33, 3), (21, 33, 4)])
+@pytest.mark.parametrize(("name", "level"), [("denoise", 20.0), ("dejpeg", 30.0), ("sr", 2.5)])
+def test_pictures_to_test_with_are_bytes_without_alpha(rng, shape, name, level):
+    pixels = rng.integers(0, 65536, shape, dtype=np.uint16)
+    task = task_of(name)
+    spoiled, clean = task.spoil(pixels, level)
+    assert spoiled.dtype == clean.dtype == np.uint8
+    assert spoiled.ndim == clean.ndim == (3 if shape[2:] > (2,) else 2)
+    if name == "sr":
+        assert spoiled.shape[:2] == (8, 13) and clean.shape[:2] == (20, 32)
+        assert task.enlarge(spoiled, level).shape == clean.shape
+    else:
+        assert spoiled.shape == clean.shape == shape[:2] + ((3,) if clean.ndim == 3 else ())
+    np.testing.assert_array_equal(spoiled, task.spoil(pixels, level)[0])

@@ -1,0 +1,234 @@
+"""Versions on the disk in every state that a disk has."""
+
+import shutil
+
+import pytest
+
+from keras_hyper.serving.server import version as version_module
+from keras_hyper.serving.server.config import ModelConfig
+from keras_hyper.serving.server.errors import ServingError
+from keras_hyper.serving.server.model import Model
+from keras_hyper.serving.server.version import State
+from tests.conftest import ROOT
+
+EXPORT = ROOT / "saved_models" / "denoise" / "1"
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class Stub:
+    """Stands for a loaded version: what is loaded is another test's business."""
+
+    def __init__(self, folder):
+        self.name = (folder / "saved_model.pb").read_text()
+        self.closed = False
+        if self.name == "broken":
+            raise ValueError("broken pb")
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def stubs(monkeypatch):
+    monkeypatch.setattr(version_module, "LoadedVersion", Stub)
+    monkeypatch.setattr(version_module, "warm_up", lambda loaded, folder: 1)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path
+
+
+def put(folder, number, text="whole"):
+    (folder / str(number)).mkdir(exist_ok=True)
+    if text is not None:
+        (folder / str(number) / "saved_model.pb").write_text(text)
+
+
+def model_of(folder, clock=None, **policy):
+    model = Model(ModelConfig("restorer", folder, **policy), clock or Clock())
+    model.poll()
+    return model
+
+
+def states(model):
+    return {version.number: version.state for version in model.statuses()}
+
+
+def test_the_newest_answers_and_a_newer_one_takes_over(stubs, folder):
+    put(folder, 1)
+    put(folder, "002")
+    for name in ("v3", "0.4", "-5", "\u0664"):
+        put(folder, name)
+    model = model_of(folder)
+    assert model.available == [2] and states(model) == {2: State.AVAILABLE}
+    put(folder, 7)
+    model.poll()
+    assert model.available == [7]
+    assert states(model) == {7: State.AVAILABLE, 2: State.END}
+
+
+def test_the_old_one_is_closed_only_when_its_last_request_ended(stubs, folder):
+    put(folder, 1)
+    model = model_of(folder)
+    hold = model.acquire()
+    put(folder, 2)
+    model.poll()
+    assert model.acquire().number == 2
+    assert states(model)[1] is State.UNLOADING and not hold.loaded.closed
+    hold.release()
+    hold.release()  # counts once
+    model.poll()
+    assert states(model)[1] is State.END and hold.loaded.closed
+
+
+@pytest.mark.parametrize("text", ["broken", None])
+def test_a_new_version_that_is_not_whole_leaves_the_old_one_and_says_why(stubs, folder, text):
+    put(folder, 1)
+    model = model_of(folder)
+    put(folder, 2, text)
+    model.poll()
+    assert model.available == [1]
+    newest, *_ = model.statuses()
+    assert newest.number == 2 and newest.state is not State.AVAILABLE
+    assert newest.text == (
+        "ValueError: broken pb" if text else f"there is no saved_model.pb in {folder / '2'}"
+    )
+    put(folder, 2, "whole, and longer")  # recovers as soon as its files change
+    model.poll()
+    assert model.available == [2] and model.statuses()[0].text == ""
+
+
+def test_a_start_beside_a_broken_version_takes_the_newest_whole_one(stubs, folder):
+    put(folder, 1)
+    put(folder, 2)
+    put(folder, 3, "broken")
+    (folder / "4").mkdir()
+    model = model_of(folder)
+    assert model.available == [2]
+    model.poll()
+    assert model.available == [2]
+
+
+def test_failed_loads_are_repeated_with_longer_and_longer_pauses(stubs, folder, monkeypatch):
+    tries = []
+    monkeypatch.setattr(version_module, "_loaded", lambda folder: tries.append(folder) or 1 / 0)
+    put(folder, 1)
+    clock = Clock()
+    model = model_of(folder, clock)
+    for _ in range(40):
+        clock.now += 1
+        model.poll()
+    assert len(tries) == 6  # at 0, 1, 3, 7, 15, 31 seconds
+    assert model.statuses()[0].text == "ZeroDivisionError: division by zero"
+
+
+def test_removed_while_serving_answers_on_and_says_so(stubs, folder):
+    put(folder, 1)
+    model = model_of(folder)
+    shutil.rmtree(folder / "1")
+    model.poll()
+    assert model.available == [1] and "is gone" in model.statuses()[0].text
+    shutil.rmtree(folder)
+    model.poll()
+    assert model.available == [1]
+    folder.mkdir()
+    put(folder, 1)
+    model.poll()
+    assert model.available == [1] and model.statuses()[0].text == ""
+    shutil.rmtree(folder / "1")
+    put(folder, 2)
+    model.poll()
+    assert model.available == [2]
+
+
+def test_removing_the_newest_goes_back_to_the_older_one(stubs, folder):
+    put(folder, 1)
+    put(folder, 2)
+    model = model_of(folder)
+    shutil.rmtree(folder / "2")
+    model.poll()
+    assert model.available == [1]
+
+
+def test_an_empty_folder_waits(stubs, folder):
+    model = model_of(folder)
+    with pytest.raises(ServingError, match="Latest.restorer."):
+        model.acquire()
+    put(folder, 1)
+    model.poll()
+    assert model.acquire().number == 1
+
+
+def test_policies(stubs, folder):
+    for number in (1, 2, 3):
+        put(folder, number)
+    assert model_of(folder, latest=2).available == [2, 3]
+    assert model_of(folder, latest=0).available == [1, 2, 3]
+    assert model_of(folder, specific=(1, 3, 9)).available == [1, 3]
+
+
+def test_labels(stubs, folder):
+    put(folder, 1)
+    put(folder, 2)
+    model = model_of(folder, latest=0, labels={"stable": 1, "old": 7})
+    assert model.acquire(label="stable").number == 1
+    with pytest.raises(ServingError, match="Unrecognized servable version label: canary"):
+        model.acquire(label="canary")
+    with pytest.raises(ServingError, match=r"Specific\(restorer, 7\)"):
+        model.acquire(label="old")
+
+
+def test_closing_ends_every_version(stubs, folder):
+    put(folder, 1)
+    model = model_of(folder)
+    model.close()
+    assert states(model) == {1: State.END} and model.available == []
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+DAMAGES = {
+    "half a graph": lambda version: truncate(version / "saved_model.pb"),
+    "half the variables": lambda version: truncate(
+        version / "variables" / "variables.data-00000-of-00001"
+    ),
+    "no index": lambda version: (version / "variables" / "variables.index").unlink(),
+    "no variables": lambda version: shutil.rmtree(version / "variables"),
+    "half the warm-up": lambda version: truncate(
+        version / "assets.extra" / "tf_serving_warmup_requests"
+    ),
+    "a changed weight": lambda version: flip(
+        version / "variables" / "variables.data-00000-of-00001"
+    ),
+}
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_export_does_not_become_available(folder, name):
+    shutil.copytree(EXPORT, folder / "2")
+    DAMAGES[name](folder / "2")
+    model = model_of(folder)
+    assert model.available == []
+    assert model.statuses()[0].state is State.END and model.statuses()[0].text
+
+
+def test_without_a_warm_up_file_a_made_up_request_is_run(folder):
+    shutil.copytree(EXPORT, folder / "1")
+    shutil.rmtree(folder / "1" / "assets.extra")
+    assert model_of(folder).available == [1]

@@ -1,0 +1,201 @@
+"""Whose turn it is: with a graph that says what it was asked."""
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import numpy as np
+import pytest
+from tensorflow.core.protobuf import meta_graph_pb2
+
+from keras_hyper.serving.server.errors import ServingError, invalid
+from keras_hyper.serving.server.queue import Job, Queue, batch_key
+from keras_hyper.serving.server.version import Hold
+
+
+class Graph:
+    """Adds the level to the picture; NaN is refused. `gate` holds the first run back."""
+
+    def __init__(self, open_=True):
+        self.runs = []
+        self.timeouts = []
+        self.gate = threading.Event()
+        if open_:
+            self.gate.set()
+
+    def run(self, signature, inputs, outputs, timeout):
+        self.runs.append(len(inputs["level"]))
+        self.timeouts.append(timeout)
+        self.gate.wait(10)
+        if np.isnan(inputs["level"]).any():
+            raise invalid("NaN")
+        return {"restored": inputs["image"] + inputs["level"][:, None, None, None]}
+
+
+def definition(first=-1):
+    made = meta_graph_pb2.SignatureDef()
+    for table, name, rank in (
+        (made.inputs, "image", 4), (made.inputs, "level", 1), (made.outputs, "restored", 4)
+    ):  # fmt: skip
+        for side in range(rank):
+            table[name].tensor_shape.dim.add().size = -1 if side else first
+    return made
+
+
+def job(graph, level, side=4, key="same", seconds=None, leave=lambda: None, pictures=1):
+    inputs = {
+        "image": np.zeros((pictures, side, side, 3), np.float32),
+        "level": np.full(pictures, level, np.float32),
+    }
+    deadline = None if seconds is None else time.monotonic() + seconds
+    return Job(Hold(1, graph, leave), "s", inputs, (), deadline, key and (key, side))
+
+
+def run(work, **options):
+    async def whole():
+        with ThreadPoolExecutor(2) as threads:
+            return await work(Queue(threads, **{"running": 1, **options}))
+
+    return asyncio.run(whole())
+
+
+def answers(graph, jobs, **options):
+    """All answers; the first job runs alone while the others come."""
+
+    async def work(queue):
+        tasks = [asyncio.ensure_future(queue.run(one)) for one in jobs]
+        await asyncio.sleep(0.05)
+        graph.gate.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    return run(work, **options)
+
+
+def levels(found):
+    return [float(one["restored"].ravel()[0]) for one in found]
+
+
+def test_those_that_wait_run_together_in_order():
+    graph = Graph(open_=False)
+    found = answers(graph, [job(graph, n) for n in range(6)], batch=4)
+    assert levels(found) == [0, 1, 2, 3, 4, 5] and graph.runs == [1, 4, 1]
+
+
+def test_off_joins_nothing():
+    graph = Graph(open_=False)
+    found = answers(graph, [job(graph, n) for n in range(3)], batch=1)
+    assert levels(found) == [0, 1, 2] and graph.runs == [1, 1, 1]
+
+
+def test_other_sizes_keys_and_loners_are_not_joined():
+    graph = Graph(open_=False)
+    jobs = [job(graph, 0), job(graph, 1), job(graph, 2, side=5), job(graph, 3, key=None),
+            job(graph, 4), job(graph, 5, key=None)]  # fmt: skip
+    found = answers(graph, jobs, batch=8)
+    assert levels(found) == [0, 1, 2, 3, 4, 5] and graph.runs == [1, 2, 1, 1, 1]
+
+
+def test_pictures_are_counted_not_requests():
+    graph = Graph(open_=False)
+    found = answers(graph, [job(graph, n, pictures=3) for n in range(4)], batch=7)
+    assert levels(found) == [0, 1, 2, 3] and graph.runs == [3, 6, 3]
+    assert all(one["restored"].shape[0] == 3 for one in found)
+
+
+def test_a_bad_one_harms_no_other():
+    graph = Graph(open_=False)
+    found = answers(graph, [job(graph, n) for n in (0, 1, float("nan"), 3)], batch=8)
+    assert levels([found[0], found[1], found[3]]) == [0, 1, 3]
+    assert isinstance(found[2], ServingError) and found[2].text == "NaN"
+
+
+def test_cancelled_while_waiting_is_never_run_and_lets_go():
+    graph, left = Graph(open_=False), []
+
+    async def work(queue):
+        first = asyncio.ensure_future(queue.run(job(graph, 0, leave=lambda: left.append(0))))
+        second = asyncio.ensure_future(queue.run(job(graph, 1, leave=lambda: left.append(1))))
+        await asyncio.sleep(0.05)
+        second.cancel()
+        await asyncio.sleep(0)
+        assert left == []
+        graph.gate.set()
+        await first
+        await asyncio.sleep(0.05)
+
+    run(work)
+    assert graph.runs == [1] and left == [0, 1]
+
+
+def test_a_version_is_held_until_its_run_ended_though_the_caller_went():
+    graph, left = Graph(open_=False), []
+
+    async def work(queue):
+        first = asyncio.ensure_future(queue.run(job(graph, 0, leave=lambda: left.append(0))))
+        await asyncio.sleep(0.05)
+        first.cancel()
+        await asyncio.sleep(0.05)
+        assert left == []
+        graph.gate.set()
+        await asyncio.sleep(0.2)
+
+    run(work)
+    assert left == [0]
+
+
+def test_a_deadline_that_passes_while_waiting():
+    graph = Graph(open_=False)
+    found = answers(graph, [job(graph, 0), job(graph, 1, seconds=0.01), job(graph, 2)])
+    assert found[1].code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert graph.runs == [1, 1]
+
+
+def test_the_graph_gets_what_is_left_of_the_deadline():
+    graph = Graph()
+    answers(graph, [job(graph, 0, seconds=9)])
+    assert 8 < graph.timeouts[0] < 9
+
+
+def test_anything_else_that_a_graph_raises_is_an_answer_too(caplog):
+    class Broken(Graph):
+        def run(self, *arguments):
+            raise MemoryError("no more")
+
+    (found,) = answers(Graph(), [job(Broken(), 0)])
+    assert found.code is grpc.StatusCode.INTERNAL and "MemoryError" in found.text
+
+
+class Defined:
+    def __init__(self, first=-1):
+        self.made = definition(first)
+
+    def signature(self, name):
+        return self.made
+
+
+@pytest.mark.parametrize(
+    ("first", "image", "level", "joins"),
+    [
+        (-1, (1, 8, 8, 3), (1,), True),
+        (-1, (1, 8, 8, 3), (2,), False),  # the graph says what is wrong with it
+        (1, (1, 8, 8, 3), (1,), False),  # one picture, many levels
+    ],
+)
+def test_what_may_be_joined(first, image, level, joins):
+    inputs = {"image": np.zeros(image), "level": np.zeros(level)}
+    assert (batch_key(Defined(first), "s", inputs, ()) is not None) is joins
+
+
+def test_keys_differ_by_size_version_and_outputs():
+    version = Defined()
+    small, large = ({"image": np.zeros((1, n, 8, 3)), "level": np.zeros(1)} for n in (8, 9))
+    keys = {
+        batch_key(version, "s", small, ()),
+        batch_key(version, "s", large, ()),
+        batch_key(version, "t", small, ()),
+        batch_key(Defined(), "s", small, ()),
+        batch_key(version, "s", small, ("restored",)),
+    }
+    assert len(keys) == 5

@@ -1,0 +1,134 @@
+"""Our server beyond what TF-Serving does: health, TLS, swaps, and ending."""
+
+import shutil
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+import trustme
+from grpc_health.v1 import health_pb2
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+from keras_hyper.serving.server.config import models_of_folder
+from keras_hyper.serving.server.grpc_server import HEALTH_NAMES
+from keras_hyper.serving.server.options import Options
+from keras_hyper.serving.server.server import Server
+from tests.keras_hyper.serving.asking import refusal
+from tests.keras_hyper.serving.conftest import MODELS, SMALL, target_of
+from tests.keras_hyper.serving.requests_to_make import floats, pixels, request_for
+from tests.keras_hyper.serving.serving_one import health, serve, states_of, until
+
+EXPORT = MODELS / "denoise" / "1"
+
+
+def test_everyone_gets_tensor_content_by_the_switch_and_joined_requests_their_own(local):
+    with serve(tensor_content=True, batch=8, running=1, rest_port=None) as server:
+        target = target_of(server)
+        images = [pixels(1, 24, 24, 3, seed=seed) for seed in range(12)]
+
+        def one(number):
+            request = request_for(
+                signature="serving_uint8", image=images[number], level=[5.0 * number + 5]
+            )
+            return target.predict(request).outputs["restored"]
+
+        with ThreadPoolExecutor(12) as threads:
+            found = list(threads.map(one, range(12)))
+        for number, tensor in enumerate(found):
+            inputs = {"image": images[number], "level": np.float32([5 * number + 5])}
+            expected = local.predict("serving_uint8", inputs)["restored"]
+            assert tensor.tensor_content
+            np.testing.assert_allclose(tf.make_ndarray(tensor), expected.astype(int), atol=1)
+        target.channel.close()
+
+
+def test_versions_change_under_load_without_a_failed_request(tmp_path):
+    shutil.copytree(EXPORT, tmp_path / "1")
+    with serve(tmp_path, rest_port=None) as server:
+        target = target_of(server)
+        seen, failed, stop = [], [], threading.Event()
+
+        def load():
+            while not stop.is_set():
+                try:
+                    seen.append(target.predict(floats()).model_spec.version.value)
+                except grpc.RpcError as error:
+                    failed.append(error)
+
+        threads = [threading.Thread(target=load) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for number in (2, 3):
+            shutil.copytree(EXPORT, tmp_path / "copy")
+            (tmp_path / "copy").rename(tmp_path / str(number))
+            until(lambda number=number: seen and seen[-1] == number)
+        shutil.rmtree(tmp_path / "3")
+        shutil.rmtree(tmp_path / "2")
+        until(lambda: seen[-1] == 1)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert not failed
+        until(lambda: states_of(target) == [(3, 50), (2, 50), (1, 30)])
+        target.channel.close()
+
+
+def test_not_serving_until_a_model_comes_and_again_when_it_stops(tmp_path):
+    server = Server(
+        lambda: models_of_folder(tmp_path), Options(**{**SMALL, "drain": 1.0, "rest_port": None})
+    )
+    server.start()
+    target = target_of(server)
+    states = health_pb2.HealthCheckResponse
+    assert {health(target, name) for name in HEALTH_NAMES} == {states.NOT_SERVING}
+    assert refusal(lambda: target.predict(floats()))[0] is grpc.StatusCode.NOT_FOUND
+    shutil.copytree(EXPORT, tmp_path / "denoise" / "1")
+    until(lambda: health(target) == states.SERVING)
+    assert target.predict(floats()).outputs
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    until(lambda: health(target) == states.NOT_SERVING)
+    assert target.predict(floats()).outputs  # those who have not noticed yet
+    stopping.join()
+    assert refusal(lambda: target.predict(floats()))[0] is grpc.StatusCode.UNAVAILABLE
+    target.channel.close()
+
+
+def test_tls_with_client_certificates(tmp_path):
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    client = authority.issue_cert("client")
+    for name, blob in (
+        ("cert", certificate.cert_chain_pems[0]),
+        ("key", certificate.private_key_pem),
+        ("ca", authority.cert_pem),
+    ):
+        blob.write_to_path(tmp_path / name)
+    options = {"cert": tmp_path / "cert", "key": tmp_path / "key", "client_ca": tmp_path / "ca"}
+    root = authority.cert_pem.bytes()
+    key, chain = client.private_key_pem.bytes(), client.cert_chain_pems[0].bytes()
+    with serve(**options) as server:
+        for credentials, good in (
+            (grpc.ssl_channel_credentials(root, key, chain), True),
+            (grpc.ssl_channel_credentials(root), False),
+        ):
+            with grpc.secure_channel(f"localhost:{server.port}", credentials) as channel:
+                stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+                if good:
+                    assert stub.Predict(floats(), timeout=30).outputs
+                else:
+                    code, _ = refusal(lambda stub=stub: stub.Predict(floats(), timeout=30))
+                    assert code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_port_that_is_taken_is_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"127.0.0.1:{port}"):
+            serve(port=port).start()
+        with pytest.raises(OSError, match=str(port)):
+            serve(rest_port=port).start()

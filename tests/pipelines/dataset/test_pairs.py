@@ -1,0 +1,123 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from pipelines import (
+    SAMPLE_PICTURES,
+    get_task,
+    load_training_bank,
+    parse_levels,
+    split,
+    training_pairs,
+    validation_pairs,
+)
+from pipelines.images import find_pictures
+
+FOUND = find_pictures(SAMPLE_PICTURES)[1:3]
+
+
+def chain(name, words=None, channels=3, **kwargs):
+    task = get_task(name)
+    levels = parse_levels(words, task)
+    bank = load_training_bank(FOUND, task, levels, channels, 24)
+    return training_pairs(bank, task, levels, batch=2, patch=24, **kwargs)
+
+
+@pytest.mark.parametrize("name", ["denoise", "dejpeg", "sr"])
+@pytest.mark.parametrize("words", [None, ["2:8"]], ids=["list", "range"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_structure_of_the_pairs(name, words, channels):
+    inputs, clean = next(iter(chain(name, words, channels)))
+    assert inputs["image"].shape == (2, 4, 24, 24, channels)
+    assert inputs["level"].shape == (2, 4) and clean.shape == (2, 24, 24, channels)
+    for part in (inputs["image"], clean):
+        assert part.dtype == tf.float32
+        assert float(tf.reduce_min(part)) >= 0 and float(tf.reduce_max(part)) <= 1
+    np.testing.assert_array_equal(inputs["level"][0], inputs["level"][1])
+
+
+@pytest.mark.parametrize(
+    ("name", "weak_first"), [("denoise", True), ("dejpeg", False), ("sr", True)]
+)
+@pytest.mark.parametrize("words", [None, ["2:8"]], ids=["list", "range"])
+def test_copies_are_of_the_clean_patch_and_order_by_level(name, weak_first, words):
+    errors = np.zeros(4)
+    for inputs, clean in chain(name, words).take(6):
+        errors += np.mean((inputs["image"] - clean[:, None]) ** 2, axis=(0, 2, 3, 4))
+    assert errors.max() / 6 < 0.12
+    expected = sorted(errors) if weak_first else sorted(errors)[::-1]
+    assert errors.tolist() == expected
+
+
+@pytest.mark.parametrize("words", [None, ["5:50"]], ids=["list", "range"])
+@pytest.mark.parametrize("name", ["denoise", "dejpeg"])
+def test_a_chain_begun_later_goes_on_with_the_same_steps(name, words):
+    whole = list(chain(name, words).take(4))
+    later = list(chain(name, words, first=2).take(2))
+    for (inputs, clean), (inputs_later, clean_later) in zip(whole[2:], later, strict=True):
+        np.testing.assert_array_equal(clean, clean_later)
+        np.testing.assert_array_equal(inputs["image"], inputs_later["image"])
+        np.testing.assert_array_equal(inputs["level"], inputs_later["level"])
+
+
+def test_noise_is_fresh_at_every_level_and_step():
+    (inputs, clean), (inputs2, clean2) = chain("denoise", ["25", "26"]).take(2)
+    noise = [
+        np.ravel(i["image"][:, draw] - c)[:500]
+        for i, c in ((inputs, clean), (inputs2, clean2))
+        for draw in (0, 1)
+    ]
+    correlation = np.corrcoef(noise) - np.eye(4)
+    assert np.abs(correlation).max() < 0.3
+
+
+def test_degradation_runs_on_the_device_it_is_told():
+    on_device = chain("dejpeg", ["10:50"], device="/cpu:0")
+    for (inputs, clean), (inputs2, clean2) in zip(
+        chain("dejpeg", ["10:50"]).take(2), on_device.take(2), strict=True
+    ):
+        np.testing.assert_array_equal(clean, clean2)
+        np.testing.assert_array_equal(inputs["image"], inputs2["image"])
+
+
+@pytest.mark.parametrize("name", ["denoise", "dejpeg", "sr"])
+def test_validation_pairs_are_fixed(name):
+    task = get_task(name)
+    first, again = (
+        list(validation_pairs(FOUND, task, task.levels, side=96, batch=2)) for _ in range(2)
+    )
+    (inputs, clean), (inputs2, clean2) = first[0], again[0]
+    assert inputs["image"].shape == (2, 4, 96, 96, 3)
+    np.testing.assert_array_equal(inputs["image"], inputs2["image"])
+    np.testing.assert_array_equal(clean, clean2)
+
+
+def test_split_holds_out_a_tenth(tmp_path):
+    for number in range(25):
+        (tmp_path / f"{number:02d}.png").touch()
+    train, valid, words = split(tmp_path)
+    assert len(valid) == 3 and len(train) == 22 and not set(train) & set(valid)
+    assert words == "3 of them, held out"
+
+
+def test_split_takes_the_folder_it_is_given(tmp_path):
+    (tmp_path / "one.png").touch()
+    train, valid, _ = split(None, tmp_path)
+    assert [path.name for path in valid] == ["one.png"]
+    assert train == find_pictures(SAMPLE_PICTURES)
+
+
+def test_what_is_compressed_again_is_off_its_own_grid(tmp_path, rng):
+    gray = rng.integers(0, 256, (160, 160), dtype=np.uint8)
+    Image.fromarray(gray).save(tmp_path / "a.jpg", quality=90)
+    task, off = get_task("dejpeg"), []
+    for skip in (0, task.skip):
+        moved = dataclasses.replace(task, skip=skip)
+        bank = load_training_bank([tmp_path / "a.jpg"], moved, parse_levels(["90"], task), 1, 96)
+        assert bank.sides.numpy().tolist() == [[160 - skip] * 2]
+        clean, compressed = bank.patch(0, 96, 0).numpy().astype(float)
+        off.append(np.abs(clean - compressed).mean())
+    assert off[1] > 1.5 * off[0]

@@ -1,0 +1,108 @@
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from pipelines.degradations.bicubic import enlarge_picture, shrink_and_enlarge
+
+
+def to_bytes(picture):
+    return np.rint(picture * 255).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def plain_opencv():
+    """OpenCV by its plain code: the vectorised one rounds some sums to the other side."""
+    ipp = cv2.ipp.useIPP()
+    cv2.setUseOptimized(False)
+    cv2.ipp.setUseIPP(False)
+    yield
+    cv2.setUseOptimized(True)
+    cv2.ipp.setUseIPP(ipp)
+
+
+def opencv(pixels, factor):
+    small = cv2.resize(pixels, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(small, pixels.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def pillow(pixels, factor):
+    picture = Image.fromarray(pixels)
+    small = [round(side / factor) for side in picture.size]
+    return np.asarray(picture.resize(small, Image.BICUBIC).resize(picture.size, Image.BICUBIC))
+
+
+@pytest.mark.parametrize("factor", [1, 1.5, 2, 2.7, 3, 4, 5, 6, 8])
+def test_equals_opencv_with_its_drift(photo, factor):
+    ours = shrink_and_enlarge(photo[None], factor)[0]
+    difference = np.abs(to_bytes(ours).astype(int) - opencv(to_bytes(photo), factor))
+    # Even factors have ties, which its two steps break the other way.
+    assert difference.max() <= 2
+    assert np.mean(difference <= 1) > 0.9999 and np.mean(difference == 0) > 0.995
+
+
+@pytest.mark.parametrize("factor", [1.5, 2, 3, 4, 6])
+def test_antialiased_form_equals_pillow(photo, factor):
+    ours = shrink_and_enlarge(photo[None], factor, antialias="pillow")[0]
+    difference = np.abs(to_bytes(ours).astype(int) - pillow(to_bytes(photo), factor))
+    assert np.mean(difference <= 1) > 0.999 and difference.max() <= 2
+
+
+def test_without_drift_the_sizes_ratio_counts(photo):
+    pixels = to_bytes(photo)  # 300 x 451: 451 is no multiple of 3
+    small = cv2.resize(pixels, (150, 100), interpolation=cv2.INTER_CUBIC)
+    expected = cv2.resize(small, (451, 300), interpolation=cv2.INTER_CUBIC)
+    ours = to_bytes(shrink_and_enlarge(photo[None], 3, drift=False)[0])
+    difference = np.abs(ours.astype(int) - expected)
+    assert difference.max() <= 2 and np.mean(difference == 0) > 0.99
+
+
+def test_factor_one_is_the_identity(photo):
+    np.testing.assert_allclose(shrink_and_enlarge(photo[None], 1)[0], photo, atol=1e-6)
+
+
+@pytest.mark.parametrize("antialias", [False, True, "lanczos"])
+def test_another_antialiasing_is_refused(photo, antialias):
+    with pytest.raises(ValueError, match="Received: antialias="):
+        shrink_and_enlarge(photo[None], 2, antialias)
+
+
+@pytest.mark.parametrize("antialias", [None, "matlab", "pillow"])
+def test_flat_stays_flat(antialias):
+    flat = np.full((1, 31, 17, 3), 77 / 255, np.float32)
+    np.testing.assert_allclose(shrink_and_enlarge(flat, 2.5, antialias), flat, atol=1e-6)
+
+
+@pytest.mark.parametrize("sides", [(1, 1), (1, 9), (2, 3)])
+def test_smallest_pictures(sides, rng):
+    picture = rng.random((1, *sides, 3), dtype="float32")
+    assert shrink_and_enlarge(picture, 4.0).shape == picture.shape
+
+
+def test_traced_for_unknown_sizes_and_factor(photo):
+    traced = tf.function(
+        shrink_and_enlarge,
+        input_signature=[tf.TensorSpec((None, None, None, 3)), tf.TensorSpec(())],
+    )
+    np.testing.assert_allclose(
+        traced(photo[None], 3.0), shrink_and_enlarge(photo[None], 3.0), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("shape", [(20, 31), (20, 31, 3), (20, 31, 4)])
+def test_enlarged_bytes_equal_opencv_across_bands(shape, rng):
+    pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+    expected = cv2.resize(pixels, (93, 60), interpolation=cv2.INTER_CUBIC)
+    ours = enlarge_picture(pixels, 60, 93, band=16)
+    assert ours.dtype == np.uint8 and ours.shape == expected.shape
+    assert np.abs(ours.astype(int) - expected).max() <= 1
+
+
+def test_enlarged_sixteen_bits_keep_their_depth(rng):
+    pixels = (rng.random((12, 10)) * 65535).astype(np.uint16)
+    expected = cv2.resize(pixels, (20, 24), interpolation=cv2.INTER_CUBIC)
+    ours = enlarge_picture(pixels, 24, 20)
+    # OpenCV has weights in float here, ours are in 1/2048.
+    assert ours.dtype == np.uint16
+    assert np.abs(ours.astype(int) - expected).max() <= 65535 / 1024

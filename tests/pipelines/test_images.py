@@ -1,0 +1,143 @@
+import io
+import zlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from pipelines import images as decode
+from pipelines.images import decode_picture, find_pictures, read_picture
+
+
+@pytest.fixture
+def pixels(rng):
+    return rng.integers(0, 256, (12, 17, 3), dtype=np.uint8)
+
+
+def saved(picture, kind, **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+LOSSLESS = {
+    "PNG": {},
+    "BMP": {},
+    "TIFF": {},
+    "WEBP": {"lossless": True},
+    "PPM": {},
+}
+
+
+@pytest.mark.parametrize("kind", LOSSLESS)
+def test_lossless_formats_are_exact(pixels, kind):
+    data = saved(Image.fromarray(pixels), kind, **LOSSLESS[kind])
+    picture = decode_picture(data)
+    assert picture.dtype == np.float32
+    np.testing.assert_array_equal(np.rint(picture * 255), pixels)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "WEBP", "PPM"])
+def test_without_tensorflow_io_pillow_reads_the_same(pixels, kind, monkeypatch):
+    data = saved(Image.fromarray(pixels), kind, **LOSSLESS[kind])
+    monkeypatch.setattr(decode, "tfio", None)
+    np.testing.assert_array_equal(np.rint(decode_picture(data) * 255), pixels)
+
+
+def test_jpeg_is_decoded_as_pillow_does(pixels):
+    smooth = Image.fromarray(pixels).resize((64, 48), Image.BICUBIC)
+    data = saved(smooth, "JPEG", quality=80)
+    expected = np.asarray(Image.open(io.BytesIO(data)))
+    np.testing.assert_array_equal(np.rint(decode_picture(data) * 255), expected)
+
+
+def test_gif_gives_its_first_frame():
+    frames = [Image.new("RGB", (5, 4), colour) for colour in ("red", "blue")]
+    data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    picture = decode_picture(data)
+    assert picture.shape == (4, 5, 3)
+    np.testing.assert_allclose(picture[0, 0], [1, 0, 0], atol=0.01)
+
+
+def test_sixteen_bits_keep_their_depth(rng):
+    deep = (rng.random((6, 5, 3)) * 65535).astype(np.uint16)
+    data = tf.io.encode_png(deep).numpy()
+    np.testing.assert_allclose(decode_picture(data) * 65535, deep, atol=0.01)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_mode_becomes_what_is_asked(pixels, mode, channels):
+    picture = Image.fromarray(pixels).convert(mode)
+    expected = np.asarray(picture.convert("RGB").convert("L" if channels == 1 else "RGB"))
+    ours = np.rint(decode_picture(saved(picture, "PNG"), channels) * 255)
+    assert ours.shape == (12, 17, channels)
+    # Pillow's luma is truncated, ours rounded.
+    assert np.abs(ours.squeeze() - expected).max() <= (1 if channels == 1 else 0)
+
+
+def test_gray_of_colour_is_the_rounded_full_range_luma(pixels):
+    expected = np.rint(pixels @ np.array([0.299, 0.587, 0.114]))
+    ours = decode_picture(saved(Image.fromarray(pixels), "PNG"), 1)[..., 0] * 255
+    np.testing.assert_allclose(ours, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM", "GIF"])
+def test_damaged_files_say_so_in_one_line(kind, pixels, tmp_path):
+    whole = Image.fromarray(pixels).resize((200, 200))
+    path = tmp_path / f"cut.{kind.lower()}"
+    data = saved(whole, kind)
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(ValueError, match=rf"cut\.{kind.lower()}: ") as caught:
+        read_picture(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_garbage_is_no_picture(tmp_path):
+    path = tmp_path / "letter.png"
+    path.write_text("dear all")
+    with pytest.raises(ValueError, match="letter.png: no picture of a known format"):
+        read_picture(path)
+
+
+def test_decompression_bomb_is_refused_by_its_header():
+    data = bytearray(saved(Image.new("L", (8, 8)), "PNG"))
+    data[16:24] = (50_000).to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    with pytest.raises(ValueError, match="limit of 178,956,970"):
+        decode_picture(bytes(data))
+
+
+def test_finds_pictures_below_and_leaves_hidden_files(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / ".cache").mkdir()
+    for name in ("z.png", "b/a.JPG", ".hidden.png", ".cache/c.png", "notes.txt"):
+        (tmp_path / name).touch()
+    assert find_pictures(tmp_path) == [tmp_path / "b" / "a.JPG", tmp_path / "z.png"]
+
+
+def test_missing_and_empty_folders_say_so(tmp_path):
+    with pytest.raises(ValueError, match="There is none at"):
+        find_pictures(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="has no pictures"):
+        find_pictures(tmp_path)
+
+
+def test_palette_of_a_bmp_counts(pixels):
+    picture = Image.fromarray(pixels).convert("P", palette=Image.ADAPTIVE, colors=16)
+    expected = np.asarray(picture.convert("RGB"))
+    np.testing.assert_array_equal(np.rint(decode_picture(saved(picture, "BMP")) * 255), expected)
+
+
+def test_tiff_with_alpha_and_with_sixteen_bits(pixels, rng):
+    rgba = Image.fromarray(np.dstack([pixels, pixels[..., :1]]))
+    np.testing.assert_array_equal(np.rint(decode_picture(saved(rgba, "TIFF")) * 255), pixels)
+    deep = (rng.random((6, 5)) * 65535).astype(np.uint16)
+    ours = decode_picture(saved(Image.fromarray(deep), "TIFF"), 1)[..., 0]
+    np.testing.assert_allclose(ours * 65535, deep, atol=0.01)
+
+
+def test_float_samples_are_refused():
+    with pytest.raises(ValueError, match="32-bit samples"):
+        decode_picture(saved(Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF"))
