@@ -24,10 +24,10 @@ def train(args) -> None:
     from keras_hyper.training import report as train_report
 
     console, task = Console(), pipelines.get_task(args.task)
-    goal = training.GOALS[task.goal]
+    goal = training.GOALS[task.objective]
     start = start_of(args, task)
     recipe = checked(lambda: goal.recipe(args.recipe)).with_rate(args.rate)
-    levels = checked(lambda: pipelines.parse_levels(args.levels, task, args.draws))
+    levels = checked(lambda: pipelines.parse_levels(args.levels, task, args.num_levels))
     batch, patch = args.batch or recipe.batch, args.patch or recipe.patch
     paths, held_out, watched = checked(lambda: pipelines.split(args.data, args.valid))
     model = None if args.resume else goal.new_model(recipe, task, levels, args)
@@ -40,14 +40,14 @@ def train(args) -> None:
 
     trainer = training.new_trainer(model, recipe, run) if model else training.load_trainer(run)
     budget = int(args.memory * 2**30)
-    bank = pipelines.load_training_bank(
+    cache = pipelines.load_patch_cache(
         paths, task, levels, args.channels, patch, budget, args.shrink or ()
     )
-    train_report.announce(console, settings, task, levels, bank, watched, trainer.main)
+    train_report.announce(console, settings, task, levels, cache, watched, trainer.main)
     device = train_report.accelerator(args.device)
 
     def pairs_from(step):
-        return pipelines.training_pairs(bank, task, levels, batch, patch, args.seed, step, device)
+        return pipelines.training_pairs(cache, task, levels, batch, patch, args.seed, step, device)
 
     valid = pipelines.validation_pairs(held_out, task, levels.spread(), args.channels)
     trained = training.fit(trainer, pairs_from, valid, run, console)

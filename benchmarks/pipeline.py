@@ -21,8 +21,8 @@ def run(steps: int = 60) -> None:
         for words in (None, [f"{task.levels[0]:g}:{task.levels[-1]:g}"]):
             levels = pipelines.parse_levels(words, task)
             paths, _, _ = pipelines.split()
-            bank = pipelines.load_training_bank(paths, task, levels, 3, PATCH)
-            chain = pipelines.training_pairs(bank, task, levels, BATCH, PATCH)
+            cache = pipelines.load_patch_cache(paths, task, levels, 3, PATCH)
+            chain = pipelines.training_pairs(cache, task, levels, BATCH, PATCH)
             made = _rate(iter(chain), steps)
             used = _training_rate(next(iter(chain)))
             rows.append((f"{name}, levels {levels}", made, used, made / used))

@@ -1,7 +1,12 @@
 """From picture files to pairs of degraded and clean patches, on tf.data."""
 
-from pipelines.dataset.pairs import load_training_bank, training_pairs, validation_pairs
-from pipelines.dataset.split import SAMPLE_PICTURES, split
+from pipelines.dataset.pairs import (
+    SAMPLE_PICTURES,
+    load_patch_cache,
+    split,
+    training_pairs,
+    validation_pairs,
+)
 from pipelines.levels import Levels, parse_levels
 from pipelines.protocols import ALL_LEVELS, Protocol, get_protocol, protocol_names
 from pipelines.tasks import LEVEL_TASKS, TASKS, Task, get_task, trainable
@@ -16,7 +21,7 @@ __all__ = [
     "Task",
     "get_protocol",
     "get_task",
-    "load_training_bank",
+    "load_patch_cache",
     "parse_levels",
     "protocol_names",
     "split",

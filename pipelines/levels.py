@@ -1,4 +1,4 @@
-"""Which levels a network is trained on: a list, or draws from a range."""
+"""Which levels a network is trained on: a list, or samples of a range."""
 
 from dataclasses import dataclass
 
@@ -10,57 +10,57 @@ class Levels:
     """The levels of every training step.
 
     Args:
-        fixed: The levels of a list, in the task's unit; empty where they are drawn.
+        fixed: The levels of a list, in the task's unit; empty for a range.
         low: Lowest level.
         high: Highest level.
-        draws: How many levels a step has.
+        num_levels: Number of levels of a step.
     """
 
     fixed: tuple[float, ...]
     low: float
     high: float
-    draws: int
+    num_levels: int
 
     def at_step(self, seed, step) -> tf.Tensor:
-        """Returns the levels of one step, float32 ``(draws,)``.
+        """Returns the levels of one step, float32 ``(num_levels,)``.
 
-        A range is split into `draws` equal strata with one uniform draw in each, so that every
-        step sees weak and strong degradation alike.
+        A range is split into `num_levels` equal strata with one uniform sample in each, so
+        that every step has weak and strong degradation alike.
         """
         if self.fixed:
             return tf.constant(self.fixed, tf.float32)
-        offset = tf.random.stateless_uniform((self.draws,), (seed, step))
-        stratum = (tf.range(self.draws, dtype=tf.float32) + offset) / self.draws
+        offset = tf.random.stateless_uniform((self.num_levels,), (seed, step))
+        stratum = (tf.range(self.num_levels, dtype=tf.float32) + offset) / self.num_levels
         return self.low + (self.high - self.low) * stratum
 
     def spread(self) -> tuple[float, ...]:
         """Returns k levels to watch: the list, or the middles of the range's strata."""
         if self.fixed:
             return self.fixed
-        width = (self.high - self.low) / self.draws
-        return tuple(self.low + width * (draw + 0.5) for draw in range(self.draws))
+        width = (self.high - self.low) / self.num_levels
+        return tuple(self.low + width * (index + 0.5) for index in range(self.num_levels))
 
     def names(self) -> list[str]:
         """Returns what the k levels are called in logs: the level, or its stratum's bounds."""
         if self.fixed:
             return [f"{level:g}" for level in self.fixed]
-        width = (self.high - self.low) / self.draws
-        bounds = [self.low + width * draw for draw in range(self.draws + 1)]
+        width = (self.high - self.low) / self.num_levels
+        bounds = [self.low + width * index for index in range(self.num_levels + 1)]
         return [f"{low:.4g}-{high:.4g}" for low, high in zip(bounds, bounds[1:], strict=False)]
 
     def __str__(self):
         if self.fixed:
             return " ".join(f"{level:g}" for level in self.fixed)
-        return f"{self.low:g}:{self.high:g}, {self.draws} draws a step"
+        return f"{self.low:g}:{self.high:g}, {self.num_levels} levels a step"
 
 
-def parse_levels(words, task, draws: int = 4) -> Levels:
+def parse_levels(words, task, num_levels: int = 4) -> Levels:
     """Reads levels as the command line gives them.
 
     Args:
         words: Numbers (``["15", "35"]``), or one range (``["5:90"]``); None for the task's own.
         task: The `Task` whose unit they are in.
-        draws: How many levels a step draws from a range.
+        num_levels: Number of levels that a step samples from a range.
 
     Returns:
         The levels, a list in ascending order.
@@ -73,7 +73,7 @@ def parse_levels(words, task, draws: int = 4) -> Levels:
         low, high = (_level(word, task) for word in words[0].split(":", 1))
         if not low < high:
             raise ValueError(f"A range of levels is LOW:HIGH with LOW < HIGH. Received: {words[0]}")
-        return Levels((), low, high, draws)
+        return Levels((), low, high, num_levels)
     levels = tuple(sorted({_level(word, task) for word in words}))
     if len(levels) != len(words):
         raise ValueError(f"Every level is given once. Received: {' '.join(words)}")

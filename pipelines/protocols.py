@@ -225,8 +225,8 @@ def get_protocol(task: Task, name: str | None = None) -> Protocol:
 
 def _plain(task):
     def degrade(clean, level, seed):
-        if task.degrade_whole is not None:
-            return np.asarray(task.degrade_whole(clean, level))
+        if task.degrade_for_benchmark is not None:
+            return np.asarray(task.degrade_for_benchmark(clean, level))
         return np.asarray(task.degrade(clean[None], tf.constant(level, tf.float32), seed)[0])
 
     return Protocol(task.name, "plain", "plain: even crop; " + _ROUNDED, degrade, task.levels)

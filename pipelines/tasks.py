@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from pipelines.degradations.bicubic import shrink_and_enlarge
-from pipelines.degradations.jpeg import compress_jpeg, compress_jpeg_libjpeg
+from pipelines.degradations.jpeg import (
+    compress_jpeg,
+    compress_jpeg_libjpeg,
+    quality_or_none,
+    recompress_jpeg,
+)
 from pipelines.degradations.noise import (
     add_gaussian_noise,
     add_noise_of_any_file,
     add_noise_to_learn_from,
 )
-from pipelines.degradations.recompression import make_former_jpeg, quality_or_none
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,10 @@ class Task:
         level_offset: With `level_scale`, the affine map to the network's own scalar
             ``(level - level_offset) / level_scale``: about -1..1 over the levels trained on.
         level_scale: See `level_offset`.
-        degrade_whole: ``(picture, level) -> degraded`` for one picture ``(height, width,
-            channels)``: the judge's own form, for pictures that are degraded once and kept. None
-            where every call draws anew.
-        degrade_to_learn: As `degrade`: what patches to learn from are degraded by, where pictures
-            out there are more various than the judge's. None where they are not.
+        degrade_for_benchmark: ``(picture, level) -> degraded`` for one picture ``(height, width,
+            channels)``: the reference implementation. None if every call gives another result.
+        degrade_for_training: As `degrade`, for training patches, if real pictures are more varied
+            than the benchmark's. None if they are not.
         margin: Pixels around a patch that its degradation depends on.
         multiple: ``levels -> pixels``: the sides that whole pictures are cut to a multiple of.
         skip: Rows and columns that are left out at the top and left of pictures to learn from. Most
@@ -42,8 +45,8 @@ class Task:
             far less than a picture that never was one.
         enlarges: Whether the level is a factor that a small picture is enlarged by first.
         rising: Whether a higher level means more damage, and so more restoration.
-        goal: What is learned: ``"restore"`` or ``"estimate"``.
-        learns_level_of: Name of the task whose level an estimator tells.
+        objective: What is learned: ``"restore"`` or ``"estimate"``.
+        estimates: Name of the task whose level an estimator estimates.
         target: ``(inputs, clean) -> what the network is to give back`` for a batch of pairs.
     """
 
@@ -55,15 +58,15 @@ class Task:
     levels: tuple[float | str, ...]
     level_offset: float
     level_scale: float
-    degrade_whole: Callable | None = None
-    degrade_to_learn: Callable | None = None
+    degrade_for_benchmark: Callable | None = None
+    degrade_for_training: Callable | None = None
     margin: int = 0
     multiple: Callable[[tuple[float, ...]], int] = lambda levels: 1
     skip: int = 0
     enlarges: bool = False
     rising: bool = True
-    goal: str = "restore"
-    learns_level_of: str = ""
+    objective: str = "restore"
+    estimates: str = ""
     target: Callable = lambda inputs, clean: clean
 
     def check_level(self, level: float) -> float:
@@ -112,7 +115,7 @@ TASKS = {
         Task(
             name="denoise",
             degrade=_noise,
-            degrade_to_learn=add_noise_to_learn_from,
+            degrade_for_training=add_noise_to_learn_from,
             unit="noise sigma on the 0-255 scale",
             minimum=0.0,
             maximum=255.0,
@@ -129,7 +132,7 @@ TASKS = {
             levels=(10.0, 30.0, 50.0, 80.0),
             level_offset=45.0,
             level_scale=35.0,
-            degrade_whole=compress_jpeg_libjpeg,
+            degrade_for_benchmark=compress_jpeg_libjpeg,
             margin=16,
             skip=3,  # of no luma block and no chroma sample a multiple
             rising=False,
@@ -143,7 +146,7 @@ TASKS = {
             levels=(2.0, 3.0, 4.0, 6.0),
             level_offset=4.0,
             level_scale=2.0,
-            degrade_whole=_bicubic_whole,
+            degrade_for_benchmark=_bicubic_whole,
             margin=16,
             multiple=_common_multiple,
             enlarges=True,
@@ -165,13 +168,13 @@ LEVEL_TASKS = {
             levels=("0:120",),
             level_offset=0.0,
             level_scale=255.0,
-            goal="estimate",
-            learns_level_of="denoise",
+            objective="estimate",
+            estimates="denoise",
             target=lambda inputs, clean: inputs["level"],
         ),
         Task(
             name="estimate-quality",
-            degrade=make_former_jpeg,
+            degrade=recompress_jpeg,
             unit="JPEG quality",
             minimum=1.0,
             maximum=100.0,
@@ -180,8 +183,8 @@ LEVEL_TASKS = {
             level_scale=100.0,
             margin=16,
             rising=False,
-            goal="estimate",
-            learns_level_of="dejpeg",
+            objective="estimate",
+            estimates="dejpeg",
             target=quality_or_none,
         ),
     )

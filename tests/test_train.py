@@ -50,7 +50,7 @@ def refused(capsys, argv, status=2):
     ("task", "more"),
     [
         ("denoise", ["--levels", "15", "50"]),
-        ("dejpeg", ["--channels", "1", "--levels", "10:80", "--draws", "2"]),
+        ("dejpeg", ["--channels", "1", "--levels", "10:80", "--num-levels", "2"]),
         ("sr", ["--levels", "2", "3", "--recipe", "authors"]),
     ],
 )

@@ -30,7 +30,7 @@ def run(folders: list[Path]) -> None:
 
 
 def _mean(pictures, skip, quality):
-    degrade = TASKS["dejpeg"].degrade_whole
+    degrade = TASKS["dejpeg"].degrade_for_benchmark
     parts = [picture[skip:, skip:] for picture in pictures]
     return float(np.mean([psnr(part, np.asarray(degrade(part, quality))) for part in parts]))
 

@@ -20,7 +20,7 @@ from keras_hyper.models import HyperRes
 from keras_hyper.models.precision import policy_of
 from keras_hyper.training.objective import MeanLossOfLevels
 from keras_hyper.training.restoring import psnr_before_and_after
-from pipelines import TASKS, load_training_bank, parse_levels, split, training_pairs
+from pipelines import TASKS, load_patch_cache, parse_levels, split, training_pairs
 from pipelines.dataset.pairs import validation_pairs
 
 WATCHED = {"denoise": (5, 10, 15, 25, 35, 50, 75, 90), "dejpeg": (5, 10, 20, 40, 60, 80, 90)}
@@ -131,14 +131,14 @@ def trained(task, variant: Variant, args, console) -> list[dict]:
     model = _network(variant, recipe, task, [float(told(level)) for level in levels.fixed], seed)
 
     paths, held_out, _ = split(args.data, args.valid)
-    bank = load_training_bank(paths, task, levels, model.channels, recipe.patch)
+    cache = load_patch_cache(paths, task, levels, model.channels, recipe.patch)
 
     def relabelled(inputs, clean):
         scalars = np.float32([told(level) for level in levels.fixed])
         return {**inputs, "level": 0 * inputs["level"] + scalars}, clean
 
     def pairs_from(step):
-        pairs = training_pairs(bank, task, levels, recipe.batch, recipe.patch, seed, step)
+        pairs = training_pairs(cache, task, levels, recipe.batch, recipe.patch, seed, step)
         return pairs.map(relabelled)
 
     def watched(levels):

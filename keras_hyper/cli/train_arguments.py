@@ -22,7 +22,7 @@ def parse(argv=None) -> argparse.Namespace:
     add("--valid", type=Path, help="folder to validate on; by default a tenth of --data")
     add("--out", type=Path, default=Path("runs"), help="the run goes to OUT/TASK")
     add("--levels", nargs="+", help="levels to train on, or one range LOW:HIGH")
-    add("--draws", type=_at_least(2), default=4, help="levels a step draws from a range")
+    add("--num-levels", type=_at_least(2), default=4, help="levels a step draws from a range")
     add("--start", help="network to begin with: a model.keras, or the name of one that ships")
     add(
         "--blocks",

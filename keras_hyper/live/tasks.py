@@ -82,8 +82,8 @@ def _plain(pixels):
 
 def _degraded(task, pixels, level):
     clean = _bytes(pixels)
-    if task.degrade_whole:
-        spoiled = task.degrade_whole(to_float(clean), level)
+    if task.degrade_for_benchmark:
+        spoiled = task.degrade_for_benchmark(to_float(clean), level)
     else:
         spoiled = task.degrade(to_float(clean)[None], level, (0, 0))[0]
     return _plain(to_type(np.asarray(spoiled), np.dtype(np.uint8))), _plain(clean)

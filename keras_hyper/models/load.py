@@ -43,7 +43,7 @@ def start_of(args, task):
     """
     start = None
     if args.start:
-        if task.goal != "restore":
+        if task.objective != "restore":
             raise WrongArgumentError(
                 f"--start is for what restores pictures. Received: --task {task.name}"
             )

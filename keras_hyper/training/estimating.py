@@ -81,11 +81,11 @@ def new_estimator(recipe, task, levels, args) -> LevelEstimator:
     keras.utils.set_random_seed(args.seed)
     model = LevelEstimator(
         args.channels,
-        task=task.learns_level_of,
+        task=task.estimates,
         unit=task.unit,
         level_range=(levels.low, levels.high),
         dtype=policy_of(args.precision),
-        **_OPTIONS.get(task.learns_level_of, {}),
+        **_OPTIONS.get(task.estimates, {}),
     )
     model.build()
     if model.apart:

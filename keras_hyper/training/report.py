@@ -12,16 +12,16 @@ from keras_hyper.models import HyperRes
 from keras_hyper.models.precision import accelerators
 
 
-def announce(console: Console, settings, task, levels, bank, watched, model) -> None:
+def announce(console: Console, settings, task, levels, cache, watched, model) -> None:
     """Says what will be done, in a few lines."""
     args = SimpleNamespace(**settings)
     source = args.data or "those that ship with the project (--data DIR for your own)"
-    memory = bank.pixels.shape[0] / 2**20
-    low, high = bank.sides.numpy().min(axis=0), bank.sides.numpy().max(axis=0)
+    memory = cache.pixels.shape[0] / 2**20
+    low, high = cache.sides.numpy().min(axis=0), cache.sides.numpy().max(axis=0)
     sides = f"{low[1]}x{low[0]} to {high[1]}x{high[0]} pixels"
     lines = {
         "task": f"{task.name}, level is the {task.unit}",
-        "data": f"{bank.pictures} pictures, {bank.windows} windows of {sides}, "
+        "data": f"{cache.pictures} pictures, {cache.windows} windows of {sides}, "
         f"{memory:.0f} MiB, of {source}",
         "validation": watched,
         "network": f"{type(model).__name__}, {_blocks(model)}{model.channels} channels, "
@@ -29,16 +29,16 @@ def announce(console: Console, settings, task, levels, bank, watched, model) -> 
         "begins with": args.start or "random weights",
         "levels": str(levels),
         "training": f"{args.steps} steps of {args.batch} patches of {args.patch} pixels at "
-        f"{levels.draws} levels, recipe {args.recipe}, seed {args.seed}",
+        f"{levels.num_levels} levels, recipe {args.recipe}, seed {args.seed}",
         "device": f"{_device()}, {keras.backend.backend()}, {model.dtype_policy.name}",
     }
     for name, text in lines.items():
         console.print(f"[bold]{name:>11}[/]  {text}", highlight=False, soft_wrap=True)
-    if bank.enlarged:
-        console.print(f"{bank.enlarged} pictures smaller than a patch were extended by reflection")
-    if bank.left_out:
-        console.print(f"{len(bank.left_out)} files could not be read and were left out:")
-        for line in bank.left_out:
+    if cache.enlarged:
+        console.print(f"{cache.enlarged} pictures smaller than a patch were extended by reflection")
+    if cache.skipped:
+        console.print(f"{len(cache.skipped)} files could not be read and were left out:")
+        for line in cache.skipped:
             console.print(f"  {line}", highlight=False, soft_wrap=True)
 
 
@@ -95,7 +95,7 @@ def conclude(console: Console, task, goal, folder: Path, rows, version: Path | N
     console.print(table)
     model = folder / "model.keras"
     level = f"{rows[len(rows) // 2]['level']:g}"
-    command = _GO_ON.get(task.name, _GO_ON[task.goal])
+    command = _GO_ON.get(task.name, _GO_ON[task.objective])
     command = command.format(task=task.name, level=level, model=model)
     console.print(
         f"network     {model}\nSavedModel  {version or 'not exported'}\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 from keras_hyper.errors import WrongArgumentError
 
 # What a resumed run must have in common with the one it goes on with.
-_FIXED = ("task", "levels", "draws", "blocks", "filters", "tail", "channels", "steps", "batch",
+_FIXED = ("task", "levels", "num_levels", "blocks", "filters", "tail", "channels", "steps", "batch",
           "patch", "recipe", "seed", "every", "precision", "start", "rate", "shrink")  # fmt: skip
 
 

@@ -1,19 +1,56 @@
-"""The chains: from windows to training pairs, from pictures to validation pairs."""
+"""Training pairs from cached windows, validation pairs from pictures, and the split of both."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from pipelines.dataset.patch_cache import PatchBank
-from pipelines.dataset.windows import extended, load_bank, without_first
-from pipelines.images import read_picture
+from pipelines.dataset.patch_cache import PatchCache, build_patch_cache, extended, skip_first
+from pipelines.images import find_pictures, read_picture
 from pipelines.levels import Levels
 from pipelines.tasks import Task
 
+SAMPLE_PICTURES = Path(__file__).parents[1] / "sample_pictures"
 
-def load_training_bank(
+
+def split(
+    data: Path | None = None, valid: Path | None = None
+) -> tuple[list[Path], list[Path], str]:
+    """Splits pictures into those to train on and those to validate on.
+
+    Args:
+        data: Folder of photographs; None for the pictures that ship.
+        valid: Folder to validate on. None holds out every tenth picture of `data`; if only one
+            picture can be read, it is used for both.
+
+    Returns:
+        The paths to train on, the paths to validate on, and a description of the latter.
+
+    Raises:
+        ValueError: If a folder is missing or has no pictures.
+    """
+    paths = find_pictures(data or SAMPLE_PICTURES)
+    if valid is not None:
+        held_out = find_pictures(valid)
+        return paths, held_out, f"{len(held_out)} pictures of {valid}"
+    for first in range(min(10, len(paths))):
+        held_out = paths[first::10]
+        kept = [path for path in paths if path not in set(held_out)]
+        if any(map(_readable, held_out)) and any(map(_readable, kept)):
+            return kept, held_out, f"{len(held_out)} of them, held out"
+    return paths, paths, "the same pictures, because too few can be read to hold one out"
+
+
+def _readable(path):
+    try:
+        read_picture(path)
+    except (ValueError, OSError):
+        return False
+    return True
+
+
+def load_patch_cache(
     paths: Sequence[Path],
     task: Task,
     levels: Levels,
@@ -21,37 +58,41 @@ def load_training_bank(
     patch: int = 48,
     budget: int = 1 << 30,
     shrink: Sequence[float] = (),
-    on_picture=lambda: None,
-) -> PatchBank:
-    """Reads the pictures to train on; what can be degraded once, is.
+    on_picture: Callable[[], None] = lambda: None,
+) -> PatchCache:
+    """Reads the pictures to train on, and degrades them here if once is enough.
+
+    Once is enough for a list of levels of a task without noise: whole pictures are degraded by the
+    reference implementation. Noise, and levels sampled from a range, are new at every step.
 
     Args:
         paths: The files.
-        task: What degrades them.
-        levels: The levels trained on. A list of levels of a task without noise is degraded here,
-            whole pictures by the judge's own code; drawn levels and noise are made at every step.
+        task: The task.
+        levels: The levels trained on.
         channels: 1 for gray, 3 for RGB.
         patch: Side of the training patches in pixels.
         budget: Bytes that the pictures may take in memory.
-        shrink: Factors below 1; each picture is learned from shrunk by them as well.
+        shrink: Factors below 1; each picture is added once more at each of these sizes.
         on_picture: Called after each file.
 
     Returns:
-        A bank with 1 or ``1 + k`` planes.
+        A cache with the k levels of `levels`, or with none.
 
     Raises:
-        ValueError: If no file could be read.
+        ValueError: If no file could be read, or the budget is below one patch of each.
     """
-    whole = task.degrade_whole
+    whole = task.degrade_for_benchmark
     if whole is None or not levels.fixed:
         size = patch + 2 * task.margin
-        return load_bank(paths, channels, size, budget=budget, shrink=shrink, on_picture=on_picture)
-    return load_bank(
+        return build_patch_cache(
+            paths, channels, size, budget=budget, shrink=shrink, on_picture=on_picture
+        )
+    return build_patch_cache(
         paths,
         channels,
         patch,
-        degrade=lambda picture, copy: whole(picture, levels.fixed[copy]),
-        copies=levels.draws,
+        degrade=lambda picture, index: whole(picture, levels.fixed[index]),
+        num_levels=levels.num_levels,
         multiple=task.multiple(levels.fixed),
         skip=task.skip,
         budget=budget,
@@ -61,7 +102,7 @@ def load_training_bank(
 
 
 def training_pairs(
-    bank: PatchBank,
+    cache: PatchCache,
     task: Task,
     levels: Levels,
     batch: int = 16,
@@ -70,37 +111,42 @@ def training_pairs(
     first: int = 0,
     device: str | None = None,
 ) -> tf.data.Dataset:
-    """Chains windows to batches of one clean patch and its k degraded copies.
+    """Returns batches of clean patches, each with k degraded versions.
 
     Args:
-        bank: The windows, as `load_training_bank` made them for this task and these levels.
-        task: What degrades them.
+        cache: The windows, from `load_patch_cache` for this task and these levels.
+        task: The task.
         levels: The levels of every step.
         batch: Clean patches a step.
         patch: Their side in pixels.
-        seed: Names the sequence of patches, noise and drawn levels.
-        first: Step to begin with. Step n is the same wherever the chain begins, so that a run can
-            be resumed.
+        seed: Names the sequence of patches, noise and sampled levels.
+        first: The first step. Step n is the same for every first step, so that a run can be
+            resumed.
         device: Where degradation runs, such as ``"/gpu:0"``; None for the host.
 
     Returns:
         An endless dataset of ``({"image": (batch, k, patch, patch, channels), "level": (batch, k)},
-        clean (batch, patch, patch, channels))``, float32 in [0, 1], level in the task's unit; the
-        second is whatever `task.target` makes of a pair.
+        clean (batch, patch, patch, channels))``, float32 in [0, 1], level in the task's unit. The
+        second is the result of `task.target`.
     """
-    made = bank.planes > 1
-    margin = 0 if made else task.margin
+    margin = 0 if cache.num_levels else task.margin
+    degrade = task.degrade_for_training or task.degrade
 
     def cut(index):
-        return bank.patch(index, patch + 2 * margin, seed)
+        return cache.patch(index, patch + 2 * margin, seed)
 
-    def pair(step, planes):
-        image = tf.cast(planes, tf.float32) / 255.0
+    def pair(step, pixels):
+        image = tf.cast(pixels, tf.float32) / 255.0
         level = levels.at_step(seed, step)
-        clean = image[:, 0]
-        copies = image[:, 1:] if made else _degraded(task, clean, level, levels.draws, seed, step)
-        clean, copies = (_inner(part, margin, seed, step) for part in (clean, copies))
-        inputs = {"image": copies, "level": tf.tile(level[None], (batch, 1))}
+        clean, degraded = image[:, 0], image[:, 1:]
+        if not cache.num_levels:
+            k = levels.num_levels
+            seeds = [(seed, tf.cast(step, tf.int64) * k + index) for index in range(k)]
+            degraded = tf.stack(
+                [degrade(clean, level[index], tf.stack(seeds[index])) for index in range(k)], axis=1
+            )
+        clean, degraded = (_inner(part, margin, seed, step) for part in (clean, degraded))
+        inputs = {"image": degraded, "level": tf.tile(level[None], (batch, 1))}
         return inputs, task.target(inputs, clean)
 
     last = tf.int64.max // batch
@@ -118,8 +164,8 @@ def training_pairs(
     )
 
 
-def to_device(device: str | None):
-    """Returns the hop of a chain to a device; none for None."""
+def to_device(device: str | None) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
+    """Returns the step of a chain that copies to a device; no step for None."""
     if device is None:
         return lambda chain: chain
     return tf.data.experimental.copy_to_device(device)
@@ -129,30 +175,22 @@ def _on(device, function):
     if device is None:
         return function
 
-    def there(*args):
+    def on_device(*args):
         with tf.device(device):
             return function(*args)
 
-    return there
-
-
-def _degraded(task, clean, level, draws, seed, step):
-    copies, degrade = [], task.degrade_to_learn or task.degrade
-    for draw in range(draws):
-        noise = tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64) * draws + draw])
-        copies.append(degrade(clean, level[draw], noise))
-    return tf.stack(copies, axis=1)
+    return on_device
 
 
 def _inner(image, margin, seed, step):
-    """Cuts the patch out of its margin, at a place of its own every step: no 8x8 grid is fixed.
+    """Cuts the patch out of its margin, at a new position every step, so that no 8x8 grid is fixed.
 
-    Half the margin is for what the degradation looks at, half for the place.
+    The degradation depends on half of the margin; the other half is for the position.
     """
     if not margin:
         return image
-    draw = tf.random.stateless_uniform((2,), (seed + 1, step), 0, margin, tf.int32)
-    row, column = tf.unstack(margin // 2 + draw)
+    offset = tf.random.stateless_uniform((2,), (seed + 1, step), 0, margin, tf.int32)
+    row, column = tf.unstack(margin // 2 + offset)
     size = image.shape[-2] - 2 * margin
     inner = image[..., row : row + size, column : column + size, :]
     return tf.ensure_shape(inner, (*image.shape[:-3], size, size, image.shape[-1]))
@@ -168,15 +206,15 @@ def validation_pairs(
     batch: int = 8,
     seed: int = 0,
 ) -> tf.data.Dataset:
-    """Chains pictures to fixed pairs: the middle of each picture at every level.
+    """Returns fixed pairs: the middle of each picture at every level.
 
     Args:
-        paths: The files; unreadable ones are left out.
-        task: What degrades them.
+        paths: The files; unreadable ones are skipped.
+        task: The task.
         levels: The levels, in the task's unit.
         channels: 1 for gray, 3 for RGB.
         side: Side of the middle in pixels; smaller pictures are extended by reflection.
-        most: How many pictures at the most, spread over the files.
+        most: Largest number of pictures, spread over the files.
         batch: Pictures a batch.
         seed: Of the noise.
 
@@ -186,8 +224,23 @@ def validation_pairs(
     Raises:
         ValueError: If no file could be read.
     """
-    chosen = [paths[i * len(paths) // most] for i in range(most)] if len(paths) > most else paths
-    clean = np.stack(list(_middles(chosen, channels, side, task.skip)))
+    most = min(most, len(paths))
+    bounds = [i * len(paths) // most for i in range(most + 1)]
+    clean, failure = [], None
+    for first, last in zip(bounds, bounds[1:], strict=False):
+        for path in paths[first:last]:
+            try:
+                picture = read_picture(path, channels)
+            except (ValueError, OSError) as error:
+                failure = error
+                continue
+            picture = extended(skip_first(picture, task.skip, side), side)
+            row, column = ((length - side) // 2 for length in picture.shape[:2])
+            clean.append(picture[row : row + side, column : column + side])
+            break
+    if not clean:
+        raise ValueError(f"No picture to validate on could be read. The last: {failure}")
+    clean = np.stack(clean)
     degraded = np.stack([_at_level(task, clean, level, seed) for level in levels], axis=1)
     level = np.tile(np.asarray(levels, np.float32), (len(clean), 1))
     inputs = {"image": degraded, "level": level}
@@ -195,24 +248,7 @@ def validation_pairs(
     return tf.data.Dataset.from_tensor_slices(pairs).batch(batch)
 
 
-def _middles(paths, channels, side, skip):
-    failure = None
-    count = 0
-    for path in paths:
-        try:
-            picture = read_picture(path, channels)
-        except (ValueError, OSError) as error:
-            failure = error
-            continue
-        count += 1
-        picture = extended(without_first(picture, skip, side), side)
-        row, column = ((length - side) // 2 for length in picture.shape[:2])
-        yield picture[row : row + side, column : column + side]
-    if not count:
-        raise ValueError(f"No picture to validate on could be read. The last: {failure}")
-
-
 def _at_level(task, clean, level, seed):
-    if task.degrade_whole is not None:
-        return np.stack([np.asarray(task.degrade_whole(picture, level)) for picture in clean])
+    if task.degrade_for_benchmark is not None:
+        return np.stack([np.asarray(task.degrade_for_benchmark(one, level)) for one in clean])
     return task.degrade(clean, tf.constant(level, tf.float32), (seed, round(level * 1000))).numpy()

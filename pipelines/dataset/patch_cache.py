@@ -1,45 +1,56 @@
-"""Patches cut by number from pictures that are held in memory."""
+"""Windows of pictures in memory, from which training patches are cut by index."""
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
+
+from pipelines.images import read_picture
+
+# Large photographs give windows of this side instead, as many as the budget holds (the authors cut
+# 480-pixel windows too).
+WINDOW = 480
 
 
 @dataclass(frozen=True)
-class PatchBank:
-    """Windows of pictures, each with its planes: the clean one, then degraded copies.
+class PatchCache:
+    """Windows of pictures: each holds the clean pixels, then those of every level.
 
     Args:
-        pixels: uint8, all windows one after the other, each ``(planes, height, width, channels)``.
+        pixels: uint8, all windows one after the other, each ``(1 + num_levels, height, width,
+            channels)``.
         starts: int64 ``(windows,)``, where each begins in `pixels`.
         sides: int32 ``(windows, 2)``, height and width of each.
-        planes: Number of planes of every window.
+        num_levels: Number of degraded versions of every window; 0 if only clean ones are kept.
         channels: 1 or 3.
         pictures: Number of pictures they come from.
-        enlarged: How many pictures were smaller than the patch and extended by reflection.
-        left_out: One line for each file that could not be read.
+        enlarged: Number of pictures smaller than the patch, which were extended by reflection.
+        skipped: One line for each file that could not be read.
     """
 
     pixels: tf.Tensor
     starts: tf.Tensor
     sides: tf.Tensor
-    planes: int
+    num_levels: int
     channels: int
     pictures: int
     enlarged: int
-    left_out: tuple[str, ...]
+    skipped: tuple[str, ...]
 
     @property
     def windows(self) -> int:
-        """How many windows there are."""
+        """Number of windows."""
         return int(self.starts.shape[0])
 
-    def patch(self, index, size: int, seed: int) -> tf.Tensor:
+    def patch(self, index: int | tf.Tensor, size: int, seed: int) -> tf.Tensor:
         """Cuts patch number `index` of the endless sequence that `seed` names.
 
-        Every pass over the windows takes each once, in an order of its own; position, flips and
-        transposition are drawn anew. A pure function of its arguments, so that a run can be
-        resumed at any step.
+        Every pass over the windows takes each once, in a new order. Position, flips and
+        transposition are random. A pure function of its arguments, so that a run can be resumed at
+        any step.
 
         Args:
             index: int64 ``()``, 0 and up.
@@ -47,40 +58,181 @@ class PatchBank:
             seed: Names the sequence.
 
         Returns:
-            uint8 ``(planes, size, size, channels)``.
+            uint8 ``(1 + num_levels, size, size, channels)``.
         """
         index = tf.cast(index, tf.int64)
         number, passed = index % self.windows, index // self.windows
         window = tf.random.experimental.index_shuffle(
             number, tf.stack([tf.constant(seed, tf.int64), passed]), self.windows - 1
         )
-        draws = tf.random.stateless_uniform((5,), tf.stack([tf.constant(seed, tf.int64), index]))
-        height, width = tf.unstack(tf.gather(self.sides, window))
-        row = _position(draws[0], height - size)
-        column = _position(draws[1], width - size)
-        planes = tf.stack(
-            [
-                self._cut(tf.gather(self.starts, window), plane, height, width, row, column, size)
-                for plane in range(self.planes)
-            ]
-        )
-        return _turned(planes, draws[2:])
-
-    def _cut(self, start, plane, height, width, row, column, size):
+        samples = tf.random.stateless_uniform((5,), tf.stack([tf.constant(seed, tf.int64), index]))
+        start, (height, width) = self.starts[window], tf.unstack(self.sides[window])
+        row = _position(samples[0], height - size)
+        column = _position(samples[1], width - size)
         stride = tf.cast(width * self.channels, tf.int64)
-        first = start + stride * tf.cast(plane * height + row, tf.int64)
-        rows = tf.slice(self.pixels, [first], [stride * size])
-        rows = tf.reshape(rows, (size, width, self.channels))
-        return tf.slice(rows, (0, column, 0), (size, size, self.channels))
+        cuts = []
+        for plane in range(1 + self.num_levels):
+            first = start + stride * tf.cast(plane * height + row, tf.int64)
+            rows = tf.slice(self.pixels, [first], [stride * size])
+            rows = tf.reshape(rows, (size, width, self.channels))
+            cuts.append(tf.slice(rows, (0, column, 0), (size, size, self.channels)))
+        return _flip_and_transpose(tf.stack(cuts), samples[2:])
 
 
-def _position(draw, room):
-    # A draw just below 1 rounds up to room + 1 in float32 for very wide pictures.
-    return tf.minimum(tf.cast(draw * tf.cast(room + 1, tf.float32), tf.int32), room)
+def _position(sample, last):
+    # A sample just below 1 rounds up to last + 1 in float32 for very wide pictures.
+    return tf.minimum(tf.cast(sample * tf.cast(last + 1, tf.float32), tf.int32), last)
 
 
-def _turned(planes, draws):
-    """Flips and transposes ``(planes, size, size, channels)``, each with one half."""
-    planes = tf.cond(draws[0] < 0.5, lambda: planes, lambda: planes[:, ::-1])
-    planes = tf.cond(draws[1] < 0.5, lambda: planes, lambda: planes[:, :, ::-1])
-    return tf.cond(draws[2] < 0.5, lambda: planes, lambda: tf.transpose(planes, (0, 2, 1, 3)))
+def _flip_and_transpose(patch, samples):
+    """Flips and transposes ``(n, size, size, channels)``, each with probability one half."""
+    patch = tf.cond(samples[0] < 0.5, lambda: patch, lambda: patch[:, ::-1])
+    patch = tf.cond(samples[1] < 0.5, lambda: patch, lambda: patch[:, :, ::-1])
+    return tf.cond(samples[2] < 0.5, lambda: patch, lambda: tf.transpose(patch, (0, 2, 1, 3)))
+
+
+def build_patch_cache(
+    paths: Sequence[Path],
+    channels: int,
+    size: int,
+    degrade: Callable | None = None,
+    num_levels: int = 0,
+    multiple: int = 1,
+    skip: int = 0,
+    budget: int = 1 << 30,
+    shrink: Sequence[float] = (),
+    on_picture: Callable[[], None] = lambda: None,
+) -> PatchCache:
+    """Reads pictures, degrades them once if asked to, and keeps them in memory.
+
+    Args:
+        paths: The files.
+        channels: 1 for gray, 3 for RGB.
+        size: Smallest side of a window; smaller pictures are extended by reflection.
+        degrade: ``(picture, index) -> degraded`` for index 0..num_levels-1, float32 pictures
+            ``(height, width, channels)`` in [0, 1]; None for clean pictures alone.
+        num_levels: Number of degraded versions of each.
+        multiple: Pictures are cut to sides that are multiples of this.
+        skip: Rows and columns skipped at the top and left, if enough remain.
+        budget: Bytes that the windows may take.
+        shrink: Factors below 1; a copy of each picture, shrunk by the factor with antialiasing, is
+            added. Copies smaller than `size` are skipped.
+        on_picture: Called after each file.
+
+    Returns:
+        The cache.
+
+    Raises:
+        ValueError: If no file could be read, or the budget is below one patch of each.
+    """
+    least = len(paths) * (1 + len(shrink)) * size * size * channels * (num_levels + 1)
+    if least > budget:
+        raise ValueError(
+            f"One patch of each of {len(paths)} pictures takes {least / 2**20:,.3g} MiB; "
+            f"the memory for pictures is {budget / 2**20:,.3g} MiB"
+        )
+    share = budget // max(len(paths), 1)
+    cutter = _Cutter(channels, size, degrade, num_levels, multiple, skip, share, (1.0, *shrink))
+    windows, skipped = [], []
+    with ThreadPoolExecutor() as pool:
+        for path, found in zip(paths, pool.map(cutter, paths), strict=True):
+            if isinstance(found, str):
+                skipped.append(f"{path}: {found}")
+            else:
+                windows.append(found)
+            on_picture()
+    if not windows:
+        raise ValueError(f"None of {len(paths)} pictures could be read. The first: {skipped[0]}")
+    flat = [window for picture, _ in windows for window in picture]
+    starts = np.cumsum([0, *(window.size for window in flat[:-1])])
+    return PatchCache(
+        pixels=tf.constant(np.concatenate([window.reshape(-1) for window in flat])),
+        starts=tf.constant(starts, tf.int64),
+        sides=tf.constant([window.shape[1:3] for window in flat], tf.int32),
+        num_levels=num_levels,
+        channels=channels,
+        pictures=len(windows),
+        enlarged=sum(enlarged for _, enlarged in windows),
+        skipped=tuple(skipped),
+    )
+
+
+@dataclass(frozen=True)
+class _Cutter:
+    """From a path to ``(windows, whether it was extended)``, or to the text of the error."""
+
+    channels: int
+    size: int
+    degrade: Callable | None
+    num_levels: int
+    multiple: int
+    skip: int
+    share: float  # bytes for one file
+    factors: tuple[float, ...]
+
+    def __call__(self, path):
+        try:
+            picture = read_picture(path, self.channels)
+        except (ValueError, OSError) as error:
+            return " ".join(str(error).split())
+        picture = skip_first(picture, self.skip, self.size)
+        small = min(picture.shape[:2]) < self.size
+        picture = extended(picture, self.size)
+        # Every version of the picture has the same number of bytes for each of its pixels.
+        room = self.share / sum(factor**2 for factor in self.factors)
+        room /= self.channels * (self.num_levels + 1)
+        windows: list[np.ndarray] = []
+        for factor in self.factors:
+            smaller = shrunk(picture, factor) if factor < 1 else picture
+            if min(smaller.shape[:2]) >= self.size:
+                windows += map(self._with_levels, self._windows(smaller, room * factor**2))
+        return windows, small
+
+    def _windows(self, picture, room):
+        """Cuts windows of at most `room` pixels together, or of one patch."""
+        if picture[..., 0].size <= room:
+            return [picture]
+        side = max(min(WINDOW, int(room**0.5)), self.size)
+        height, width = (min(side, length) for length in picture.shape[:2])
+        count = int(room // (height * width))
+        corners = _spread(picture.shape[0] - height, picture.shape[1] - width, max(count, 1))
+        return [picture[row : row + height, column : column + width] for row, column in corners]
+
+    def _with_levels(self, window):
+        height, width = (length - length % self.multiple for length in window.shape[:2])
+        if min(height, width) >= self.size:
+            window = window[:height, :width]
+        versions = [window]
+        if self.degrade:
+            versions += [self.degrade(window, index) for index in range(self.num_levels)]
+        rounded = [np.rint(np.asarray(version) * 255.0) for version in versions]
+        return np.stack(rounded).astype(np.uint8)
+
+
+def _spread(rows, columns, count):
+    """`count` corners spread evenly over a grid of ``rows + 1`` by ``columns + 1``."""
+    down = max(1, min(round((count * (rows + 1) / (columns + 1)) ** 0.5), count))
+    across = max(1, count // down)
+    return [
+        (round(rows * (i + 0.5) / down), round(columns * (j + 0.5) / across))
+        for i in range(down)
+        for j in range(across)
+    ]
+
+
+def skip_first(picture: np.ndarray, skip: int, side: int) -> np.ndarray:
+    """Skips the first `skip` rows and columns, unless a side would fall below `side`."""
+    return picture[skip:, skip:] if min(picture.shape[:2]) - skip >= side else picture
+
+
+def shrunk(picture: np.ndarray, factor: float) -> np.ndarray:
+    """Shrinks a picture ``(height, width, channels)`` in [0, 1], antialiased; sides are rounded."""
+    sides = [max(1, round(length * factor)) for length in picture.shape[:2]]
+    smaller = tf.image.resize(picture, sides, method="lanczos3", antialias=True)
+    return np.clip(smaller, 0.0, 1.0)
+
+
+def extended(picture: np.ndarray, side: int) -> np.ndarray:
+    """Extends a picture ``(height, width, channels)`` by reflection to sides of at least `side`."""
+    pad = [(0, max(0, side - length)) for length in picture.shape[:2]]
+    return np.pad(picture, (*pad, (0, 0)), mode="symmetric")

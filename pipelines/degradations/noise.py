@@ -65,9 +65,9 @@ def add_noise_of_any_file(image, level, seed, gray=0.125):
     """
     noisy = add_gaussian_noise(image, level, seed, floor=False)
     second = tf.random.experimental.stateless_fold_in(seed, 1)
-    draws = tf.random.stateless_uniform((tf.shape(image)[0], 2, 1, 1, 1), second)
+    samples = tf.random.stateless_uniform((tf.shape(image)[0], 2, 1, 1, 1), second)
     if image.shape[-1] == 3:
         plain = tf.reduce_sum(image * LUMA, axis=-1, keepdims=True)
         plain = add_gaussian_noise(plain, level, second, floor=False)
-        noisy = tf.where(draws[:, 0] < gray, plain, noisy)
-    return tf.where(draws[:, 1] < 0.5, tf.floor(noisy * 255.0) / 255.0, noisy)
+        noisy = tf.where(samples[:, 0] < gray, plain, noisy)
+    return tf.where(samples[:, 1] < 0.5, tf.floor(noisy * 255.0) / 255.0, noisy)

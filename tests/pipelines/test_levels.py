@@ -8,23 +8,23 @@ TASK = get_task("denoise")
 
 def test_list_is_the_same_at_every_step():
     levels = parse_levels(["35", "15"], TASK)
-    assert levels.fixed == (15.0, 35.0) and levels.draws == 2
+    assert levels.fixed == (15.0, 35.0) and levels.num_levels == 2
     np.testing.assert_array_equal(levels.at_step(0, 7), [15, 35])
     assert levels.names() == ["15", "35"] and str(levels) == "15 35"
 
 
-def test_range_draws_one_level_in_every_stratum():
-    levels = parse_levels(["5:85"], TASK, draws=4)
-    drawn = np.array([levels.at_step(0, step) for step in range(200)])
+def test_range_gives_one_level_in_every_stratum():
+    levels = parse_levels(["5:85"], TASK, num_levels=4)
+    sampled = np.array([levels.at_step(0, step) for step in range(200)])
     for stratum in range(4):
         low, high = 5 + 20 * stratum, 25 + 20 * stratum
-        assert low <= drawn[:, stratum].min() < low + 2
-        assert high - 2 < drawn[:, stratum].max() <= high
+        assert low <= sampled[:, stratum].min() < low + 2
+        assert high - 2 < sampled[:, stratum].max() <= high
     assert levels.spread() == (15, 35, 55, 75)
     assert levels.names() == ["5-25", "25-45", "45-65", "65-85"]
 
 
-def test_a_step_draws_the_same_again():
+def test_a_step_gives_the_same_levels_again():
     levels = parse_levels(["5:90"], TASK)
     np.testing.assert_array_equal(levels.at_step(1, 9), levels.at_step(1, 9))
     assert np.any(levels.at_step(1, 9) != levels.at_step(1, 10))

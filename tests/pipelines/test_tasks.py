@@ -64,6 +64,6 @@ def test_whole_pictures_and_batches_are_degraded_alike(name, photo):
     task = get_task(name)
     picture = photo[:96, :96, :1]  # sides that every level of super-resolution divides
     for level in task.levels:
-        whole = task.degrade_whole(picture, level)
+        whole = task.degrade_for_benchmark(picture, level)
         batch = task.degrade(picture[None], tf.constant(level), (0, 1))[0]
         np.testing.assert_allclose(batch, whole, atol=1 / 255 + 1e-6)

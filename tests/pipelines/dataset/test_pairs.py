@@ -8,7 +8,7 @@ from PIL import Image
 from pipelines import (
     SAMPLE_PICTURES,
     get_task,
-    load_training_bank,
+    load_patch_cache,
     parse_levels,
     split,
     training_pairs,
@@ -22,8 +22,8 @@ FOUND = find_pictures(SAMPLE_PICTURES)[1:3]
 def chain(name, words=None, channels=3, **kwargs):
     task = get_task(name)
     levels = parse_levels(words, task)
-    bank = load_training_bank(FOUND, task, levels, channels, 24)
-    return training_pairs(bank, task, levels, batch=2, patch=24, **kwargs)
+    cache = load_patch_cache(FOUND, task, levels, channels, 24)
+    return training_pairs(cache, task, levels, batch=2, patch=24, **kwargs)
 
 
 @pytest.mark.parametrize("name", ["denoise", "dejpeg", "sr"])
@@ -43,7 +43,7 @@ def test_structure_of_the_pairs(name, words, channels):
     ("name", "weak_first"), [("denoise", True), ("dejpeg", False), ("sr", True)]
 )
 @pytest.mark.parametrize("words", [None, ["2:8"]], ids=["list", "range"])
-def test_copies_are_of_the_clean_patch_and_order_by_level(name, weak_first, words):
+def test_degraded_versions_are_of_the_clean_patch_and_in_order_of_level(name, weak_first, words):
     errors = np.zeros(4)
     for inputs, clean in chain(name, words).take(6):
         errors += np.mean((inputs["image"] - clean[:, None]) ** 2, axis=(0, 2, 3, 4))
@@ -66,15 +66,15 @@ def test_a_chain_begun_later_goes_on_with_the_same_steps(name, words):
 def test_noise_is_fresh_at_every_level_and_step():
     (inputs, clean), (inputs2, clean2) = chain("denoise", ["25", "26"]).take(2)
     noise = [
-        np.ravel(i["image"][:, draw] - c)[:500]
+        np.ravel(i["image"][:, index] - c)[:500]
         for i, c in ((inputs, clean), (inputs2, clean2))
-        for draw in (0, 1)
+        for index in (0, 1)
     ]
     correlation = np.corrcoef(noise) - np.eye(4)
     assert np.abs(correlation).max() < 0.3
 
 
-def test_degradation_runs_on_the_device_it_is_told():
+def test_degradation_runs_on_the_given_device():
     on_device = chain("dejpeg", ["10:50"], device="/cpu:0")
     for (inputs, clean), (inputs2, clean2) in zip(
         chain("dejpeg", ["10:50"]).take(2), on_device.take(2), strict=True
@@ -95,9 +95,17 @@ def test_validation_pairs_are_fixed(name):
     np.testing.assert_array_equal(clean, clean2)
 
 
+def save_pictures(folder, count, unreadable=()):
+    for number in range(count):
+        path = folder / f"{number:02d}.png"
+        if number in unreadable:
+            path.write_bytes(b"no picture")
+        else:
+            Image.new("RGB", (30, 30), (10 * number, 0, 0)).save(path)
+
+
 def test_split_holds_out_a_tenth(tmp_path):
-    for number in range(25):
-        (tmp_path / f"{number:02d}.png").touch()
+    save_pictures(tmp_path, 25)
     train, valid, words = split(tmp_path)
     assert len(valid) == 3 and len(train) == 22 and not set(train) & set(valid)
     assert words == "3 of them, held out"
@@ -110,14 +118,58 @@ def test_split_takes_the_folder_it_is_given(tmp_path):
     assert train == find_pictures(SAMPLE_PICTURES)
 
 
-def test_what_is_compressed_again_is_off_its_own_grid(tmp_path, rng):
+@pytest.mark.parametrize(("count", "unreadable"), [(5, {0}), (10, {0, 1}), (2, {1}), (12, {0, 10})])
+def test_unreadable_files_first_in_the_folder_leave_pictures_to_validate_on(
+    tmp_path, count, unreadable
+):
+    save_pictures(tmp_path, count, unreadable)
+    task = get_task("denoise")
+    train, valid, _ = split(tmp_path)
+    inputs, _ = next(iter(validation_pairs(valid, task, [25.0], side=32)))
+    assert inputs["image"].shape[0] >= 1
+    assert load_patch_cache(train, task, parse_levels(None, task), patch=16).pictures >= 1
+
+
+def test_validation_pictures_are_chosen_among_the_readable(tmp_path):
+    save_pictures(tmp_path, 12, unreadable={0, 4, 5})
+    pairs = validation_pairs(find_pictures(tmp_path), get_task("denoise"), [25.0], side=16, most=3)
+    clean = np.concatenate([part for _, part in pairs])
+    np.testing.assert_allclose(clean[:, 0, 0, 0] * 255, [10, 60, 80], atol=1e-4)
+
+
+def test_nothing_readable_to_validate_on_is_an_error(tmp_path):
+    save_pictures(tmp_path, 2, unreadable={0, 1})
+    with pytest.raises(ValueError, match=r"No picture to validate on could be read.*01\.png"):
+        validation_pairs(find_pictures(tmp_path), get_task("denoise"), [25.0])
+
+
+def test_the_jpeg_grid_is_at_another_position_every_step():
+    task = get_task("dejpeg")
+
+    def coordinates(image, level, seed):
+        rows, columns = tf.meshgrid(*map(tf.range, image.shape[1:3]), indexing="ij")
+        return tf.cast(tf.stack([rows, columns], -1)[None], tf.float32)
+
+    traced = dataclasses.replace(task, degrade=coordinates)
+    levels = parse_levels(["10:50"], task, 2)
+    cache = load_patch_cache(FOUND, traced, levels, 1, 24)
+    positions = set()
+    for inputs, _ in training_pairs(cache, traced, levels, batch=1, patch=24).take(60):
+        row, column = inputs["image"][0, 0, 0, 0].numpy()
+        positions.add((int(row), int(column)))
+        assert task.margin // 2 <= min(row, column) <= max(row, column) < task.margin * 3 // 2
+    assert {row % 8 for row, _ in positions} == set(range(8))
+    assert {column % 8 for _, column in positions} == set(range(8))
+
+
+def test_recompressed_pictures_are_off_their_own_grid(tmp_path, rng):
     gray = rng.integers(0, 256, (160, 160), dtype=np.uint8)
     Image.fromarray(gray).save(tmp_path / "a.jpg", quality=90)
     task, off = get_task("dejpeg"), []
     for skip in (0, task.skip):
         moved = dataclasses.replace(task, skip=skip)
-        bank = load_training_bank([tmp_path / "a.jpg"], moved, parse_levels(["90"], task), 1, 96)
-        assert bank.sides.numpy().tolist() == [[160 - skip] * 2]
-        clean, compressed = bank.patch(0, 96, 0).numpy().astype(float)
+        cache = load_patch_cache([tmp_path / "a.jpg"], moved, parse_levels(["90"], task), 1, 96)
+        assert cache.sides.numpy().tolist() == [[160 - skip] * 2]
+        clean, compressed = cache.patch(0, 96, 0).numpy().astype(float)
         off.append(np.abs(clean - compressed).mean())
     assert off[1] > 1.5 * off[0]

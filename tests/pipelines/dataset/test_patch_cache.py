@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 from PIL import Image
 
-from pipelines.dataset.windows import load_bank
+from pipelines.dataset.patch_cache import build_patch_cache, extended, shrunk
 
 
 def is_cut_of(patch, picture):
@@ -12,33 +13,117 @@ def is_cut_of(patch, picture):
 
 
 def test_every_patch_lies_in_its_pictures_once_a_pass(paths):
-    bank = load_bank(paths, 3, 16)
+    cache = build_patch_cache(paths, 3, 16)
     pictures = [np.asarray(Image.open(path)) for path in paths]
     for passed in range(2):
         owners = []
         for number in range(3):
-            patch = bank.patch(passed * 3 + number, 16, seed=5).numpy()
+            patch = cache.patch(passed * 3 + number, 16, seed=5).numpy()
             assert patch.shape == (1, 16, 16, 3)
             owners += [n for n, picture in enumerate(pictures) if is_cut_of(patch[0], picture)]
         assert sorted(owners) == [0, 1, 2]
 
 
-def test_patch_is_a_function_of_its_number_and_seed(paths):
-    bank = load_bank(paths, 3, 16)
-    first, again = bank.patch(7, 16, 0), bank.patch(7, 16, 0)
+def test_patch_depends_on_its_index_and_seed_alone(paths):
+    cache = build_patch_cache(paths, 3, 16)
+    first, again = cache.patch(7, 16, 0), cache.patch(7, 16, 0)
     np.testing.assert_array_equal(first, again)
-    assert np.any(first != bank.patch(7, 16, 1)) and np.any(first != bank.patch(10, 16, 0))
+    assert np.any(first != cache.patch(7, 16, 1)) and np.any(first != cache.patch(10, 16, 0))
 
 
-def test_positions_and_turns_are_all_drawn(paths):
-    bank = load_bank(paths[:1], 3, 40)  # the picture is 40 high and 50 wide
-    seen = {bank.patch(number, 40, 0).numpy().tobytes() for number in range(200)}
+def test_positions_flips_and_transpositions_are_random(paths):
+    cache = build_patch_cache(paths[:1], 3, 40)  # the picture is 40 high and 50 wide
+    seen = {cache.patch(number, 40, 0).numpy().tobytes() for number in range(200)}
     assert len(seen) > 60  # of 11 places times 8 turns
 
 
-def test_copies_are_cut_and_turned_with_the_clean_one(paths):
-    bank = load_bank(paths, 3, 16, degrade=lambda picture, copy: picture / (copy + 2), copies=2)
+def test_degraded_versions_are_cut_and_flipped_with_the_clean_one(paths):
+    cache = build_patch_cache(
+        paths, 3, 16, degrade=lambda picture, index: picture / (index + 2), num_levels=2
+    )
     for number in range(6):
-        clean, half, third = bank.patch(number, 16, 0).numpy().astype(float)
+        clean, half, third = cache.patch(number, 16, 0).numpy().astype(float)
         np.testing.assert_allclose(half, clean / 2, atol=0.51)
         np.testing.assert_allclose(third, clean / 3, atol=0.51)
+
+
+def test_small_pictures_are_reflected_and_counted(paths):
+    cache = build_patch_cache(paths, 3, 64)
+    assert cache.enlarged == 2 and cache.pictures == 3
+    assert cache.patch(0, 64, 0).shape == (1, 64, 64, 3)
+
+
+def test_extended_reflects():
+    picture = np.arange(3, dtype=np.float32).reshape(3, 1, 1)
+    assert extended(picture, 5)[:, 0, 0].tolist() == [0, 1, 2, 2, 1]
+
+
+def test_sides_are_cut_to_the_multiple(paths):
+    cache = build_patch_cache(paths, 3, 16, multiple=12)
+    assert (cache.sides.numpy() % 12 == 0).all()
+
+
+def test_first_rows_are_skipped_where_enough_remain(paths):
+    sides = build_patch_cache(paths, 3, 16).sides.numpy()
+    less = build_patch_cache(paths, 3, 16, skip=3)
+    np.testing.assert_array_equal(less.sides.numpy(), sides - 3)
+    assert build_patch_cache(paths, 3, 64, skip=3).sides.numpy().min() == 64
+
+
+def test_shrunk_copies_are_added_where_a_patch_fits(paths):
+    cache = build_patch_cache(paths, 3, 20, shrink=[0.5, 0.75])
+    expected = [(40, 50), (20, 25), (30, 38), (61, 33), (46, 25), (90, 90), (45, 45), (68, 68)]
+    assert cache.sides.numpy().tolist() == [list(sides) for sides in expected]
+    assert cache.pictures == 3 and cache.enlarged == 0
+
+
+def test_shrinking_averages_what_is_too_fine():
+    board = np.indices((40, 40)).sum(axis=0)[..., None] % 2.0
+    smaller = shrunk(board.astype(np.float32), 0.5)
+    assert smaller.shape == (20, 20, 1)
+    np.testing.assert_allclose(smaller[4:-4, 4:-4], 0.5, atol=0.02)
+
+
+def test_unreadable_files_are_named_and_skipped(paths):
+    bad = paths[0].parent / "bad.png"
+    bad.write_bytes(b"no picture")
+    cache = build_patch_cache([*paths, bad], 3, 16)
+    assert cache.pictures == 3 and len(cache.skipped) == 1 and "bad.png" in cache.skipped[0]
+
+
+def test_nothing_readable_is_an_error(tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="None of 1 pictures could be read.*bad.png"):
+        build_patch_cache(sorted(tmp_path.iterdir()), 3, 16)
+
+
+@pytest.fixture
+def large(tmp_path, rng):
+    for number in range(2):
+        pixels = rng.integers(0, 256, (1000, 1400), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    return sorted(tmp_path.iterdir())
+
+
+def test_large_pictures_give_windows_within_the_budget(large):
+    budget = 2_000_000
+    cache = build_patch_cache(large, 1, 48, budget=budget)
+    assert cache.pixels.shape[0] <= budget and cache.windows > 4
+    assert (cache.sides.numpy() == 480).all()
+
+
+def test_a_budget_below_a_window_of_each_gives_smaller_ones(large):
+    budget = 200_000
+    cache = build_patch_cache(
+        large, 1, 48, degrade=lambda picture, _: picture, num_levels=1, budget=budget
+    )
+    assert 0.9 * budget < cache.pixels.shape[0] <= budget
+    cache = build_patch_cache(large, 1, 48, budget=budget, shrink=[0.5])
+    sides = cache.sides.numpy()
+    assert cache.pixels.shape[0] <= budget and set(sides.ravel()) == {282, 141}
+
+
+def test_a_budget_below_a_patch_of_each_is_an_error(large):
+    expected = r"One patch of each of 2 pictures takes 0.00439 MiB; .* is 0.00381"
+    with pytest.raises(ValueError, match=expected):
+        build_patch_cache(large, 1, 48, budget=4000)

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.degradations.bicubic import enlarge_picture, shrink_and_enlarge
+from pipelines.degradations.bicubic import enlarge_picture, shrink_and_enlarge, shrink_each
 
 
 def to_bytes(picture):
@@ -106,3 +106,14 @@ def test_enlarged_sixteen_bits_keep_their_depth(rng):
     # OpenCV has weights in float here, ours are in 1/2048.
     assert ours.dtype == np.uint16
     assert np.abs(ours.astype(int) - expected).max() <= 65535 / 1024
+
+
+def test_each_shrinks_by_its_own_factor_into_its_mirror_image(photo):
+    patches = np.stack([photo[:128, :128], photo[4:132, 4:132]])
+    shrunk = shrink_each(patches[:2, :64, :96], tf.constant([1.0, 2.0]), tf.constant([1.3, 1.0]))
+    np.testing.assert_array_equal(shrunk[0], patches[0, :64, :96])
+    half, mirrored = shrunk[1, :32, :48], shrunk[1, 32:, 48:]
+    # At its outer edge the mirror image ends.
+    np.testing.assert_allclose(half[2:, 2:], mirrored[::-1, ::-1][2:, 2:], atol=1e-5)
+    expected = tf.image.resize(patches[1, :64, :96], (32, 48), "bicubic", antialias=True)
+    np.testing.assert_allclose(half[2:-2, 2:-2], expected[2:-2, 2:-2], atol=2e-3)

@@ -5,9 +5,17 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.degradations.jpeg import compress_jpeg, compress_jpeg_libjpeg
+from pipelines.degradations.jpeg import (
+    FINEST,
+    compress_jpeg,
+    compress_jpeg_libjpeg,
+    quality_or_none,
+    recompress_jpeg,
+)
+from pipelines.jpeg_traces import quality_of_pixels
 
 QUALITIES = (10, 30, 50, 80)
+SEED = (3, 4)
 
 
 def pillow(picture, quality):
@@ -67,3 +75,38 @@ def test_traced_for_unknown_sizes(photo):
 def test_flat_gray_stays(channels):
     flat = np.full((1, 17, 23, channels), 128 / 255, np.float32)
     np.testing.assert_array_equal(compress_jpeg(flat, tf.constant(10.0)), flat)
+
+
+@pytest.fixture
+def patches(photo):
+    return np.stack([photo[row : row + 128, row : row + 128] for row in range(0, 96, 4)])
+
+
+def test_some_are_compressed_alone_and_some_changed_since(patches):
+    recompressed = recompress_jpeg(patches, tf.constant(40.0), SEED).numpy()
+    assert (
+        recompressed.shape == patches.shape and recompressed.min() >= 0 and recompressed.max() <= 1
+    )
+    np.testing.assert_allclose(recompressed * 255, np.rint(recompressed * 255), atol=1e-3)
+    qualities = [quality_of_pixels(picture) for picture in recompressed]
+    # About half are as the decoder left them; the others give no quality, or a wrong one.
+    assert 0.2 < np.mean([quality == 40 for quality in qualities]) < 0.8
+    assert None in qualities
+    gray = np.ptp(recompressed, axis=-1).max(axis=(1, 2)) < 1e-6
+    assert 0.05 < gray.mean() < 0.5
+
+
+def test_nothing_is_compressed_above_the_finest(patches):
+    recompressed = recompress_jpeg(patches, tf.constant(FINEST + 1), SEED).numpy()
+    assert all(quality_of_pixels(picture) is None for picture in recompressed)
+    level = tf.constant([[30.0, FINEST, FINEST + 0.1]])
+    np.testing.assert_array_equal(quality_or_none({"level": level}, None), [[30, FINEST, 100]])
+
+
+def test_the_same_seed_gives_the_same_pictures(patches):
+    first, again, other = (
+        recompress_jpeg(patches[:4, :64, :64, :1], tf.constant(20.0), seed)
+        for seed in (SEED, SEED, (3, 5))
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.any(first != other)
