@@ -8,14 +8,23 @@ from pipelines.dataset.pairs import (
     validation_pairs,
 )
 from pipelines.levels import Levels, parse_levels
-from pipelines.protocols import ALL_LEVELS, Protocol, get_protocol, protocol_names
-from pipelines.tasks import LEVEL_TASKS, TASKS, Task, get_task, trainable
+from pipelines.protocols import Protocol
+from pipelines.tasks import (
+    ESTIMATOR_TASKS,
+    TASKS,
+    EstimatorTask,
+    Task,
+    get_protocol,
+    get_task,
+    register_task,
+    trainable,
+)
 
 __all__ = [
-    "ALL_LEVELS",
-    "LEVEL_TASKS",
+    "ESTIMATOR_TASKS",
     "SAMPLE_PICTURES",
     "TASKS",
+    "EstimatorTask",
     "Levels",
     "Protocol",
     "Task",
@@ -23,7 +32,7 @@ __all__ = [
     "get_task",
     "load_patch_cache",
     "parse_levels",
-    "protocol_names",
+    "register_task",
     "split",
     "trainable",
     "training_pairs",

@@ -72,11 +72,11 @@ def parse_levels(words, task, num_levels: int = 4) -> Levels:
     if len(words) == 1 and ":" in words[0]:
         low, high = (_level(word, task) for word in words[0].split(":", 1))
         if not low < high:
-            raise ValueError(f"A range of levels is LOW:HIGH with LOW < HIGH. Received: {words[0]}")
+            raise ValueError(f"expected a range LOW:HIGH with LOW < HIGH, got {words[0]}")
         return Levels((), low, high, num_levels)
     levels = tuple(sorted({_level(word, task) for word in words}))
     if len(levels) != len(words):
-        raise ValueError(f"Every level is given once. Received: {' '.join(words)}")
+        raise ValueError(f"expected every level once, got {' '.join(words)}")
     return Levels(levels, levels[0], levels[-1], len(levels))
 
 
@@ -85,6 +85,6 @@ def _level(word, task):
         level = float(word)
     except ValueError:
         raise ValueError(
-            f"A level is a number, or one range LOW:HIGH. Received: {word!r}"
+            f"expected a level as a number, or one range LOW:HIGH, got {word!r}"
         ) from None
     return task.check_level(level)

@@ -33,8 +33,10 @@ def job(args) -> None:
     """Searches and prints a table."""
     from pipelines.images import find_pictures
 
-    if args.noisy and args.task != "denoise":
-        raise WrongArgumentError(f"--noisy is there for denoise. Received: --task {args.task}")
+    if args.noisy and not TASKS[args.task].white_gaussian:
+        raise WrongArgumentError(
+            f"--noisy: expected a task of white Gaussian noise, got --task {args.task}"
+        )
     if args.side < 16 or args.pictures < 1:
         raise WrongArgumentError(
             f"--pictures of at least 1 and --side of at least 16 were wanted. Received: "
@@ -102,7 +104,7 @@ def _with_clean(paths, model, args):
 def _by_risk(run, degraded, level, bounds, tolerance, task):
     from keras_hyper.evaluation.calibration import least_risk_level
 
-    if task.name != "denoise":
+    if not task.white_gaussian:
         return {}
     return {"least_risk": least_risk_level(run, degraded, level, bounds, tolerance)[0]}
 

@@ -4,10 +4,7 @@ import shlex
 from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError
-from pipelines import ALL_LEVELS, SAMPLE_PICTURES, TASKS, get_protocol
-
-# Levels beyond those of the curves, where the network is alone with what it learned.
-_BEYOND = {"denoise": (3.0, 100.0), "dejpeg": (3.0, 95.0), "sr": (1.5, 2.5, 3.5, 4.5, 7.0)}
+from pipelines import SAMPLE_PICTURES, TASKS, get_protocol
 
 
 def add_arguments(parser):
@@ -15,7 +12,7 @@ def add_arguments(parser):
     add = parser.add_argument
     add("model", metavar="MODEL", help="a model.keras, a run's folder, or the name of a preset")
     add("--data", required=True, type=Path, help="folder of clean pictures to measure on")
-    add("--protocol", help="of the figures; the paper's by default")
+    add("--protocol", help="of the figures; by default the task's first")
     add("--out", type=Path, metavar="F", help="Markdown file to write; printed without")
     add("--store", type=Path, metavar="F", help="file that figures are kept in and taken from")
 
@@ -35,8 +32,8 @@ def job(args) -> None:
             f"a network that knows its task was wanted. Received: {args.model}"
         )
     task = TASKS[restorer.task]
-    protocol = get_protocol(task, args.protocol or "paper")
-    known = {*protocol.levels, *ALL_LEVELS[task.name], *restorer.levels, *_BEYOND[task.name]}
+    protocol = get_protocol(task, args.protocol)
+    known = {*protocol.levels, *task.all_levels, *restorer.levels, *task.extrapolated_levels}
     levels = tuple(sorted(level for level in known if task.minimum <= level <= task.maximum))
     report = measured(
         Measurement(task, protocol, levels),
@@ -104,13 +101,13 @@ def _training(restorer):
 
 
 def _figures(restorer, report):
-    from benchmarks.paper.published import PAPER
+    from benchmarks.paper.published import paper_for
     from keras_hyper.evaluation.tables import markdown_table, title_of
 
-    paper = PAPER[report["task"]]
-    known = dict(zip(paper.levels, paper.psnr["ours"], strict=True))
     # The paper's figures are of one set, by one protocol.
-    same = report["protocol_name"] == "paper" and report["rows"][0]["set"] == paper.pictures
+    paper = paper_for(report["task"], report["protocol_name"], report["rows"][0]["set"])
+    known = dict(zip(paper.levels, paper.psnr["ours"], strict=True)) if paper else {}
+    same = paper is not None
     headings = ["level", "PSNR before", "after", "gain", "SSIM after", *["paper"] * same]
     cells = []
     for row in report["rows"]:

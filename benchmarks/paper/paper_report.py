@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from benchmarks.paper.page import Heading, Missing, Page, Paragraph, Plot, Table
-from benchmarks.paper.published import PAPER, SMALL, PaperTable
-from benchmarks.paper.report_network import LEVELS, TITLES, Measured, row_cells
+from benchmarks.paper.published import COMPARED_PARAMETERS, PAPER, PaperTable
+from benchmarks.paper.report_network import Measured, row_cells
 from keras_hyper.evaluation.plot import plot_psnr
+from pipelines import TASKS
 
 
 def paper_page(networks: Sequence[Measured], title: str, calibration: Plot | None = None) -> Page:
@@ -43,7 +44,7 @@ def paper_page(networks: Sequence[Measured], title: str, calibration: Plot | Non
 
 
 def _table(page, table: PaperTable, networks):
-    page.add(Heading(f"Table {table.number}: {TITLES[table.task]}, {table.pictures}"))
+    page.add(Heading(f"Table {table.number}: {TASKS[table.task].title}, {table.pictures}"))
     measured = [(one, one.paper_report()) for one in networks if one.paper_report()]
     for metric, digits in (("psnr", 2), ("ssim", 3)):
         page.add(_paper_table(table, measured, metric, digits))
@@ -85,7 +86,7 @@ def _paper_table(table, measured, metric, digits):
         ours.add(len(rows))
         rows.append([one.label, *row_cells(report, table.levels, f"{metric}_after", digits)])
     headings = [
-        f"{metric.upper()} by {LEVELS[table.task]}",
+        f"{metric.upper()} by {TASKS[table.task].label}",
         *(f"{level:g}" for level in table.levels),
         "mean",
     ]
@@ -108,7 +109,7 @@ def _table_4(page, networks):
             levels = PAPER[task].levels
             cells.append(row_cells(report, levels, "psnr_after", 2)[-1] if report else "missing")
         rows.append([f"ours, {blocks} block{'s' if blocks != 1 else ''}", *cells])
-    headings = ["mean PSNR", *(f"{TITLES[task]}, {PAPER[task].pictures}" for task in tasks)]
+    headings = ["mean PSNR", *(f"{TASKS[task].title}, {PAPER[task].pictures}" for task in tasks)]
     page.add(
         Table(headings, rows, "The paper does not say how CResMD's figures were measured.",
               frozenset(range(2, len(rows))))
@@ -116,18 +117,19 @@ def _table_4(page, networks):
 
 
 def _small(page, table, networks):
-    facts = SMALL[table.task]
-    page.add(Heading(f"Figure {facts['figure']}: small networks, {TITLES[table.task]}"))
+    page.add(Heading(f"Figure {table.figure}: small networks, {TASKS[table.task].title}"))
     reports = [{**report, "model": one.label} for one in networks if (report := one.paper_report())]
     if reports:
-        name = f"figure{facts['figure']}-{table.task}"
+        name = f"figure{table.figure}-{table.task}"
         caption = (
             f"PSNR over the level on {table.pictures}. Crosses are the paper's tables, of 16 "
             "blocks. The paper draws its small network, AdaFM and CFSNet here without printing "
             "figures: they are not drawn."
         )
-        page.add(Plot(name, plot_psnr(reports, f"{TITLES[table.task]}, {table.pictures}"), caption))
-    blocks = facts["blocks"]
+        page.add(
+            Plot(name, plot_psnr(reports, f"{TASKS[table.task].title}, {table.pictures}"), caption)
+        )
+    blocks = table.blocks
     if not any(one.blocks == blocks for one in networks):
         page.add(
             Missing(
@@ -135,11 +137,11 @@ def _small(page, table, networks):
                 "the paper's percentages: none was given"
             )
         )
-    rows = [[f"{name}, as the paper prints it", f"{facts[name]:.2f} M", ""]
-            for name in ("AdaFM", "CFSNet")]  # fmt: skip
+    rows = [[f"{name}, as the paper prints it", f"{millions:.2f} M", ""]
+            for name, millions in COMPARED_PARAMETERS.items()]  # fmt: skip
     for one in networks:
         if one.size:
-            shares = (f"{one.size.stored / 1e4 / facts[name]:.0f} % of {name}'s"
-                      for name in ("AdaFM", "CFSNet"))  # fmt: skip
+            shares = (f"{one.size.stored / 1e4 / millions:.0f} % of {name}'s"
+                      for name, millions in COMPARED_PARAMETERS.items())  # fmt: skip
             rows.append([one.label, f"{one.size.stored / 1e6:.2f} M", ", ".join(shares)])
     page.add(Table(["network", "parameters", "share"], rows, ours=frozenset(range(2, len(rows)))))

@@ -5,10 +5,7 @@ import shlex
 from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError, checked
-from pipelines import ALL_LEVELS, SAMPLE_PICTURES, TASKS, get_protocol
-
-# The sets that tables of a task are measured on, by the names of their folders.
-SETS = {"dejpeg": ("LIVE1", "Classic5"), "denoise": ("CBSD68",), "sr": ("Set5",)}
+from pipelines import SAMPLE_PICTURES, TASKS, get_protocol
 
 
 def add_arguments(parser):
@@ -16,7 +13,9 @@ def add_arguments(parser):
     add = parser.add_argument
     add("models", nargs="+", metavar="[TASK=]MODEL", help="whatever `keras-hyper evaluate --model` "
         "takes; with its task where it does not say so itself")  # fmt: skip
-    add("--data", required=True, type=Path, help="folder with CBSD68, LIVE1, Classic5, Set5")
+    add(
+        "--data", required=True, type=Path, help="folder of test sets, such as LIVE1, a folder each"
+    )
     add("--out", type=Path, default=Path("report"), metavar="DIR", help="folder to write to")
     add("--name", default="results", help="of the page: NAME.html, NAME.md and a folder NAME")
     add("--title", default="Results", help="of the page")
@@ -32,7 +31,12 @@ def add_arguments(parser):
 def job(args) -> None:
     """Measures what is missing, writes the pages."""
     from benchmarks.paper.paper_report import paper_page
-    from benchmarks.paper.report_sections import add_literature, add_networks, add_sweeps
+    from benchmarks.paper.report_sections import (
+        add_literature,
+        add_networks,
+        add_sweeps,
+        add_unpublished,
+    )
     from keras_hyper.evaluation.plot import figure_class
 
     figure_class()  # before hours of measuring
@@ -42,6 +46,7 @@ def job(args) -> None:
     folder = args.out / args.name
     networks = [_measured(name, args, folder / "figures.jsonl") for name in args.models]
     page = paper_page(networks, args.title, calibration)
+    add_unpublished(page, networks)
     add_literature(page, networks)
     add_networks(page, networks)
     add_sweeps(page, networks)
@@ -75,8 +80,10 @@ def _measured(name, args, store):
     task, _, model = name.rpartition("=")
     restorer = open_restorer(model, task or None, args.precision)
     task = task or restorer.task
-    if task not in SETS:
-        raise WrongArgumentError(f"{name} does not say its task: TASK=MODEL, of {', '.join(SETS)}")
+    if task not in TASKS:
+        raise WrongArgumentError(
+            f"expected TASK=MODEL with a task of {', '.join(TASKS)}, got {name}"
+        )
     console = Console(stderr=True)
     found = Measured(
         model,
@@ -85,8 +92,9 @@ def _measured(name, args, store):
         network_size(restorer.model) if restorer.model is not None else None,
         restorer.facts,
     )
-    for pictures in SETS[task]:
-        for protocol in ("paper", "literature"):
+    sets = TASKS[task].test_sets or sorted(p.name for p in args.data.iterdir() if p.is_dir())
+    for pictures in sets:
+        for protocol in [row.name for row in TASKS[task].protocols]:
             report = _report(args, task, protocol, pictures, restorer, store, console)
             if report:
                 found.reports[protocol, pictures] = report
@@ -117,9 +125,11 @@ def _levels(args, task, protocol, pictures):
     if protocol == "literature":
         marks = marks_for(task, protocol, pictures)
         return sorted({level for mark in marks for level in mark.psnr})
-    if PAPER[task].pictures != pictures:
+    if task not in PAPER:
+        return TASKS[task].all_levels
+    if protocol != "paper" or PAPER[task].pictures != pictures:
         return []
-    more = ALL_LEVELS[task] if args.levels == "all" else ()
+    more = TASKS[task].all_levels if args.levels == "all" else ()
     return sorted({*PAPER[task].levels, *more})
 
 
@@ -128,7 +138,7 @@ def swept(restorer, task, paths, console=None):
     from benchmarks.paper.level_sweep import level_sweep, monotonicity
     from pipelines.images import read_picture
 
-    levels = [level for level in ALL_LEVELS[task.name]
+    levels = [level for level in task.all_levels
               if restorer.level_range[0] <= level <= restorer.level_range[1]]  # fmt: skip
     if len(levels) < 2:
         return {}

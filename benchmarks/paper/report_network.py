@@ -6,10 +6,6 @@ from typing import Any
 from benchmarks.paper.network_size import NetworkSize
 from benchmarks.paper.published import PAPER
 
-TITLES = {"dejpeg": "deJPEG", "denoise": "denoising", "sr": "super-resolution"}
-# What the columns are, in a word or two.
-LEVELS = {"dejpeg": "JPEG quality", "denoise": "noise sigma", "sr": "factor"}
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -42,7 +38,8 @@ class Measured:
 
     def paper_report(self) -> dict[str, Any] | None:
         """The report that stands beside the paper's table, if there is one."""
-        return self.reports.get(("paper", PAPER[self.task].pictures))
+        table = PAPER.get(self.task)
+        return table and self.reports.get(("paper", table.pictures))
 
 
 def row_cells(report, levels, name, digits):

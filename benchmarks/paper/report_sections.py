@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from benchmarks.paper.page import Heading, Missing, Page, Paragraph, Plot, Table
-from benchmarks.paper.published import marks_for
-from benchmarks.paper.report_network import LEVELS, TITLES, Measured, row_cells
+from benchmarks.paper.published import PAPER, marks_for
+from benchmarks.paper.report_network import Measured, row_cells
 from keras_hyper.evaluation.plot import figure_class
+from pipelines import TASKS
 
 
 def add_literature(page: Page, networks: Sequence[Measured]) -> None:
@@ -37,10 +38,28 @@ def _against(page, one, report, marks, pictures):
         cells = [f"{mark.psnr[level]:.2f}" if level in mark.psnr else "" for level in levels]
         rows.append([f"{mark.method}, published", *cells, mark.source])
     rows.append([one.label, *row_cells(report, levels, "psnr_after", 2)[:-1], "measured"])
-    page.add(Heading(f"{TITLES[one.task]}, {pictures}", 3))
-    headings = [f"PSNR by {LEVELS[one.task]}", *(f"{level:g}" for level in levels), "source"]
+    page.add(Heading(f"{TASKS[one.task].title}, {pictures}", 3))
+    headings = [f"PSNR by {TASKS[one.task].label}", *(f"{level:g}" for level in levels), "source"]
     caption = f"Protocol {report['protocol']}."
     page.add(Table(headings, rows, caption, frozenset({len(rows) - 1})))
+
+
+def add_unpublished(page: Page, networks: Sequence[Measured]) -> None:
+    """Adds the figures of tasks that the paper has no table of."""
+    for one in networks:
+        for (protocol, pictures), report in one.reports.items():
+            if one.task in PAPER or not report["rows"]:
+                continue
+            task, levels = TASKS[one.task], [row["level"] for row in report["rows"]]
+            page.add(Heading(f"{task.title}, {pictures}, {protocol} protocol"))
+            for metric, digits in (("psnr", 2), ("ssim", 3)):
+                rows = [
+                    [name, *row_cells(report, levels, f"{metric}_{when}", digits)]
+                    for name, when in (("degraded", "before"), (one.label, "after"))
+                ]
+                labels = [f"{metric.upper()} by {task.label}", *(f"{x:g}" for x in levels), "mean"]
+                page.add(Table(labels, rows, ours=frozenset({1})))
+            page.add(Paragraph(f"Protocol {report['protocol']}."))
 
 
 def add_networks(page: Page, networks: Sequence[Measured]) -> None:

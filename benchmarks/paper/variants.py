@@ -23,8 +23,6 @@ from keras_hyper.training.restoring import psnr_before_and_after
 from pipelines import TASKS, load_patch_cache, parse_levels, split, training_pairs
 from pipelines.dataset.pairs import validation_pairs
 
-WATCHED = {"denoise": (5, 10, 15, 25, 35, 50, 75, 90), "dejpeg": (5, 10, 20, 40, 60, 80, 90)}
-
 
 @dataclass(frozen=True)
 class Variant:
@@ -53,6 +51,23 @@ class Variant:
     start: str = ""
 
 
+@dataclass(frozen=True)
+class Experiment:
+    """The variants that are compared for a task.
+
+    Args:
+        task: Its name.
+        levels: Trained on, unless a variant has its own.
+        watched: Levels that are measured.
+        variants: The first is the one without a change.
+    """
+
+    task: str
+    levels: tuple[float, ...]
+    watched: tuple[int, ...]
+    variants: tuple[Variant, ...]
+
+
 def quantiser_scale(quality):
     """Returns the logarithm of libjpeg's percentage that scales the quantiser's steps."""
     quality = np.asarray(quality, np.float32)
@@ -69,9 +84,12 @@ def _by(power):
 
 # Clean patches a step, each at four levels.
 BATCH = 4
-LEVELS = {"denoise": (5.0, 20.0, 50.0, 90.0), "dejpeg": (5.0, 15.0, 40.0, 90.0)}
-VARIANTS = {
-    "denoise": (
+
+_NOISE = Experiment(
+    "denoise",
+    levels=(5.0, 20.0, 50.0, 90.0),
+    watched=(5, 10, 15, 25, 35, 50, 75, 90),
+    variants=(
         Variant("none: batch 4"),
         Variant("another seed", {"seed": 1}),
         Variant("batch 16, a quarter of the steps", {"batch": 16}),
@@ -94,7 +112,12 @@ VARIANTS = {
         Variant("sigma 25 alone, 16 patches of it", {"batch": 16}, levels=(25.0,), steps=4),
         Variant("sigma 75 alone, 16 patches of it", {"batch": 16}, levels=(75.0,), steps=4),
     ),
-    "dejpeg": (
+)
+_JPEG = Experiment(
+    "dejpeg",
+    levels=(5.0, 15.0, 40.0, 90.0),
+    watched=(5, 10, 20, 40, 60, 80, 90),
+    variants=(
         Variant("none: batch 4"),
         Variant("batch 16, a quarter of the steps", {"batch": 16}),
         Variant("begun with the tiny denoiser", start="denoise_tiny"),
@@ -104,7 +127,8 @@ VARIANTS = {
             start="denoise_tiny",
         ),
     ),
-}
+)
+EXPERIMENTS = {experiment.task: experiment for experiment in (_NOISE, _JPEG)}
 
 
 class WeighedLoss(MeanLossOfLevels):
@@ -126,7 +150,7 @@ def trained(task, variant: Variant, args, console) -> list[dict]:
     seed = own.pop("seed", 0)
     recipe = replace(training.RECIPES["default"], **{"batch": BATCH, **own})
     steps = int(args.steps * variant.steps * BATCH / recipe.batch)
-    levels = parse_levels(variant.levels or LEVELS[task.name], task)
+    levels = parse_levels(variant.levels or EXPERIMENTS[task.name].levels, task)
     told = variant.told or (lambda level: level)
     model = _network(variant, recipe, task, [float(told(level)) for level in levels.fixed], seed)
 
@@ -154,7 +178,7 @@ def trained(task, variant: Variant, args, console) -> list[dict]:
             metrics = run.goal.metrics(run.names)
             trainer.compile(trainer.optimizer, loss=loss, metrics=metrics)
         model = training.fit(trainer, pairs_from, watched(levels.fixed), run, console)
-    at = levels.fixed if len(levels.fixed) == 1 else WATCHED[task.name]
+    at = levels.fixed if len(levels.fixed) == 1 else EXPERIMENTS[task.name].watched
     rows = psnr_before_and_after(model.with_precision("float32"), watched(at))
     return [{**row, "level": float(level)} for row, level in zip(rows, at, strict=True)]
 
@@ -186,7 +210,7 @@ def main() -> None:
     """Trains what the store lacks, and prints the table."""
     parser = argparse.ArgumentParser(prog="benchmarks.paper.variants", description=__doc__)
     add = parser.add_argument
-    add("--task", choices=VARIANTS, default="denoise")
+    add("--task", choices=list(EXPERIMENTS), default="denoise")
     add("--data", type=Path, required=True, help="folder of photographs to train on")
     add("--valid", type=Path, required=True, help="folder of others to judge by")
     add("--steps", type=int, default=2000)
@@ -195,7 +219,7 @@ def main() -> None:
     args = parser.parse_args()
     task, console = TASKS[args.task], Console(stderr=True)
     known = json.loads(args.store.read_text()) if args.store.exists() else {}
-    for variant in VARIANTS[task.name]:
+    for variant in EXPERIMENTS[task.name].variants:
         key = f"{task.name}, {args.steps} steps: {variant.words}"
         wanted = not args.only or any(word in variant.words for word in args.only)
         if wanted and key not in known:
@@ -211,7 +235,7 @@ def main() -> None:
 
 def show(known: dict, task: str, steps: int) -> None:
     """Prints what a store knows of a task as a Markdown table."""
-    levels = [f"{level:g}" for level in WATCHED[task]]
+    levels = [f"{level:g}" for level in EXPERIMENTS[task].watched]
     begin = f"{task}, {steps} steps: "
     print(f"| change | {' | '.join(levels)} |\n|---|{'---:|' * len(levels)}")
     for key, figures in known.items():

@@ -5,14 +5,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError, checked
-from keras_hyper.restoration.level import ESTIMATORS, estimator_for
+from keras_hyper.restoration.level import estimator_for
+from pipelines import TASKS
 
 
 def add_arguments(parser):
     """Adds the arguments of ``keras-hyper estimate``."""
     add = parser.add_argument
     add("sources", metavar="IN", nargs="+", type=Path, help="pictures, or folders of pictures")
-    noise, quality = ESTIMATORS["denoise"], ESTIMATORS["dejpeg"]
+    noise, quality = TASKS["denoise"].estimator, TASKS["dejpeg"].estimator
     add("--model", default=noise, help="tells noise: a model.keras, a run's folder, or by name")
     add("--quality-model", default=quality, help="tells JPEG quality, likewise")
     add("--json", type=Path, metavar="F", help="also write the rows to this file; - prints them")

@@ -6,9 +6,7 @@ import sys
 from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError, checked
-from pipelines import ALL_LEVELS, TASKS, get_protocol, protocol_names
-
-_PROTOCOLS = sorted({name for task in TASKS for name in protocol_names(task)})
+from pipelines import TASKS, get_protocol
 
 
 def add_arguments(parser):
@@ -16,7 +14,10 @@ def add_arguments(parser):
     add = parser.add_argument
     add("--task", required=True, choices=list(TASKS), help="what to undo")
     add("--data", required=True, type=Path, help="folder of clean pictures")
-    add("--protocol", metavar="NAME", help="; ".join(_per_task()) + "; by default the first")
+    protocols = "; ".join(
+        f"{name}: {', '.join(row.name for row in task.protocols)}" for name, task in TASKS.items()
+    )
+    add("--protocol", metavar="NAME", help=f"{protocols}; by default the first")
     add("--levels", nargs="+", metavar="L", help="numbers, `paper` for the columns of its table, "
         "`all`, or `trained`; by default those trained on")  # fmt: skip
     add("--model", help="a model.keras, a run's folder, a SavedModel, or a server "
@@ -30,10 +31,6 @@ def add_arguments(parser):
     add("--out", type=Path, metavar="DIR", help="also write tables and plots there, and every "
         "figure as it comes")  # fmt: skip
     add("--resume", action="store_true", help="with --out: reuse the figures that are there")
-
-
-def _per_task():
-    return [f"{task}: {', '.join(protocol_names(task))}" for task in TASKS]
 
 
 def job(args) -> int:
@@ -93,7 +90,7 @@ def _levels(words, task, protocol, restorer):
     only = restorer.only_level if restorer else None
     named = {
         "paper": protocol.levels,
-        "all": ALL_LEVELS.get(task.name, task.levels),
+        "all": task.all_levels,
         "trained": (only,) if only is not None else trained or task.levels,
     }
     words = words or ["trained"]

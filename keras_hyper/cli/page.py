@@ -59,8 +59,10 @@ def _facts(name, model, estimator):
         "name": task.name,
         **live_task(Path(name).name, model, task, estimator).facts(),
         "paints": False,
-        # A JPEG's own file tells its quality.
-        "tells": estimates or task.name == "dejpeg",
+        "tells": estimates or "level_of_file" in task.browser,
+        "spoils": "degrade" in task.browser,
+        "degradation": task.browser.get("degrade"),
+        "strength": task.strength,
         "file": f"models/{task.name}/model.onnx",
         "channels": model.channels,
         "halo": model.halo,

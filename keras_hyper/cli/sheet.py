@@ -43,8 +43,8 @@ def write_sheet(version: Path, picture: Path, task, levels, out: Path) -> list[t
 def _rows(version, picture, task, levels):
     from keras_hyper.evaluation import score
     from keras_hyper.export.session import ServingSession
+    from pipelines import get_protocol
     from pipelines.dataset.benchmark import benchmark_pairs
-    from pipelines.protocols import get_protocol
 
     on_luma = get_protocol(task).psnr_on == "luma"
     with ServingSession(version) as session:

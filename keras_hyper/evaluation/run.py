@@ -120,7 +120,7 @@ def _jobs(wanted, data, paths, channels, restorer):
             key = figure_key(
                 model=restorer and restorer.identity,
                 precision=wanted.precision,
-                task=protocol.task,
+                task=wanted.task.name,
                 protocol=protocol.text,
                 channels=channels,
                 seed=wanted.seed,

@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_hyper.live.task import LiveTask
 from keras_hyper.restoration.kinds import split_alpha, to_float, to_type
+from keras_hyper.restoration.level import find_level
 
 
 def live_task(name: str, model, task, estimator) -> LiveTask:
@@ -23,7 +24,7 @@ def live_task(name: str, model, task, estimator) -> LiveTask:
         task.rising,
         tell=_teller(task, estimator),
         spoil=_shrunk if task.enlarges else lambda pixels, level: _degraded(task, pixels, level),
-        reduced=_REDUCED.get(task.name, lambda level, scale: level),
+        reduced=task.shrunk_level,
         enlarge=_enlarged if task.enlarges else None,
     )
 
@@ -31,44 +32,22 @@ def live_task(name: str, model, task, estimator) -> LiveTask:
 def _slider(model, task):
     low, high = model.level_range
     if task.enlarges:
-        return max(task.minimum, low - 0.5), high, 0.25
+        return max(task.minimum, low - 0.5), high, task.slider_step
     # Beyond the range trained on it works too: half as far down, a quarter up.
-    return max(task.minimum, np.floor(low / 2)), min(task.maximum, np.ceil(high * 1.25)), 0.5
-
-
-def _quieter(sigma, scale):
-    """Noise that is white is averaged to this when a picture is made smaller."""
-    return sigma * scale
-
-
-def _finer(quality, scale):
-    """The quality whose quantisation steps are `scale` times as large: averaging weakens them."""
-    quality = np.maximum(quality, 1.0)
-    # libjpeg's percentage of its tables' steps, there and back.
-    steps = np.where(quality < 50, 5000 / quality, 200 - 2 * quality) * scale
-    finer = np.where(steps > 100, 5000 / np.maximum(steps, 1.0), 100 - steps / 2)
-    return finer if np.ndim(quality) else float(finer)
-
-
-# The level of a picture that was averaged to `scale` times its size.
-_REDUCED = {"denoise": _quieter, "dejpeg": _finer}
+    low, high = max(task.minimum, np.floor(low / 2)), min(task.maximum, np.ceil(high * 1.25))
+    return low, high, task.slider_step
 
 
 def _teller(task, estimator):
     fits = estimator is not None and estimator.task == task.name
-    if task.name == "denoise" and fits:
-        from keras_hyper.restoration.estimate import estimate
-
-        return lambda path, pixels: estimate(pixels, estimator)
-    if task.name != "dejpeg":
+    if not (fits or task.level_of_file or task.level_of_pixels):
         return None
-    from keras_hyper.restoration.level import told_quality
 
-    def quality(path, pixels):
-        told = told_quality(path, pixels, estimator if fits else None)
-        return told and told.quality
+    def level(path, pixels):
+        found = find_level(task, path, pixels, estimator if fits else None)
+        return found and found.level
 
-    return quality
+    return level
 
 
 def _bytes(pixels):

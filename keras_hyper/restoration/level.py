@@ -1,4 +1,4 @@
-"""The level of a restoration: the one that is given, or the one that each picture tells."""
+"""The level of a restoration: given, or estimated from each picture."""
 
 import argparse
 from collections.abc import Callable
@@ -9,14 +9,10 @@ import numpy as np
 
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.models.load import load_level_estimator
-from pipelines import TASKS
+from pipelines import TASKS, Task
 
 AUTO = "auto"
-# The estimator that ships for each task whose level can be told.
-ESTIMATORS = {"denoise": "estimate", "dejpeg": "estimate_quality"}
-# What the network takes for as good as this or better counts as never compressed: it tells this of
-# most such pictures, and restoring gains little there (docs/blind.md).
-_FINEST = 80.0
+_SOURCES = {"tables": "the file's tables", "pixels": "its pixels", "network": "the network"}
 
 
 @dataclass(frozen=True)
@@ -25,14 +21,17 @@ class UsedLevel:
 
     Args:
         level: In the task's unit.
-        by: What told it, in words; empty where it was given.
+        source: Of an estimate: the file's ``"tables"``, its ``"pixels"``, or a ``"network"``; empty
+            for a given level.
+        exact: Whether the level is certain.
     """
 
     level: float
-    by: str = ""
+    source: str = ""
+    exact: bool = True
 
     def __str__(self):
-        return f"level {self.level:.3g} (told by {self.by})"
+        return f"level {self.level:.3g} (from {_SOURCES[self.source]})"
 
 
 def level_or_auto(word: str) -> float | str:
@@ -49,13 +48,16 @@ def estimator_for(task: str, name: str | None = None):
     """Loads the estimator of a task's level, by default the one that ships.
 
     Raises:
-        WrongArgumentError: If there is none of that name, or it is for another task.
+        WrongArgumentError: If no estimator has this name, none ships, or it is for another task.
     """
-    estimator = load_level_estimator(name or ESTIMATORS[task])
-    if estimator.task != task:
+    if not (name or TASKS[task].estimator):
+        known = " and ".join(row.name for row in TASKS.values() if row.estimator)
         raise WrongArgumentError(
-            f"an estimator for {task} was wanted; this one is for {estimator.task}"
+            f"no estimator ships for {task}: give its level as a number ({known} have one)"
         )
+    estimator = load_level_estimator(name or TASKS[task].estimator)
+    if estimator.task != task:
+        raise WrongArgumentError(f"expected an estimator for {task}, got one for {estimator.task}")
     return estimator
 
 
@@ -64,90 +66,74 @@ def level_of(args, channels: int) -> Callable[[Path, np.ndarray], UsedLevel]:
 
     Args:
         args: Has `level`, a number or ``"auto"``, `task`, and `estimator`.
-        channels: Those of the network that restores: of colour a gray one sees the luma.
+        channels: Those of the network that restores.
 
     Raises:
-        WrongArgumentError: If the level makes no sense, the task's cannot be told, or the estimator
-            is for another task.
+        WrongArgumentError: If the level is not valid, no estimator exists, or it is for another
+            task.
     """
+    # The task of the arguments, since a converted network may not know its own.
+    task = TASKS[args.task]
     if args.level != AUTO:
-        # By the task named here, since a converted network may not know its own.
-        level = UsedLevel(checked(lambda: TASKS[args.task].check_level(args.level)))
+        level = UsedLevel(checked(lambda: task.check_level(args.level)))
         return lambda path, pixels: level
-    if args.task not in ESTIMATORS:
-        raise WrongArgumentError(
-            f"--level {AUTO} is there for {' and '.join(ESTIMATORS)}. For {args.task} give a number"
-        )
     estimator = estimator_for(args.task, args.estimator)
-    return _noise(estimator, channels) if args.task == "denoise" else _jpeg(estimator)
 
-
-def _noise(estimator, channels):
-    from keras_hyper.restoration.estimate import estimate
-
-    def level(path, pixels):
-        seen = _luma(pixels) if channels == 1 else pixels
-        return UsedLevel(estimate(seen, estimator), "the network")
-
-    return level
-
-
-def _luma(pixels):
-    from keras_hyper.restoration.kinds import to_float
-    from pipelines.images import LUMA
-
-    colour = pixels.ndim == 3 and pixels.shape[2] >= 3
-    return to_float(pixels[..., :3]) @ LUMA if colour else pixels
-
-
-_TOLD_BY = {"tables": "the file's tables", "pixels": "its pixels", "network": "the network"}
-
-
-def _jpeg(estimator):
-    def level(path, pixels):
-        told = told_quality(path, pixels, estimator)
-        if told is None:
+    def estimated(path, pixels):
+        found = find_level(task, path, pixels, estimator, channels)
+        if found is None:
             raise ValueError(
-                f"{path}: nothing in it tells of JPEG. If it was one, give its quality, such as "
-                "--level 40"
+                f"{path}: no {task.label} could be estimated. Give the level, such as --level 40"
             )
-        return UsedLevel(float(told.quality), _TOLD_BY[told.source])
+        return found
 
-    return level
+    return estimated
 
 
-def told_quality(path: Path, picture: np.ndarray, estimator=None):
-    """Tells the quality of a JPEG: by its tables, and where it is no JPEG any more by its pixels.
+def find_level(
+    task: Task, path: Path, picture: np.ndarray, estimator=None, channels: int = 3
+) -> UsedLevel | None:
+    """Finds the level of a picture: from the file, else from the pixels, else by the estimator.
 
     Args:
+        task: Its row says which of the three exist.
         path: The file.
-        picture: What it holds, of the kinds that `keras_hyper.restore` takes, 16x16 and up.
-        estimator: What is asked about a picture in which no table of libjpeg shows, since it was
-            changed after its compression; None for nothing.
+        picture: Its pixels, of the kinds that `keras_hyper.restore` takes, 16x16 and up.
+        estimator: A `LevelEstimator`; None for none.
+        channels: Those of the network that restores: a gray one needs the level of the luma.
 
     Returns:
-        A `pipelines.jpeg_quality.JpegQuality`, or None where nothing tells of JPEG.
+        The level, or None if the picture shows none.
 
     Raises:
         ValueError: If the file is damaged, or the picture of another kind or too small.
         OSError: If the file cannot be read.
     """
-    from keras_hyper.restoration.kinds import checked_picture, split_alpha, to_float
-    from pipelines.jpeg_quality import JpegQuality, is_jpeg, jpeg_quality
-    from pipelines.jpeg_traces import quality_of_pixels
-
-    if is_jpeg(path):
-        return jpeg_quality(path)
-    pixels, _ = split_alpha(checked_picture(picture))
-    quality = quality_of_pixels(to_float(pixels))
-    if quality is not None:
-        return JpegQuality(quality, True, "pixels")
-    return None if estimator is None else _by_network(pixels, estimator)
-
-
-def _by_network(pixels, estimator):
     from keras_hyper.restoration.estimate import estimate
+    from keras_hyper.restoration.kinds import checked_picture, split_alpha, to_float
+    from pipelines.images import LUMA
+
+    recorded = task.level_of_file(path) if task.level_of_file else None
+    if recorded is not None:
+        return UsedLevel(float(recorded.quality), "tables", recorded.exact)
+    pixels, _ = split_alpha(checked_picture(picture))
+    shown = task.level_of_pixels(to_float(pixels)) if task.level_of_pixels else None
+    if shown is not None:
+        return UsedLevel(float(shown), "pixels")
+    if estimator is None:
+        return None
+    if channels == 1 and task.luma_differs and pixels.shape[-1] == 3:
+        pixels = to_float(pixels) @ LUMA
+    level = estimate(pixels, estimator)
+    if level >= task.estimator_limit:
+        return None
+    level = max(level, task.minimum)
+    return UsedLevel(float(round(level)) if task.whole_levels else level, "network", exact=False)
+
+
+def told_quality(path: Path, picture: np.ndarray, estimator=None):
+    """Returns what `find_level` finds of JPEG as a `JpegQuality`, or None."""
     from pipelines.jpeg_quality import JpegQuality
 
-    told = estimate(pixels, estimator)
-    return None if told >= _FINEST else JpegQuality(max(round(told), 1), False, "network")
+    found = find_level(TASKS["dejpeg"], path, picture, estimator)
+    return found and JpegQuality(round(found.level), found.exact, found.source)

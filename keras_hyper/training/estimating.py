@@ -8,10 +8,6 @@ from keras_hyper.models import LevelEstimator
 from keras_hyper.models.level_estimator import KNEE
 from keras_hyper.models.precision import policy_of
 
-# By the task whose level is told, what its estimator has beyond the default: a block of a JPEG has
-# far less left in it than rounding leaves in a picture.
-_OPTIONS = {"dejpeg": {"probes": 32, "apart": True, "floor": 1e-6}}
-
 # Pairs of `_TAPS`, down and across, and of frequencies.
 _DIFFERENCES = [
     *((taps, place) for taps in range(5) for place in (5, 6)),
@@ -85,7 +81,7 @@ def new_estimator(recipe, task, levels, args) -> LevelEstimator:
         unit=task.unit,
         level_range=(levels.low, levels.high),
         dtype=policy_of(args.precision),
-        **_OPTIONS.get(task.estimates, {}),
+        **task.network,
     )
     model.build()
     if model.apart:

@@ -75,14 +75,6 @@ def export(model, folder: Path, rows, settings: dict) -> Path | None:
     return export_saved_model(model, folder, card=card)
 
 
-# By the task's name or else its goal: the command that uses what was trained.
-_GO_ON = {
-    "restore": "keras-hyper restore IN OUT --task {task} --level {level} --model {model}",
-    "estimate": "keras-hyper estimate IN --model {model}",
-    "estimate-quality": "keras-hyper estimate IN --quality-model {model}",
-}
-
-
 def conclude(console: Console, task, goal, folder: Path, rows, version: Path | None) -> None:
     """Shows the figures per level, where everything lies, and what to do next."""
     # A title would be wrapped to the width of the columns.
@@ -95,8 +87,7 @@ def conclude(console: Console, task, goal, folder: Path, rows, version: Path | N
     console.print(table)
     model = folder / "model.keras"
     level = f"{rows[len(rows) // 2]['level']:g}"
-    command = _GO_ON.get(task.name, _GO_ON[task.objective])
-    command = command.format(task=task.name, level=level, model=model)
+    command = task.usage.format(task=task.name, level=level, model=model)
     console.print(
         f"network     {model}\nSavedModel  {version or 'not exported'}\n"
         f"logs        {folder / 'logs'}\n\nGo on with\n"

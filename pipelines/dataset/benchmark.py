@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.images import read_picture
-from pipelines.protocols import Protocol, get_protocol
-from pipelines.tasks import Task
+from pipelines.protocols import Protocol
+from pipelines.tasks import Task, get_protocol
 
 _LIMITED = np.array([65.481, 128.553, 24.966], np.float32)
 
@@ -62,7 +62,7 @@ def degraded_pair(
     if min(clean.shape[:2]) < multiple:
         height, width = clean.shape[:2]
         raise ValueError(
-            f"{path}: sides of {multiple} pixels and more were wanted. Received: {width}x{height}"
+            f"{path}: expected sides of {multiple} pixels and more, got {width}x{height}"
         )
     clean = _cut(clean, multiple)
     degraded = protocol.degrade(clean, level, noise_seed(clean, level, seed))

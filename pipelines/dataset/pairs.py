@@ -9,7 +9,7 @@ import tensorflow as tf
 from pipelines.dataset.patch_cache import PatchCache, build_patch_cache, extended, skip_first
 from pipelines.images import find_pictures, read_picture
 from pipelines.levels import Levels
-from pipelines.tasks import Task
+from pipelines.tasks import TrainableTask
 
 SAMPLE_PICTURES = Path(__file__).parents[1] / "sample_pictures"
 
@@ -52,7 +52,7 @@ def _readable(path):
 
 def load_patch_cache(
     paths: Sequence[Path],
-    task: Task,
+    task: TrainableTask,
     levels: Levels,
     channels: int = 3,
     patch: int = 48,
@@ -103,7 +103,7 @@ def load_patch_cache(
 
 def training_pairs(
     cache: PatchCache,
-    task: Task,
+    task: TrainableTask,
     levels: Levels,
     batch: int = 16,
     patch: int = 48,
@@ -198,7 +198,7 @@ def _inner(image, margin, seed, step):
 
 def validation_pairs(
     paths: Sequence[Path],
-    task: Task,
+    task: TrainableTask,
     levels: Sequence[float],
     channels: int = 3,
     side: int = 192,

@@ -19,6 +19,10 @@ LUMA_TABLE = np.array([
 ], np.float32)  # fmt: skip
 CHROMA_TABLE = np.full((8, 8), 99, np.float32)
 CHROMA_TABLE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+# libjpeg's percentage of these tables, for qualities 1 to 100.
+QUALITY_PERCENT = np.array([
+    5000 / quality if quality < 50 else 200 - 2 * quality for quality in range(1, 101)
+], np.float32)  # fmt: skip
 
 # libjpeg's "islow" transform in 13-bit integers, as one matrix: its flow graph is linear and rounds
 # only at the end of a pass. The other four columns mirror these, odd rows with the sign turned.
@@ -93,7 +97,7 @@ def _shifted_right(value, bits=16):
 def quantisation_table(table, level):
     """The quantisation table of a quality, as libjpeg scales it."""
     quality = tf.clip_by_value(tf.round(tf.cast(level, tf.float32)), 1.0, 100.0)
-    percent = tf.where(quality < 50.0, tf.floor(5000.0 / quality), 200.0 - 2.0 * quality)
+    percent = tf.gather(np.floor(QUALITY_PERCENT), tf.cast(quality, tf.int32) - 1)
     return tf.clip_by_value(tf.floor((table * percent + 50.0) / 100.0), 1.0, 255.0)
 
 

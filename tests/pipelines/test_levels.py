@@ -38,8 +38,8 @@ def test_none_are_the_tasks_own():
     ("words", "message"),
     [
         (["loud"], "'loud'"),
-        (["-5"], "0 to 255. Received: -5"),
-        (["nan"], "Received: nan"),
+        (["-5"], "0 to 255, got -5"),
+        (["nan"], "got nan"),
         (["90:5"], "LOW < HIGH"),
         (["5", "5"], "once"),
         (["5:90", "3"], "'5:90'"),

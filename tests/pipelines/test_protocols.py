@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines import ALL_LEVELS, TASKS, get_protocol, protocol_names
-from pipelines.protocols import PROTOCOLS, Protocol
+from pipelines import TASKS, get_protocol
 
 
 @pytest.fixture
@@ -14,9 +13,13 @@ def whole(picture):
     return np.allclose(picture * 255, np.rint(picture * 255), atol=1e-3)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=lambda row: f"{row.task} {row.name}")
-def test_every_row_degrades_and_says_what_it_does(protocol: Protocol, clean):
-    level = TASKS[protocol.task].levels[0]
+@pytest.mark.parametrize(
+    ("task", "protocol"),
+    [(task, row) for task in TASKS.values() for row in task.protocols],
+    ids=lambda row: row.name,
+)
+def test_every_row_degrades_and_describes_what_it_does(task, protocol, clean):
+    level = task.levels[0]
     picture = clean[..., :1] if protocol.channels == 1 else clean
     before = picture.copy()
     degraded = protocol.degrade(picture, level, (1, 2))
@@ -24,7 +27,7 @@ def test_every_row_degrades_and_says_what_it_does(protocol: Protocol, clean):
     np.testing.assert_array_equal(picture, before)
     assert 0.0005 < np.abs(degraded - picture).mean() < 0.2
     assert protocol.text.startswith(protocol.name) and "PSNR" in protocol.text
-    assert set(protocol.levels) <= set(ALL_LEVELS[protocol.task]) and len(protocol.levels) == 5
+    assert set(protocol.levels) <= set(task.all_levels) and len(protocol.levels) == 5
 
 
 def test_noise_is_clipped_and_floored_as_the_protocol_says(clean):
@@ -39,7 +42,8 @@ def test_noise_is_clipped_and_floored_as_the_protocol_says(clean):
 
 
 def test_the_headline_comes_first_and_unknown_names_answer_with_the_known():
-    assert protocol_names("dejpeg") == ["paper", "colour", "literature"]
+    names = [row.name for row in TASKS["dejpeg"].protocols]
+    assert names == ["paper", "colour", "literature"]
     assert get_protocol(TASKS["sr"]).name == "paper"
     with pytest.raises(ValueError, match="No protocol 'papers' of sr. Choose one of: paper, "):
         get_protocol(TASKS["sr"], "papers")
@@ -47,5 +51,5 @@ def test_the_headline_comes_first_and_unknown_names_answer_with_the_known():
 
 def test_protocols_with_whole_levels_refuse_fractions():
     get_protocol(TASKS["sr"], "paper").check_level(2.5)
-    with pytest.raises(ValueError, match="literature protocol of sr has whole levels.*2.5"):
+    with pytest.raises(ValueError, match="protocol literature: expected a whole level, got 2.5"):
         get_protocol(TASKS["sr"], "literature").check_level(2.5)

@@ -55,7 +55,7 @@ def test_no_picture_to_learn_from_drifts(levels, multiple):
     + [(name, float("nan")) for name in TASKS],
 )
 def test_level_outside_any_sense_is_refused(name, level):
-    with pytest.raises(ValueError, match=rf"level of {name} is a .* Received: {level:g}"):
+    with pytest.raises(ValueError, match=rf"task {name}: expected a level .*, got {level:g}"):
         get_task(name).check_level(level)
 
 

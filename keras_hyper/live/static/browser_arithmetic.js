@@ -21,14 +21,20 @@ export function tiles(first, length, whole, halo, tile = TILE) {
   return rows;
 }
 
-// The level that fits a picture made smaller: averaging weakens noise, and the steps of a JPEG.
-export const REDUCED = {
-  denoise: (sigma, scale) => sigma * scale,
-  dejpeg: (quality, scale) => {
-    const steps = (quality < 50 ? 5000 / quality : 200 - 2 * quality) * scale;
-    return steps > 100 ? 5000 / steps : (200 - steps) / 2;
-  },
-};
+// The level of a picture shrunk by averaging: `points` are the task's (level, strength), levels
+// ascending, between which strength is linear; averaging multiplies it by the scale.
+export function shrunkLevel(points, level, scale) {
+  if (!points.length) return level;
+  const turned = points.map(([x, y]) => [y, x]).sort((a, b) => a[0] - b[0]);
+  return interpolated(turned, interpolated(points, level) * scale);
+}
+
+function interpolated(points, x) {
+  const i = points.findIndex((point) => point[0] >= x);
+  if (i <= 0) return points.at(i)[1];
+  const [[x0, y0], [x1, y1]] = points.slice(i - 1, i + 1);
+  return y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
+}
 
 // Averages RGBA pixels of a box over the areas of fewer pixels; takes them part by part.
 export class Reducer {

@@ -2,7 +2,7 @@
 "use strict";
 
 import * as ort from "../ort/ort.wasm.bundle.min.js";
-import { gridCrops, middle, psnr, Reducer, REDUCED, tiles } from "./browser_arithmetic.js";
+import { gridCrops, middle, psnr, Reducer, shrunkLevel, tiles } from "./browser_arithmetic.js";
 import { noisy, pixelsOf, recompressed, readPicture } from "./browser_pictures.js";
 import { qualityOf } from "./browser_headers.js";
 import { PngFile } from "./browser_png.js";
@@ -232,7 +232,7 @@ async function quickView(picture, task, level, box, scale) {
   const before = madeSmaller(picture, box, width, height);
   const after = await restored(
     task,
-    REDUCED[task.name](level, smaller),
+    shrunkLevel(task.strength, level, smaller),
     picture.gray,
     before,
     width,
@@ -342,8 +342,8 @@ async function tell(picture, task) {
 }
 
 async function spoil(picture, task, level) {
-  const spoils = { denoise: noisy, dejpeg: recompressed }[task.name];
-  const spoiled = await spoils(picture, level);
+  const degrade = { noise: noisy, jpeg: recompressed }[task.degradation];
+  const spoiled = await degrade(picture, level);
   return kept({
     ...picture,
     ...spoiled,

@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.paper.degraded import compare, compare_all, readings
+from pipelines import TASKS
 from pipelines.images import find_pictures
-from pipelines.protocols import PROTOCOLS
 
 ALL = list(readings())
 # Figures are of whole sets: each protocol at one level, and PSNR and SSIM on the pictures alone.
-HERE = [reading for reading in ALL if reading.protocol in PROTOCOLS.values()]
+PROTOCOLS = [row for task in TASKS.values() for row in task.protocols]
+HERE = [reading for reading in ALL if reading.protocol in PROTOCOLS]
 LEVEL = {"denoise": "25", "dejpeg": "10", "super_resolution_Set5": "3"}
 
 

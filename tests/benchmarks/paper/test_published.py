@@ -5,7 +5,7 @@ import json
 import pytest
 
 from benchmarks.paper.published import MARKS, PAPER, marks_for, paper_for
-from pipelines.protocols import PROTOCOLS
+from pipelines import TASKS, get_protocol
 
 
 def test_the_papers_tables_are_copied_right(shared):
@@ -29,7 +29,7 @@ def test_printed_means_are_those_of_the_columns_truncated(task):
 
 def test_every_mark_has_a_protocol_that_we_measure_by_and_a_source():
     for mark in MARKS:
-        assert (mark.task, mark.protocol) in PROTOCOLS and mark.source
+        assert get_protocol(TASKS[mark.task], mark.protocol) and mark.source
 
 
 def test_figures_of_another_protocol_or_set_are_not_offered():

@@ -66,4 +66,4 @@ def test_a_second_page_takes_the_figures_of_the_first(folder, monkeypatch):
 def test_a_model_that_does_not_say_its_task_is_one_line(folder, capsys):
     assert report(folder, folder / "jpeg.keras") == 2
     error = capsys.readouterr().err
-    assert "does not say its task: TASK=MODEL" in error and error.count("\n") == 1
+    assert "expected TASK=MODEL" in error and error.count("\n") == 1

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -39,14 +40,16 @@ def argv(tmp_path, rng):
 def test_a_variant_is_trained_once_and_stands_in_the_table(
     task, only, tmp_path, argv, capsys, monkeypatch
 ):
-    chosen = tuple(variant for variant in variants.VARIANTS[task] if only in variant.words)[:1]
-    monkeypatch.setitem(variants.VARIANTS, task, chosen)
+    experiment = variants.EXPERIMENTS[task]
+    chosen = tuple(variant for variant in experiment.variants if only in variant.words)[:1]
+    experiment = dataclasses.replace(experiment, variants=chosen)
+    monkeypatch.setitem(variants.EXPERIMENTS, task, experiment)
     monkeypatch.setattr("sys.argv", [*argv, "--task", task])
     variants.main()
     known = json.loads((tmp_path / "figures.json").read_text())
     assert [key.split(": ")[1] for key in known] == [chosen[0].words, "the pictures as they come"]
     for figures in known.values():
-        assert list(figures) == [f"{level:g}" for level in variants.WATCHED[task]]
+        assert list(figures) == [f"{level:g}" for level in experiment.watched]
         assert all(np.isfinite(list(figures.values())))
     first = capsys.readouterr().out
     monkeypatch.setattr(variants, "trained", None)  # nothing is trained again
@@ -59,7 +62,8 @@ def test_weights_of_the_levels_reach_the_training(tmp_path, argv, monkeypatch):
         return np.float32([4, 0, 0, 0])
 
     chosen = variants.Variant("plain"), variants.Variant("lowest alone", weigh=lowest_alone)
-    monkeypatch.setitem(variants.VARIANTS, "denoise", chosen)
+    experiment = dataclasses.replace(variants.EXPERIMENTS["denoise"], variants=chosen)
+    monkeypatch.setitem(variants.EXPERIMENTS, "denoise", experiment)
     monkeypatch.setattr("sys.argv", argv)
     variants.main()
     known = json.loads((tmp_path / "figures.json").read_text())

@@ -101,7 +101,11 @@ def test_what_cannot_be_told_is_left_out_and_named(pictures, models, capsys):
     [
         (["estimate", "nowhere.png"], 2, "there is none at nowhere.png"),
         (["estimate", "IN", "--model", "RESTORER"], 2, "holds a HyperRes; a LevelEstimator was"),
-        (["estimate", "IN", "--quality-model", "TELLER"], 2, "for dejpeg was wanted; this one is"),
+        (
+            ["estimate", "IN", "--quality-model", "TELLER"],
+            2,
+            "expected an estimator for dejpeg, got one for denoise",
+        ),
         (["restore", "IN", "OUT", "--task", "denoise", "--level", "often"], 2, "number or auto"),
         (["evaluate-estimator", "--data", "nowhere", "--model", "TELLER"], 2, "none at nowhere"),
         (["calibrate", "--task", "dejpeg", "--data", "IN", "--noisy"], 2, "--task dejpeg"),
@@ -140,8 +144,8 @@ def test_restores_at_the_level_that_is_told(pictures, models, tmp_path, capsys, 
 def test_restores_jpegs_at_their_own_quality(pictures, models, tmp_path, capsys):
     assert restore(pictures, tmp_path / "out", models, "dejpeg", "dejpeg", "clean") == 1
     said = capsys.readouterr().out
-    assert "b.jpg: level 37 (told by the file's tables)" in said
-    assert "a.png: nothing in it tells of JPEG" in said
+    assert "b.jpg: level 37 (from the file's tables)" in said
+    assert "a.png: no JPEG quality could be estimated" in said
     assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["b.jpg"]
 
 
@@ -150,7 +154,7 @@ def test_a_jpeg_that_became_a_png_is_told_by_its_pixels(models, tmp_path, capsys
     Image.open(tmp_path / "a.jpg").save(tmp_path / "a.png")
     dejpeg = "dejpeg", "dejpeg", "quality"
     assert restore(tmp_path / "a.png", tmp_path / "out.png", models, *dejpeg) == 0
-    assert "level 37 (told by its pixels)" in capsys.readouterr().out
+    assert "level 37 (from its pixels)" in capsys.readouterr().out
     assert tell(models, tmp_path / "a.png", quality="quality") == 0
     assert "37, by its pixels" in " ".join(capsys.readouterr().out.split())
 
@@ -159,22 +163,23 @@ def test_the_network_is_asked_where_the_pixels_are_silent(pictures, models, tmp_
     dejpeg = "dejpeg", "dejpeg", "quality"
     assert restore(pictures, tmp_path / "out", models, *dejpeg) == 0
     said = capsys.readouterr().out
-    assert "a.png: level 42 (told by the network)" in said
-    assert "b.jpg: level 37 (told by the file's tables)" in said
+    assert "a.png: level 42 (from the network)" in said
+    assert "b.jpg: level 37 (from the file's tables)" in said
     assert tell(models, pictures / "a.png", quality="quality") == 0
     assert "about 42, by the network" in " ".join(capsys.readouterr().out.split())
 
 
-def test_auto_needs_a_level_that_can_be_told(pictures, models, tmp_path, capsys):
+def test_auto_needs_an_estimator_of_the_task(pictures, models, tmp_path, capsys):
     (tmp_path / "sr").mkdir()
     random_network(task="sr", level_range=(2, 4)).save(tmp_path / "sr" / "model.keras")
-    assert restore(pictures, tmp_path / "out", tmp_path, "sr", "sr") == 2
-    assert "for denoise and dejpeg. For sr give a number" in capsys.readouterr().err
+    words = ["restore", pictures, tmp_path / "out", "--task", "sr", "--level", "auto"]
+    assert run(*words, "--model", tmp_path / "sr") == 2
+    assert "no estimator ships for sr: give its level as a number" in capsys.readouterr().err
     words = ["restore", pictures, tmp_path / "out", "--task", "denoise", "--level", "auto",
              "--model", models / "denoise", "--estimator", models / "other"]  # fmt: skip
-    assert run(*words) == 2 and "this one is for deblur" in capsys.readouterr().err
+    assert run(*words) == 2 and "got one for deblur" in capsys.readouterr().err
     assert restore(pictures, tmp_path / "out", models, "dejpeg", "dejpeg") == 2
-    assert "for dejpeg was wanted; this one is for denoise" in capsys.readouterr().err
+    assert "expected an estimator for dejpeg, got one for denoise" in capsys.readouterr().err
 
 
 def test_figures_of_an_estimator(pictures, models, tmp_path, capsys):

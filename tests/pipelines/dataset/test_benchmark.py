@@ -65,7 +65,7 @@ def test_noise_is_that_of_the_picture_its_level_and_the_seed(picture, tmp_path):
 
 def test_a_picture_smaller_than_the_factor_is_refused(tmp_path):
     Image.new("RGB", (3, 9)).save(tmp_path / "small.png")
-    with pytest.raises(ValueError, match="small.png: sides of 4 pixels and more.*3x9"):
+    with pytest.raises(ValueError, match="small.png: expected sides of 4 pixels and more, got 3x9"):
         pair(tmp_path / "small.png", "sr", "literature", 4)
 
 
