@@ -13,9 +13,10 @@ def add_arguments(parser):
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets others in")
     add("--port", type=int, default=7860, help="of the page")
-    add("--models", nargs="+", default=["denoise", "dejpeg", "sr"], help="networks, one a task")
-    add("--estimators", nargs="+", default=["estimate", "estimate_quality"],
-        help="what tells levels, one a task")  # fmt: skip
+    shipped = [task.preset for task in TASKS.values() if task.preset]
+    add("--models", nargs="+", default=shipped, help="networks, one a task")
+    shipped = [task.estimator for task in TASKS.values() if task.estimator]
+    add("--estimators", nargs="+", default=shipped, help="estimators of levels, one a task")
     add("--max-pixels", type=int, default=64_000_000, help="pictures that claim more are refused")
     add("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of layers")
 

@@ -11,7 +11,8 @@ def add_arguments(parser):
     """Adds the arguments of ``keras-hyper page``."""
     add = parser.add_argument
     add("site", metavar="SITE", type=Path, help="the folder to write, a new one")
-    add("--models", nargs="+", default=["denoise", "dejpeg"], help="networks, one a task")
+    shipped = [task.preset for task in TASKS.values() if task.preset and not task.enlarges]
+    add("--models", nargs="+", default=shipped, help="networks, one a task")
     add("--estimator", default="estimate", help="what tells the level of noise")
 
 

@@ -26,7 +26,7 @@ def page():
 
 def test_the_pages_own_test_passes(page):
     assert len(LISTINGS) == 3
-    page["test_a_point_spreads_to_the_asked_width"]()
+    page["test_a_point_spreads_to_the_given_width"]()
 
 
 def test_the_weakest_level_changes_nothing(page, photo):
