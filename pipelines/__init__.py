@@ -1,40 +1,37 @@
-"""From picture files to pairs of degraded and clean patches, on tf.data."""
+"""From picture files to pairs of degraded and clean patches, on tf.data.
 
-from pipelines.dataset.pairs import (
-    SAMPLE_PICTURES,
-    load_patch_cache,
-    split,
-    training_pairs,
-    validation_pairs,
-)
-from pipelines.levels import Levels, parse_levels
-from pipelines.protocols import Protocol
-from pipelines.tasks import (
-    ESTIMATOR_TASKS,
-    TASKS,
-    EstimatorTask,
-    Task,
-    get_protocol,
-    get_task,
-    register_task,
-    trainable,
-)
+Names are loaded at first use: `pipelines.color` and `pipelines.images` need no TensorFlow.
+"""
 
-__all__ = [
-    "ESTIMATOR_TASKS",
-    "SAMPLE_PICTURES",
-    "TASKS",
-    "EstimatorTask",
-    "Levels",
-    "Protocol",
-    "Task",
-    "get_protocol",
-    "get_task",
-    "load_patch_cache",
-    "parse_levels",
-    "register_task",
-    "split",
-    "trainable",
-    "training_pairs",
-    "validation_pairs",
-]
+import importlib
+
+_MODULES = {
+    "pipelines.dataset.pairs": (
+        "SAMPLE_PICTURES",
+        "load_patch_cache",
+        "split",
+        "training_pairs",
+        "validation_pairs",
+    ),
+    "pipelines.levels": ("Levels", "parse_levels"),
+    "pipelines.protocols": ("Protocol",),
+    "pipelines.tasks": (
+        "ESTIMATOR_TASKS",
+        "TASKS",
+        "EstimatorTask",
+        "Task",
+        "get_protocol",
+        "get_task",
+        "register_task",
+        "trainable",
+    ),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,68 +1,122 @@
-"""From picture files to arrays."""
+"""The only reader and writer of picture files: pixels, and what surrounds them."""
 
+import contextlib
+import functools
+import importlib.util
 import io
+import os
 import re
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
 
-try:
-    import tensorflow_io as tfio
-except ImportError:  # the lane of the newest TensorFlow, which tensorflow-io has no build for
-    tfio = None
+from pipelines.color import LUMA
 
-# Pillow's own bound. Larger than what cameras make: a file that claims more is taken for an attack
-# on memory.
+# Twice Pillow's own limit, where it raises an error. Cameras make smaller pictures: a file that
+# claims more is taken for an attack on memory.
 MAX_PIXELS = 178_956_970
+# Pillow's name of the format by suffix: what is found in folders, read and written.
+FORMATS = {
+    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF",
+    ".tiff": "TIFF", ".gif": "GIF", ".ppm": "PPM", ".pgm": "PPM", ".pnm": "PPM",
+}  # fmt: skip
+_WITHOUT_EXIF = {"BMP", "GIF", "PPM"}
+_WITHOUT_ALPHA = {"JPEG", "BMP", "PPM"}
+# The largest sample of a colour PNM, the third number of its header.
+_PNM_PEAK = re.compile(rb"P[36](?:(?:\s|#[^\n]*\n)+(\d+)){3}")
+# TIFF tags that describe the picture: description, make, model, software, date, artist, copyright.
+# The others describe the layout of the file.
+_DESCRIPTIONS = {270, 271, 272, 305, 306, 315, 33432}
 
-SUFFIXES = frozenset(
-    [".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm"],
-)
 
-# OpenCV's and JPEG's luma (BT.601, full range).
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+@dataclass(frozen=True)
+class PictureFile:
+    """The pixels of a file and what surrounded them.
+
+    Args:
+        pixels: uint8 or uint16, ``(height, width)`` or ``(height, width, 2 | 3 | 4)``, as stored:
+            an EXIF orientation is not applied, and stays true of the result. (Pillow turns TIFF
+            upright and drops the orientation. A format without EXIF is written upright.)
+        kept: ``exif`` and ``icc_profile`` bytes, where the file has them.
+        lossless: Whether the compression of the file keeps every bit.
+    """
+
+    pixels: np.ndarray
+    kept: dict[str, bytes] = field(default_factory=dict)
+    lossless: bool = True
 
 
 def find_pictures(folder: Path) -> list[Path]:
-    """Lists the pictures below a folder, by their suffixes, in order; hidden ones are left out.
+    """Returns the pictures below a folder in order, by their suffixes; hidden ones are skipped.
 
     Raises:
-        ValueError: If the folder is missing or has no picture.
+        ValueError: If the folder does not exist or has no picture.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"A folder of pictures was wanted. There is none at {folder}")
+        raise ValueError(f"expected a folder of pictures; no such folder: {folder}")
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not _hidden(path, folder)
+        if path.suffix.lower() in FORMATS
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
     )
     if not found:
-        raise ValueError(
-            f"{folder} has no pictures; wanted files ending in {' '.join(sorted(SUFFIXES))}"
-        )
+        raise ValueError(f"{folder} has no pictures (files ending in {' '.join(sorted(FORMATS))})")
     return found
 
 
-def _hidden(path, folder):
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+def use_own_pixel_limit() -> None:
+    """Switches off Pillow's own limit of pixels and its warnings, for the whole process.
+
+    For programs, at their start: they pass `max_pixels`. A library leaves both as they are.
+    """
+    Image.MAX_IMAGE_PIXELS = None
+    warnings.filterwarnings("ignore", module="PIL")
+
+
+def read_picture_file(path: Path, max_pixels: int = MAX_PIXELS) -> PictureFile:
+    """Reads a still picture; thread-safe.
+
+    Palettes and black-and-white become gray or colour, a transparent colour becomes alpha, CMYK and
+    Lab become RGB (without their profile, which would no longer fit). Of the several pictures in a
+    telephone's JPEG (previews, depth, gain) the first is the photograph.
+
+    Args:
+        path: A file that Pillow knows.
+        max_pixels: A picture that claims more is refused before it is decoded. Above `MAX_PIXELS`
+            it needs `use_own_pixel_limit`.
+
+    Raises:
+        ValueError: If the file is damaged, no picture, an animation, too large, or of a depth that
+            would be lost.
+        OSError: If it cannot be read.
+    """
+    try:
+        return _decode(Path(path).read_bytes(), max_pixels)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def read_picture(path: Path, channels: int = 3) -> np.ndarray:
-    """Reads one picture as it was stored: EXIF orientation is not applied.
+    """Reads the pixels of a picture, as training and measuring take them.
 
     Args:
-        path: A PNG, JPEG, BMP, GIF (first frame), TIFF, WebP or PNM file.
+        path: A picture file; of an animated GIF the first frame.
         channels: 3 for RGB, 1 for gray; alpha is dropped, gray becomes RGB and the reverse.
 
     Returns:
         float32 ``(height, width, channels)`` in [0, 1]. Gray made of colour is rounded to the
-        file's own depth, 8 or 16 bits.
+        depth of the file, 8 or 16 bits.
 
     Raises:
-        ValueError: If the file is damaged, no picture, or larger than `MAX_PIXELS`.
+        ValueError: See `read_picture_file`.
         OSError: If it cannot be read.
     """
     try:
@@ -72,69 +126,10 @@ def read_picture(path: Path, channels: int = 3) -> np.ndarray:
 
 
 def decode_picture(data: bytes, channels: int = 3) -> np.ndarray:
-    """Decodes the bytes of one picture; see `read_picture`."""
-    kind = _checked_kind(data)
-    decode = {"PNG": _png, "JPEG": _jpeg, "MPO": _jpeg}.get(kind)
-    if decode is None and tfio is not None:
-        decode = {"TIFF": _tiff, "WEBP": _webp}.get(kind)
-    try:
-        pixels = (decode or _pillow)(data)
-    except (tf.errors.OpError, OSError, SyntaxError) as error:
-        raise ValueError(f"damaged {kind} file ({_first_line(error)})") from error
-    return _with_channels(np.asarray(pixels), channels)
-
-
-def _checked_kind(data):
-    try:
-        with Image.open(io.BytesIO(data)) as header:
-            kind, pixels = header.format, header.width * header.height
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"more pixels than the limit of {MAX_PIXELS:,}") from error
-    except OSError as error:
-        raise ValueError("no picture of a known format") from error
-    if pixels > MAX_PIXELS:  # Pillow's own guard can be moved or switched off by the program
-        raise ValueError(f"more pixels than the limit of {MAX_PIXELS:,}")
-    return kind
-
-
-def _png(data):
-    # Byte 24 of a PNG is its bit depth; below 16 the decoder expands to 8.
-    return tf.io.decode_png(data, dtype=tf.uint16 if data[24] == 16 else tf.uint8)
-
-
-def _jpeg(data):
-    # The default inverse DCT is fast and up to 5 grey levels off.
-    return tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE")
-
-
-def _tiff(data):
-    # tensorflow-io makes black rows of a file that is cut off, without a word; Pillow complains.
-    with Image.open(io.BytesIO(data)) as picture:
-        picture.load()
-        mode = picture.mode
-    # tensorflow-io makes 8 bits of everything and multiplies colour by alpha.
-    if mode not in ("1", "L", "P", "RGB", "CMYK"):
-        return _pillow(data)
-    return tfio.experimental.image.decode_tiff(data)[..., :3]
-
-
-def _webp(data):
-    return tfio.image.decode_webp(data)[..., :3]
-
-
-def _pillow(data):
-    # Also for BMP, GIF and PNM: TensorFlow's decoders ignore a BMP's palette, unpack every frame of
-    # a GIF, and refuse bitmaps, comments and 16 bits in PNM.
-    with Image.open(io.BytesIO(data)) as picture:
-        if picture.mode.startswith("I;16") or (picture.format, picture.mode) == ("PPM", "I"):
-            return np.asarray(picture).astype(np.uint16)[..., None]
-        if picture.mode in ("I", "F"):
-            raise OSError("32-bit samples have no white of their own")
-        return np.asarray(picture.convert("RGB"))
-
-
-def _with_channels(pixels, channels):
+    """Decodes the bytes of a picture file; see `read_picture`."""
+    pixels = _decode(data, MAX_PIXELS, animations=True, read=_webp_by_tensorflow_io).pixels
     peak = np.float32(np.iinfo(pixels.dtype).max)
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
     if pixels.shape[-1] in (2, 4):
         pixels = pixels[..., :-1]
     if channels == 1 and pixels.shape[-1] == 3:
@@ -144,7 +139,193 @@ def _with_channels(pixels, channels):
     return pixels.astype(np.float32) / peak
 
 
-def _first_line(error):
-    text = getattr(error, "message", None) or str(error) or type(error).__name__
-    text = re.sub(r"^\{\{.*?\}\} ?", "", text)  # the name of TensorFlow's graph node
-    return text.splitlines()[0][:120]
+class _RefusedError(ValueError):
+    """A sound picture of a kind that is not taken."""
+
+
+@functools.cache
+def _has_tensorflow_io():
+    return importlib.util.find_spec("tensorflow_io") is not None
+
+
+def _webp_by_tensorflow_io(picture, data):
+    """The pixels of a still WebP, where tensorflow-io is installed; see `_pixels`."""
+    if picture.format != "WEBP" or picture.n_frames > 1 or not _has_tensorflow_io():
+        return _pixels(picture, data)
+    import tensorflow as tf
+    import tensorflow_io as tfio
+
+    try:
+        return tfio.image.decode_webp(data).numpy()[..., :3]
+    except tf.errors.OpError as error:
+        raise OSError("invalid WebP data") from error
+
+
+def _decode(data, max_pixels, animations=False, read=None):
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            _check(picture, data, max_pixels, animations)
+            pixels = (read or _pixels)(picture, data)
+            names = ("exif", "icc_profile")
+            kept: dict = {name: picture.info[name] for name in names if name in picture.info}
+            if picture.mode in ("CMYK", "LAB"):
+                kept.pop("icc_profile", None)
+            if picture.format == "TIFF":
+                tags = Image.Exif()
+                tags.update(
+                    {tag: value for tag, value in picture.getexif().items() if tag in _DESCRIPTIONS}
+                )
+                kept["exif"] = tags.tobytes()
+            lossy = picture.format in ("JPEG", "MPO") or (
+                picture.format == "WEBP" and b"VP8L" not in data[:64]
+            )
+            return PictureFile(pixels, kept, not lossy)
+    except (_RefusedError, MemoryError):
+        raise
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"more pixels than the limit of {max_pixels:,}") from error
+    except Image.UnidentifiedImageError as error:
+        raise ValueError("no picture of a known format") from error
+    # Pillow's readers raise whatever a damaged byte leads them to: TypeError, KeyError, ...
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
+        raise ValueError(f"no picture, or a damaged one ({reason})") from error
+
+
+def _check(picture, data, max_pixels, animations):
+    """Refuses what is too large, moves, or is deeper than Pillow reads, before it is decoded."""
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise _RefusedError(f"{width}x{height} pixels are more than the limit of {max_pixels:,}")
+    frames = getattr(picture, "n_frames", 1)
+    if frames > 1 and picture.format != "MPO" and not animations:
+        raise _RefusedError(f"expected a still picture, got {frames} frames")
+    deep = picture.mode in ("F", "I")
+    # 16-bit gray in 32 bits: no loss.
+    if deep and not (picture.mode == "I" and picture.format in ("PNG", "PPM")):
+        raise _RefusedError("expected samples of 8 or 16 bits, got 32 bits")
+    if picture.format == "TIFF" and not picture.mode.startswith("I;16"):
+        deep = max(picture.tag_v2.get(258, (1,))) > 8
+    elif picture.format == "PPM" and picture.mode == "RGB":
+        peak = _PNM_PEAK.match(data)
+        deep = peak is not None and int(peak[1]) > 255
+    else:
+        deep = False
+    if deep:
+        # Pillow has no 16-bit colour: it would cut the samples to 8 bits.
+        raise _RefusedError(
+            f"{picture.format} colour of 16 bits cannot be read; as PNG it can be read"
+        )
+
+
+def _pixels(picture, data):
+    # Bytes 24 and 25 of a PNG are its depth and colour type.
+    if picture.format == "PNG" and data[24] == 16 and data[25] != 0:
+        import tensorflow as tf  # reads 16-bit colour, which Pillow does not
+
+        try:
+            return tf.io.decode_png(data, dtype=tf.uint16).numpy()
+        except tf.errors.OpError as error:
+            # TensorFlow's own text begins with the name of a graph's node.
+            raise OSError("invalid PNG data") from error
+    if picture.mode == "I" or picture.mode.startswith("I;16"):
+        return np.asarray(picture).astype(np.uint16)
+    gray = picture.mode in ("1", "L", "LA", "La")
+    mode = ("L" if gray else "RGB") + ("A" if picture.has_transparency_data else "")
+    if picture.mode == "1":
+        picture = picture.convert("L")
+    return np.asarray(picture if picture.mode == mode else picture.convert(mode))
+
+
+def format_of(path: Path) -> str:
+    """Returns Pillow's name of the format that the suffix of a path stands for.
+
+    Raises:
+        ValueError: If the suffix is unknown.
+    """
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError:
+        known = " ".join(sorted(FORMATS))
+        raise ValueError(
+            f"{path}: expected a suffix that names a format ({known}), got {path.suffix!r}"
+        ) from None
+
+
+def check_holds(path: Path, pixels: np.ndarray) -> None:
+    """Checks that the format of a path holds the depth of a picture.
+
+    Raises:
+        ValueError: If it does not, or the suffix is unknown.
+    """
+    kind = format_of(path)
+    deep = pixels.dtype == np.uint16
+    if deep and not (kind == "PNG" or (pixels.ndim == 2 and kind in ("TIFF", "PPM"))):
+        raise ValueError(f"{path}: {kind} cannot hold these 16 bits; PNG can")
+
+
+def write_picture_file(picture: PictureFile, path: Path) -> None:
+    """Writes a picture in the format of its suffix, beside `path`, and renames it into place.
+
+    Raises:
+        ValueError: If the format cannot hold the depth of the picture.
+        OSError: If the disk is full or the folder cannot be written; `path` is as it was.
+    """
+    check_holds(path, picture.pixels)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if picture.pixels.dtype == np.uint16 and picture.pixels.ndim == 3:
+            partial.write_bytes(_deep_png(picture))
+        else:
+            _save(picture, partial, format_of(path))
+        os.replace(partial, path)
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        # Where the folder is a file, nothing exists to remove either.
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _save(picture, partial, kind):
+    image = Image.fromarray(np.ascontiguousarray(picture.pixels))
+    if kind in _WITHOUT_ALPHA and image.mode in ("LA", "RGBA"):
+        image = image.convert("L" if image.mode == "LA" else "RGB")
+    if kind in _WITHOUT_EXIF and "exif" in picture.kept:
+        image.info["exif"] = picture.kept["exif"]
+        image = ImageOps.exif_transpose(image)
+    options: dict = {}
+    if kind == "JPEG" or (kind == "WEBP" and not picture.lossless):
+        # 95 and, in JPEG, full chroma: a second loss that is not visible.
+        options = {"quality": 95} | ({"subsampling": 0} if kind == "JPEG" else {})
+    elif kind in ("WEBP", "TIFF"):
+        options = {"lossless": True} if kind == "WEBP" else {"compression": "tiff_lzw"}
+    image.save(partial, kind, **options, **picture.kept)
+
+
+def _deep_png(picture):
+    import tensorflow as tf  # writes 16-bit colour, which Pillow does not
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(
+            ">I", zlib.crc32(kind + data)
+        )  # fmt: skip
+
+    data = tf.io.encode_png(picture.pixels).numpy()
+    chunks = b""
+    if "icc_profile" in picture.kept:
+        chunks += chunk(b"iCCP", b"profile\0\0" + zlib.compress(picture.kept["icc_profile"]))
+    if "exif" in picture.kept:
+        chunks += chunk(b"eXIf", picture.kept["exif"].removeprefix(b"Exif\0\0"))
+    # Ancillary chunks go behind the header, which ends at byte 33.
+    return data[:33] + chunks + data[33:]
+
+
+def middle(picture: np.ndarray, side: int) -> np.ndarray:
+    """Returns the middle of a picture ``(height, width, ...)``, at most `side` pixels a side.
+
+    It begins at even offsets, as the cells of a network do.
+    """
+    top, left = (max(0, length - side) // 4 * 2 for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]

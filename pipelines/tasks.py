@@ -291,13 +291,13 @@ def _jpeg(image, level, seed):
 
 
 def _file_quality(path):
-    from pipelines.jpeg_quality import is_jpeg, jpeg_quality
+    from pipelines.jpeg_analysis import is_jpeg, jpeg_quality
 
     return jpeg_quality(path) if is_jpeg(path) else None
 
 
 def _pixel_quality(picture):
-    from pipelines.jpeg_traces import quality_of_pixels
+    from pipelines.jpeg_analysis import quality_of_pixels
 
     return quality_of_pixels(picture)
 

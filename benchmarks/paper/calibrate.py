@@ -84,6 +84,7 @@ def _with_clean(paths, model, args):
     import pipelines
     from keras_hyper.evaluation.calibration import best_level
     from pipelines.dataset.benchmark import benchmark_pairs
+    from pipelines.images import middle
 
     task = TASKS[args.task]
     words = args.levels or [f"{level:g}" for level in model.levels or model.level_range]
@@ -92,7 +93,7 @@ def _with_clean(paths, model, args):
     rows = []
     for level in _watched(levels):
         for path, degraded, clean in benchmark_pairs(paths, task, level, model.channels):
-            degraded, clean = (_middle(part, args.side) for part in (degraded, clean))
+            degraded, clean = (middle(part, args.side) for part in (degraded, clean))
             best, psnr = best_level(run, degraded, clean, bounds, tolerance)
             at_truth = np.square(np.clip(run(degraded, level), 0, 1) - clean).mean()
             rows.append({"picture": path.name, "level": level, "best": best, "psnr_best": psnr,
@@ -112,7 +113,7 @@ def _by_risk(run, degraded, level, bounds, tolerance, task):
 def _without_clean(paths, model, args):
     from keras_hyper.evaluation.calibration import least_risk_level
     from keras_hyper.restoration.estimate import estimate
-    from pipelines.images import read_picture
+    from pipelines.images import middle, read_picture
 
     estimator = load_level_estimator(args.estimator)
     run, bounds, tolerance = _search(model)
@@ -120,8 +121,8 @@ def _without_clean(paths, model, args):
     for path in _watched(paths):
         picture = read_picture(path, model.channels)
         sigma = estimate(picture, estimator)
-        middle = _middle(picture, args.side)
-        level, psnr = least_risk_level(run, middle, sigma, bounds, tolerance)
+        part = middle(picture, args.side)
+        level, psnr = least_risk_level(run, part, sigma, bounds, tolerance)
         rows.append({"picture": path.name, "level": sigma, "least_risk": level, "psnr": psnr})
     return rows
 
@@ -132,11 +133,6 @@ def _watched(things):
 
     console = Console(stderr=True)
     return track(things, "calibrating", console=console, disable=not console.is_terminal)
-
-
-def _middle(picture, side):
-    top, left = (max(length - side, 0) // 4 * 2 for length in picture.shape[:2])
-    return picture[top : top + side, left : left + side]
 
 
 def _show(report):

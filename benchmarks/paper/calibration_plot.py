@@ -46,7 +46,8 @@ def _by_level(report):
     if not rows or not all("level" in row and "best" in row for row in rows):
         raise ValueError(
             "a calibration has rows of `level` and `best`, as `python -m benchmarks.paper "
-            f"calibrate --json` writes it with clean pictures. Received: {sorted(rows[0]) if rows else 'no rows'}"
+            "calibrate --json` writes it with clean pictures, got "
+            f"{sorted(rows[0]) if rows else 'no rows'}"
         )
     levels = sorted({row["level"] for row in rows})
     groups = [[row["best"] for row in rows if row["level"] == level] for level in levels]

@@ -18,9 +18,10 @@ import tensorflow as tf
 
 from keras_hyper.evaluation import Scoring
 from pipelines import TASKS, get_protocol
+from pipelines.color import LUMA
 from pipelines.dataset.benchmark import degraded_pair
 from pipelines.degradations.bicubic import shrink_and_enlarge
-from pipelines.images import LUMA, find_pictures
+from pipelines.images import find_pictures
 from pipelines.protocols import Protocol
 
 # In dB for PSNR (the known noise is another draw than ours), and for SSIM.

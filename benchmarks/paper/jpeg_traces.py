@@ -16,7 +16,7 @@ from keras_hyper.metrics import psnr
 from pipelines import SAMPLE_PICTURES
 from pipelines.degradations.jpeg import compress_jpeg_libjpeg
 from pipelines.images import find_pictures, read_picture
-from pipelines.jpeg_traces import quality_of_pixels
+from pipelines.jpeg_analysis import quality_of_pixels
 
 QUALITIES = (5, 10, 20, 30, 50, 70, 80, 90, 95)
 RESTORED = (10, 30, 50, 80)

@@ -136,7 +136,7 @@ def _levels(args, task, protocol, pictures):
 def swept(restorer, task, paths, console=None):
     """Restores noisy photographs at many levels, each its own middle, which is quick."""
     from benchmarks.paper.level_sweep import level_sweep, monotonicity
-    from pipelines.images import read_picture
+    from pipelines.images import middle, read_picture
 
     levels = [level for level in task.all_levels
               if restorer.level_range[0] <= level <= restorer.level_range[1]]  # fmt: skip
@@ -146,16 +146,11 @@ def swept(restorer, task, paths, console=None):
     for path in paths:
         if console:
             console.print(f"{restorer.name}: {path.name} at {len(levels)} levels", highlight=False)
-        picture = _middle(read_picture(path, restorer.channels))
+        picture = middle(read_picture(path, restorer.channels), 256)
         ordered = sorted(levels, reverse=not task.rising)
         rows = level_sweep(restorer.restore, picture, ordered)
         found[path.name] = rows, monotonicity(rows)
     return found
-
-
-def _middle(picture, side=256):
-    top, left = (max(0, (length - side) // 2) for length in picture.shape[:2])
-    return picture[top : top + side, left : left + side]
 
 
 def _add_commands(page, networks, args):

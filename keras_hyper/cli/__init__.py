@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 
 from keras_hyper.cli.one_line import OneLineParser, run
+from pipelines.images import use_own_pixel_limit
 
 COMMANDS = {
     "restore": "restore a file or a folder of pictures",
@@ -50,6 +51,7 @@ def run_command(
         argv: The arguments without the program's name; by default those of the process.
     """
     argv = sys.argv[1:] if argv is None else argv
+    use_own_pixel_limit()
     parser = OneLineParser(prog=program, description=description)
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in commands.items():

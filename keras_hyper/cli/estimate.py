@@ -7,6 +7,7 @@ from pathlib import Path
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.restoration.level import estimator_for
 from pipelines import TASKS
+from pipelines.images import MAX_PIXELS
 
 
 def add_arguments(parser):
@@ -17,7 +18,7 @@ def add_arguments(parser):
     add("--model", default=noise, help="tells noise: a model.keras, a run's folder, or by name")
     add("--quality-model", default=quality, help="tells JPEG quality, likewise")
     add("--json", type=Path, metavar="F", help="also write the rows to this file; - prints them")
-    add("--max-pixels", type=int, default=178_956_970, help="pictures that claim more are refused")
+    add("--max-pixels", type=int, default=MAX_PIXELS, help="pictures that claim more are refused")
 
 
 def job(args) -> int:
@@ -66,7 +67,7 @@ def _paths(sources):
 def _row(path, model, of_quality, max_pixels):
     from keras_hyper.restoration.estimate import estimate
     from keras_hyper.restoration.level import told_quality
-    from keras_hyper.restoration.picture_files import read_picture_file
+    from pipelines.images import read_picture_file
 
     pixels = read_picture_file(path, max_pixels).pixels
     level, quality = estimate(pixels, model), told_quality(path, pixels, of_quality)
@@ -77,7 +78,7 @@ def _show(rows, model):
     from rich.console import Console
     from rich.table import Table
 
-    from pipelines.jpeg_quality import JpegQuality
+    from pipelines.jpeg_analysis import JpegQuality
 
     table = Table(
         caption=f"sigma told by the network: {model.unit}; quality read from the file where it "

@@ -1,6 +1,5 @@
 """Restores a picture or a folder of pictures at the level you choose."""
 
-import threading
 import time
 from pathlib import Path
 
@@ -10,9 +9,7 @@ from keras_hyper.restoration.batch import InFlight
 from keras_hyper.restoration.level import AUTO, level_of, level_or_auto
 from keras_hyper.restoration.resume import check_same, forget, is_done, note, settings_of
 from pipelines import TASKS
-
-# Pillow's limit of pixels and Python's warnings, which reading sets for its time, are one for all.
-_reading = threading.Lock()
+from pipelines.images import MAX_PIXELS
 
 
 def add_arguments(parser):
@@ -38,7 +35,7 @@ def add_arguments(parser):
         default="auto",
         help="of a network here",
     )
-    add("--max-pixels", type=int, default=178_956_970, help="pictures that claim more are refused")
+    add("--max-pixels", type=int, default=MAX_PIXELS, help="pictures that claim more are refused")
     there = parser.add_mutually_exclusive_group()
     there.add_argument("--force", action="store_true", help="replace files that are there")
     there.add_argument(
@@ -141,7 +138,7 @@ def _pairs(args):
         out = out / source.name
     if out.resolve() == source.resolve():
         raise WrongArgumentError(f"IN and OUT are the same file: {out}")
-    from keras_hyper.restoration.picture_files import format_of
+    from pipelines.images import format_of
 
     format_of(out)
     return [(source, out)]
@@ -151,15 +148,14 @@ def _restore_file(source, out, restorer, tell, args, bar):
     """Restores one file; returns the level used."""
     from dataclasses import replace
 
-    from keras_hyper.restoration.picture_files import (
+    from pipelines.degradations.bicubic import enlarge_picture
+    from pipelines.images import (
         check_holds,
         read_picture_file,
         write_picture_file,
     )
-    from pipelines.degradations.bicubic import enlarge_picture
 
-    with _reading:
-        picture = read_picture_file(source, args.max_pixels)
+    picture = read_picture_file(source, args.max_pixels)
     pixels = picture.pixels
     # Before the work: what cannot be written need not be restored.
     check_holds(out, pixels)

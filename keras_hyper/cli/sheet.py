@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_hyper.cli import one_line
+from pipelines.images import middle
 
 SIDE, EDGE = 256, 22
 
@@ -59,8 +60,7 @@ def _rows(version, picture, task, levels):
 
 
 def _middle(picture):
-    top, left = (max(0, length - SIDE) // 2 for length in picture.shape[:2])
-    part = np.clip(picture[top : top + SIDE, left : left + SIDE], 0, 1)
+    part = np.clip(middle(picture, SIDE), 0, 1)
     return np.rint(np.broadcast_to(part, (*part.shape[:2], 3)) * 255).astype(np.uint8)
 
 

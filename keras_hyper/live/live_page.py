@@ -14,7 +14,7 @@ from keras_hyper.live.pictures import OpenPicture, Pictures
 from keras_hyper.live.restoring import Restoring, Wish
 from keras_hyper.live.task import LiveTask
 from keras_hyper.live.view import as_rgba, checked_box, checked_scale, reduced
-from keras_hyper.restoration.picture_files import PictureFile, check_holds, write_picture_file
+from pipelines.images import PictureFile, check_holds, write_picture_file
 
 _STATIC = Path(__file__).parent / "static"
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from keras_hyper.live.strength import read_painting
-from keras_hyper.restoration.picture_files import PictureFile, read_picture_file
+from pipelines.images import PictureFile, read_picture_file
 
 
 class GoneError(KeyError):

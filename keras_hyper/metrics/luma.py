@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from pipelines.color import LIMITED_BLACK, LIMITED_LUMA
+
 
 def luma(image, rounded=True):
     """Returns Y of BT.601 in the range 16-235 on a scale of [0, 1].
@@ -15,6 +17,5 @@ def luma(image, rounded=True):
     """
     if image.shape[-1] == 1:
         return image
-    weights = ops.convert_to_tensor([[65.481], [128.553], [24.966]], "float32")
-    luminance = 16.0 + ops.matmul(image, weights)
+    luminance = LIMITED_BLACK + ops.matmul(image, LIMITED_LUMA[:, None])
     return (ops.round(luminance) if rounded else luminance) / 255.0

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-# BT.601, full range: the luma that the gray benchmarks are made with.
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+from pipelines.color import luma
 
 
 def checked_picture(picture: np.ndarray) -> np.ndarray:
@@ -96,10 +95,10 @@ def through_channels(
     if colours == channels:
         return run(image)
     if colours == 1:
-        return (np.clip(run(np.repeat(image, 3, axis=-1)), 0.0, 1.0) @ _LUMA)[..., None]
+        return luma(np.clip(run(np.repeat(image, 3, axis=-1)), 0.0, 1.0))
     # Adding one number to all three colours changes the luma and leaves the chroma.
-    luma = (image @ _LUMA)[..., None]
-    return image + (np.clip(run(luma), 0.0, 1.0) - luma)
+    gray = luma(image)
+    return image + (np.clip(run(gray), 0.0, 1.0) - gray)
 
 
 def to_float(pixels: np.ndarray) -> np.ndarray:

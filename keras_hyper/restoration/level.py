@@ -111,7 +111,7 @@ def find_level(
     """
     from keras_hyper.restoration.estimate import estimate
     from keras_hyper.restoration.kinds import checked_picture, split_alpha, to_float
-    from pipelines.images import LUMA
+    from pipelines.color import luma
 
     recorded = task.level_of_file(path) if task.level_of_file else None
     if recorded is not None:
@@ -123,7 +123,7 @@ def find_level(
     if estimator is None:
         return None
     if channels == 1 and task.luma_differs and pixels.shape[-1] == 3:
-        pixels = to_float(pixels) @ LUMA
+        pixels = luma(to_float(pixels))
     level = estimate(pixels, estimator)
     if level >= task.estimator_limit:
         return None
@@ -133,7 +133,7 @@ def find_level(
 
 def told_quality(path: Path, picture: np.ndarray, estimator=None):
     """Returns what `find_level` finds of JPEG as a `JpegQuality`, or None."""
-    from pipelines.jpeg_quality import JpegQuality
+    from pipelines.jpeg_analysis import JpegQuality
 
     found = find_level(TASKS["dejpeg"], path, picture, estimator)
     return found and JpegQuality(round(found.level), found.exact, found.source)

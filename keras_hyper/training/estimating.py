@@ -7,6 +7,7 @@ from keras import ops
 from keras_hyper.models import LevelEstimator
 from keras_hyper.models.level_estimator import KNEE
 from keras_hyper.models.precision import policy_of
+from pipelines.color import LUMA
 
 # Pairs of `_TAPS`, down and across, and of frequencies.
 _DIFFERENCES = [
@@ -108,7 +109,7 @@ def first_probes(channels, count):
     pairs += [(cosines[a], cosines[b]) for a, b in _FREQUENCIES]
     planes = np.stack([np.outer(down, across) for down, across in pairs], axis=-1)
     planes = np.resize(np.moveaxis(planes, -1, 0), (count, 6, 6))
-    colours = np.tile([0.299, 0.587, 0.114] if channels == 3 else [1.0], (count, 1))
+    colours = np.tile(LUMA if channels == 3 else [1.0], (count, 1))
     if channels == 3:
         colours[-4:] = [[1, -1, 0], [0, -1, 1], [1, -1, 0], [0, -1, 1]]
     kernels = np.moveaxis(planes, 0, -1)[:, :, None] * colours.T

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.color import LIMITED_BLACK, LIMITED_LUMA
 from pipelines.images import read_picture
 from pipelines.protocols import Protocol
 from pipelines.tasks import Task, get_protocol
-
-_LIMITED = np.array([65.481, 128.553, 24.966], np.float32)
 
 
 def benchmark_pairs(
@@ -82,7 +81,7 @@ def _clean(path, protocol, channels):
         colour = np.rint(read_picture(path, 3) * 255)
         # A gray file of this line of work is such a plane already.
         if np.ptp(colour, axis=-1).any():
-            return np.rint(16.0 + colour @ _LIMITED[:, None] / 255.0) / np.float32(255)
+            return np.rint(LIMITED_BLACK + colour @ LIMITED_LUMA[:, None] / 255.0) / np.float32(255)
         return colour[..., :1] / np.float32(255)
     picture = read_picture(path, channels)
     picture *= 255

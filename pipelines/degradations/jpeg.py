@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from pipelines.color import LUMA
 from pipelines.degradations.bicubic import shrink_each
-from pipelines.images import LUMA
 
 # Tables K.1 and K.2 of the JPEG standard (ITU-T T.81), for quality 50.
 LUMA_TABLE = np.array([

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from pipelines.images import LUMA
+from pipelines.color import LUMA
 
 
 def add_gaussian_noise(image, level, seed, clip=True, floor=True):

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines import images as decode
+from pipelines import images
 from pipelines.images import decode_picture, find_pictures, read_picture
 
 
@@ -41,7 +41,7 @@ def test_lossless_formats_are_exact(pixels, kind):
 @pytest.mark.parametrize("kind", ["TIFF", "WEBP", "PPM"])
 def test_without_tensorflow_io_pillow_reads_the_same(pixels, kind, monkeypatch):
     data = saved(Image.fromarray(pixels), kind, **LOSSLESS[kind])
-    monkeypatch.setattr(decode, "tfio", None)
+    monkeypatch.setattr(images, "_has_tensorflow_io", lambda: False)
     np.testing.assert_array_equal(np.rint(decode_picture(data) * 255), pixels)
 
 
@@ -118,7 +118,7 @@ def test_finds_pictures_below_and_leaves_hidden_files(tmp_path):
 
 
 def test_missing_and_empty_folders_say_so(tmp_path):
-    with pytest.raises(ValueError, match="There is none at"):
+    with pytest.raises(ValueError, match="no such folder"):
         find_pictures(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="has no pictures"):
         find_pictures(tmp_path)
@@ -139,5 +139,5 @@ def test_tiff_with_alpha_and_with_sixteen_bits(pixels, rng):
 
 
 def test_float_samples_are_refused():
-    with pytest.raises(ValueError, match="32-bit samples"):
+    with pytest.raises(ValueError, match="got 32 bits"):
         decode_picture(saved(Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF"))

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from keras_hyper.cli import main
-from keras_hyper.restoration import picture_files
 from keras_hyper.restoration.resume import RECORD
+from pipelines import images as picture_files
 from pipelines.degradations.bicubic import enlarge_picture
 from tests.conftest import random_network
 
@@ -97,7 +97,10 @@ def test_bombs_and_damage_leave_the_others_done(call, tmp_path, rng, capsys):
     noise("RGB", rng).save(folder / "z.png")
     assert call(folder, out, "--max-pixels", "400") == 1
     said = capsys.readouterr().out
-    assert "2 of 4 restored" in said and "bomb.png: more than the limit of 400" in said
+    assert (
+        "2 of 4 restored" in said
+        and "bomb.png: 60x60 pixels are more than the limit of 400" in said
+    )
     assert {path.name for path in out.glob("[!.]*")} == {"a.png", "z.png"}
 
 

@@ -11,8 +11,8 @@ from keras_hyper.live.restoring import LeftOffError, Restoring, Wish
 from keras_hyper.live.tasks import live_task
 from keras_hyper.live.view import checked_box, times
 from keras_hyper.metrics import psnr
-from keras_hyper.restoration.picture_files import PictureFile
 from pipelines import TASKS
+from pipelines.images import PictureFile
 from tests.conftest import random_estimator, random_network
 
 

@@ -12,7 +12,7 @@ from pipelines.degradations.jpeg import (
     quality_or_none,
     recompress_jpeg,
 )
-from pipelines.jpeg_traces import quality_of_pixels
+from pipelines.jpeg_analysis import quality_of_pixels
 
 QUALITIES = (10, 30, 50, 80)
 SEED = (3, 4)
