@@ -189,9 +189,9 @@ def test_unreadable_files_are_named_and_left_out(photographs, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--levels", "-5", "25"], "Received: -5"),
-        (["--levels", "nan"], "Received: nan"),
-        (["--levels", "300"], "0 to 255. Received: 300"),
+        (["--levels", "-5", "25"], "got -5"),
+        (["--levels", "nan"], "got nan"),
+        (["--levels", "300"], "0 to 255, got 300"),
         (["--data", "nowhere"], "none at nowhere"),
         (["--valid", "nowhere"], "none at nowhere"),
         (["--task", "paint"], "'paint'"),

@@ -255,7 +255,7 @@ def test_colour_models_on_gray_planes(pictures, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (["--levels", "300"], "0 to 255. Received: 300"),
+        (["--levels", "300"], "0 to 255, got 300"),
         (["--levels", "some"], "'some'"),
         (["--levels", "5:90"], "paper, all, trained. Received: 5:90"),
         (["--protocol", "papers"], "Choose one of: paper, clipped, literature"),
@@ -274,7 +274,7 @@ def test_wrong_models_and_folders_are_one_line(pictures, models, tmp_path, capsy
         capsys, pictures, "--model", models / "sr"
     )
     assert "none at nowhere" in wrong(capsys, pictures, "--model", "nowhere")
-    assert "whole levels" in wrong(
+    assert "expected a whole level" in wrong(
         capsys, pictures, "--model", models / "dejpeg", "--levels", 12.5, task="dejpeg"
     )
     (tmp_path / "empty").mkdir()

@@ -162,7 +162,7 @@ def test_a_picture_that_is_refused_leaves_the_others_done(
         (["--halo", "3"], 2, "halo=3"),
         (["--tls-cert", "here.pem"], 2, "go together"),
         (["--tls-ca", "nowhere.pem"], 1, "nowhere.pem"),
-        (["--level", "nan"], 2, "Received: nan"),
+        (["--level", "nan"], 2, "got nan"),
         (["--task", "sr", "--server-model", "denoise"], 2, "a model for sr was wanted"),
         (["--resume", "--force"], 2, "not allowed with"),
     ],
