@@ -115,8 +115,8 @@ def test_auto_answers_in_one_line_that_no_estimator_exists(model, data, tmp_path
 
 def test_an_estimator_of_ones_own_gives_the_level(model, data, tmp_path, capsys):
     row = EstimatorTask(
-        name="estimate-blur", estimates="deblur", degrade=blur, unit=ROW.unit, minimum=0.0,
-        maximum=1.0, levels=("0:1",), margin=2, network={"filters": 4, "probes": 4},
+        name="estimate-blur", of=ROW, degrade=blur, levels=("0:1",), margin=2,
+        network={"filters": 4, "probes": 4},
     )  # fmt: skip
     register_task(row)
     try:
@@ -181,8 +181,3 @@ def test_page_restores_in_the_browser(model, tmp_path):
         page.wait_for_selector("#canvas[data-shown]")
         assert page.is_hidden("#test") and page.is_hidden("#tell") and faults == []
         browser.close()
-
-
-def test_a_name_that_is_taken_is_an_error():
-    with pytest.raises(ValueError, match="task 'deblur' is registered already"):
-        register_task(ROW)

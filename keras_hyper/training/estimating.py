@@ -78,7 +78,7 @@ def new_estimator(recipe, task, levels, args) -> LevelEstimator:
     keras.utils.set_random_seed(args.seed)
     model = LevelEstimator(
         args.channels,
-        task=task.estimates,
+        task=task.of.name,
         unit=task.unit,
         level_range=(levels.low, levels.high),
         dtype=policy_of(args.precision),

@@ -9,7 +9,7 @@ import tensorflow as tf
 from pipelines.dataset.patch_cache import PatchCache, build_patch_cache, extended, skip_first
 from pipelines.images import find_pictures, read_picture
 from pipelines.levels import Levels
-from pipelines.tasks import TrainableTask
+from pipelines.task import TrainableTask
 
 SAMPLE_PICTURES = Path(__file__).parents[1] / "sample_pictures"
 

@@ -1,8 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines import TASKS, get_task
+from pipelines import TASKS, get_task, register_task
 
 WEAKEST = {"denoise": 0.0, "dejpeg": 100.0, "sr": 1.0}
 
@@ -67,3 +69,10 @@ def test_whole_pictures_and_batches_are_degraded_alike(name, photo):
         whole = task.degrade_for_benchmark(picture, level)
         batch = task.degrade(picture[None], tf.constant(level), (0, 1))[0]
         np.testing.assert_allclose(batch, whole, atol=1 / 255 + 1e-6)
+
+
+def test_a_name_that_is_taken_or_another_object_is_an_error():
+    with pytest.raises(ValueError, match="task 'denoise' is registered already"):
+        register_task(dataclasses.replace(get_task("sr"), name="denoise"))
+    with pytest.raises(TypeError, match="expected a Task or an EstimatorTask, got 'deblur'"):
+        register_task("deblur")

@@ -107,7 +107,11 @@ def test_what_cannot_be_told_is_left_out_and_named(pictures, models, capsys):
             "expected an estimator for dejpeg, got one for denoise",
         ),
         (["restore", "IN", "OUT", "--task", "denoise", "--level", "often"], 2, "number or auto"),
-        (["evaluate-estimator", "--data", "nowhere", "--model", "TELLER"], 2, "no such folder: nowhere"),
+        (
+            ["evaluate-estimator", "--data", "nowhere", "--model", "TELLER"],
+            2,
+            "no such folder: nowhere",
+        ),
         (["calibrate", "--task", "dejpeg", "--data", "IN", "--noisy"], 2, "--task dejpeg"),
         (["calibrate", "--task", "denoise", "--data", "IN", "--side", "4"], 2, "12 and 4"),
     ],

@@ -1,0 +1,212 @@
+"""What a row of `pipelines.tasks` holds: every fact about a task."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.levels import parse_levels
+from pipelines.protocols import ROUNDED, Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainableTask:
+    """What can be trained: a degradation, its level, and how training pairs are made.
+
+    Args:
+        name: Its name on the command line and in saved networks.
+        degrade: ``(image, level, seed) -> degraded``: a batch float32 ``(batch, height, width,
+            channels)`` in [0, 1] at one level ``()``, as tensor code that runs on any device.
+        unit: The level in words, such as ``"JPEG quality"``.
+        minimum: Lowest level that is valid in this unit.
+        maximum: Highest level that is valid in this unit.
+        levels: Levels trained on by default, or one range ``"LOW:HIGH"``.
+        degrade_for_benchmark: ``(picture, level) -> degraded`` for one picture ``(height, width,
+            channels)``: the reference implementation. None if every call gives another result.
+        degrade_for_training: As `degrade`, for training patches, if real pictures are more varied
+            than the benchmark's. None if they are not.
+        margin: Pixels read around each side of a training patch, even: half of them is what the
+            degradation depends on, half is for the random position of the patch.
+        multiple: ``levels -> pixels``: whole pictures are cut to sides that are multiples of this.
+        skip: Rows and columns skipped at the top and left of training pictures. Most photographs
+            are JPEGs: compressed again on the grid of their own blocks they change far less than a
+            picture that never was one.
+        target: ``(inputs, clean) -> what the network is to return`` for a batch of pairs.
+        usage: The command to go on with after training, with the fields ``{task}``, ``{level}``
+            and ``{model}``.
+    """
+
+    objective: ClassVar[str]  # what is learned, "restore" or "estimate"
+    name: str
+    degrade: Callable
+    unit: str
+    minimum: float
+    maximum: float
+    levels: tuple[float | str, ...]
+    degrade_for_benchmark: Callable | None = None
+    degrade_for_training: Callable | None = None
+    margin: int = 0
+    multiple: Callable[[tuple[float, ...]], int] = lambda levels: 1
+    skip: int = 0
+    target: Callable
+    usage: str
+
+    def __post_init__(self):
+        for name in ("name", "unit"):
+            value = getattr(self, name)
+            if not (isinstance(value, str) and value.strip()):
+                raise ValueError(f"task {self.name!r}: expected `{name}` to be text, got {value!r}")
+        if not callable(self.degrade):
+            raise ValueError(
+                f"task {self.name!r}: expected `degrade` to be a function, got {self.degrade!r}"
+            )
+        if not self.levels or not self.minimum < self.maximum:
+            raise ValueError(
+                f"task {self.name!r}: expected `levels` and `minimum` below `maximum`, got "
+                f"{self.levels}, {self.minimum:g} and {self.maximum:g}"
+            )
+        parse_levels(None, self)
+
+    def check_level(self, level: float) -> float:
+        """Returns the level as a float.
+
+        Raises:
+            ValueError: If it is not finite, or beyond the bounds of its unit.
+        """
+        level = float(level)
+        if not (math.isfinite(level) and self.minimum <= level <= self.maximum):
+            raise ValueError(
+                f"task {self.name}: expected a level ({self.unit}) from {self.minimum:g} to "
+                f"{self.maximum:g}, got {level:g}"
+            )
+        return level
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(TrainableTask):
+    """A degradation that a network undoes at a level. See `TrainableTask` for further fields.
+
+    Args:
+        level_offset: With `level_scale`, the affine map to the network's own scalar
+            ``(level - level_offset) / level_scale``: about -1..1 over the levels trained on.
+        level_scale: See `level_offset`.
+        title: What restoring is called in headings; the name by default.
+        label: The level in one or two words, for the columns of tables; the unit by default.
+        rising: Whether a higher level means more damage, and so more restoration.
+        enlarges: Whether the level is a factor by which a small picture is enlarged first.
+        preset: Name of the network that ships; empty if none does.
+        estimator: Name of the estimator of the level that ships; empty if none does.
+        estimator_limit: An estimate at or above this means an undegraded picture.
+        whole_levels: Whether estimated levels are rounded to whole numbers.
+        level_of_file: ``path -> level``: the level that a file records, as a `JpegQuality`; None
+            if it records none.
+        level_of_pixels: ``picture -> level``: the level that the pixels, float32 ``(height, width,
+            channels)`` in [0, 1], show for certain; None if they show none.
+        luma_differs: Whether the luma of a colour picture has another level than its channels.
+        strength: Points ``(level, strength)``, levels ascending. Strength is linear between them,
+            and shrinking a picture to a scale by averaging multiplies it by that scale. Empty if
+            shrinking leaves the level as it is.
+        white_gaussian: Whether the degradation adds white Gaussian noise of standard deviation
+            ``level``, so that the error can be estimated without the clean picture.
+        slider_step: Step of the slider on the page.
+        browser: Names of the functions of the page without a server that do in JavaScript what
+            fields of this row do in Python: ``"degrade"`` is ``"noise"`` or ``"jpeg"``,
+            ``"level_of_file"`` is ``"jpeg"``. Without them the page does not offer it.
+        protocols: How figures are measured, the headline's first; by default one, ``"plain"``:
+            even crop, then `degrade_for_benchmark` or `degrade`.
+        all_levels: Levels of the curves of reports; by default those trained on.
+        extrapolated_levels: Further levels of a model's card, beyond those of the curves.
+        test_sets: Folders that reports are measured on; by default all folders of the data.
+    """
+
+    objective: ClassVar[str] = "restore"
+    level_offset: float
+    level_scale: float
+    title: str = ""
+    label: str = ""
+    rising: bool = True
+    enlarges: bool = False
+    preset: str = ""
+    estimator: str = ""
+    estimator_limit: float = math.inf
+    whole_levels: bool = False
+    level_of_file: Callable[[Path], Any] | None = None
+    level_of_pixels: Callable[[np.ndarray], float | None] | None = None
+    luma_differs: bool = False
+    strength: tuple[tuple[float, float], ...] = ()
+    white_gaussian: bool = False
+    slider_step: float = 0.5
+    browser: Mapping[str, str] = field(default_factory=dict)
+    protocols: tuple[Protocol, ...] = ()
+    all_levels: tuple[float, ...] = ()
+    extrapolated_levels: tuple[float, ...] = ()
+    test_sets: tuple[str, ...] = ()
+    target: Callable = lambda inputs, clean: clean
+    usage: str = "keras-hyper restore IN OUT --task {task} --level {level} --model {model}"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.level_scale > 0:
+            raise ValueError(
+                f"task {self.name}: expected `level_scale` above 0, got {self.level_scale!r}"
+            )
+        defaults = {
+            "title": self.name,
+            "label": self.unit,
+            "all_levels": parse_levels(None, self).spread(),
+        }
+        for name, value in defaults.items():
+            object.__setattr__(self, name, getattr(self, name) or value)
+        if not self.protocols:
+            object.__setattr__(self, "protocols", (self._plain_protocol(),))
+
+    def _plain_protocol(self):
+        def degrade(clean, level, seed):
+            if self.degrade_for_benchmark is not None:
+                return np.asarray(self.degrade_for_benchmark(clean, level))
+            return np.asarray(self.degrade(clean[None], tf.constant(level, tf.float32), seed)[0])
+
+        return Protocol("plain", "plain: even crop; " + ROUNDED, degrade, self.all_levels)
+
+    def shrunk_level(self, level: float | np.ndarray, scale: float) -> float | np.ndarray:
+        """Returns the level, or map of levels, of a picture that is shrunk by averaging.
+
+        Args:
+            level: Of the picture.
+            scale: New size relative to the old, at most 1.
+        """
+        if not self.strength:
+            return level
+        levels, strengths = np.transpose(self.strength)
+        strength = np.interp(level, levels, strengths) * scale
+        ascending = slice(None, None, 1 if strengths[-1] > strengths[0] else -1)
+        shrunk = np.interp(strength, strengths[ascending], levels[ascending])
+        return shrunk if np.ndim(level) else float(shrunk)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimatorTask(TrainableTask):
+    """The estimation of a task's level, in its unit. See `TrainableTask` for further fields.
+
+    Args:
+        of: The task whose level is estimated.
+        network: Arguments of `LevelEstimator` other than its defaults.
+    """
+
+    objective: ClassVar[str] = "estimate"
+    of: Task
+    unit: str = ""
+    minimum: float = 0.0
+    maximum: float = 0.0
+    network: Mapping[str, Any] = field(default_factory=dict)
+    target: Callable = lambda inputs, clean: inputs["level"]
+    usage: str = "keras-hyper estimate IN --model {model}"
+
+    def __post_init__(self):
+        for name in ("unit", "minimum", "maximum"):
+            object.__setattr__(self, name, getattr(self, name) or getattr(self.of, name))
+        super().__post_init__()
