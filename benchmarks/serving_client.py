@@ -10,20 +10,20 @@ import tempfile
 import time
 from pathlib import Path
 
+import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 import keras_hyper
 from benchmarks.own_server import own_server
 from benchmarks.side_by_side import show
 from keras_hyper.export.saved_model import export_saved_model
 from keras_hyper.serving.client import Client
-from keras_hyper.serving.client.channel import Channel
-from keras_hyper.serving.client.forms import BYTES, FILES, FLOATS, SWEEP
+from keras_hyper.serving.client.tensors import BYTES, FILES, FLOATS, SWEEP
 
 LEVELS = (10.0, 25.0, 40.0, 60.0)
-# What `keras-hyper serve` takes as a wish for packed bytes; TF-Serving answers in typed fields.
+# What `keras-hyper serve` takes as a request for packed bytes; TF-Serving answers in typed fields.
 _PACKED = (("keras-hyper-tensor-content", "1"),)
 
 
@@ -58,7 +58,7 @@ def _noisy(side):
 def _table(address, name, network, picture, rounds):
     floats = np.float32(picture) / np.float32(255)
     sweep = len(LEVELS)
-    with Client(address, name) as near, Client(address, name, slow_link=True) as far:
+    with Client(address, name) as near, Client(address, name, compress=True) as far:
         near.wait_until_ready()
         side = len(picture)
         ways = {
@@ -93,14 +93,15 @@ def _sizes(address, name, form, pixels, levels, calls=1):
     request = predict_pb2.PredictRequest()
     request.model_spec.name = name
     request.model_spec.signature_name = form.signature
-    request.inputs[form.takes].CopyFrom(tf.make_tensor_proto(form.to_wire(pixels)))
+    request.inputs[form.input].CopyFrom(tf.make_tensor_proto(form.encode(pixels)))
     request.inputs["level"].CopyFrom(tf.make_tensor_proto(np.float32(LEVELS[:levels])))
-    channel = Channel(address)
-    answers = [
-        channel.predict(request, timeout=60, metadata=metadata).ByteSize()
-        for metadata in (_PACKED, ())
-    ]
-    channel.close()
+    limits = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+    with grpc.insecure_channel(address, limits) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        answers = [
+            stub.Predict(request, timeout=60, metadata=metadata).ByteSize()
+            for metadata in (_PACKED, ())
+        ]
     return [calls * size / 1e6 for size in (request.ByteSize(), *answers)]
 
 

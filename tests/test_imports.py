@@ -94,7 +94,9 @@ def run(program):
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["keras_hyper", "keras_hyper.cli"])
+@pytest.mark.parametrize(
+    "module", ["keras_hyper", "keras_hyper.cli", "keras_hyper.serving.client.client"]
+)
 def test_is_imported_without_keras_and_tensorflow(module):
     program = f"import sys, {module}; print({{'keras', 'tensorflow'}} & set(sys.modules))"
     assert run(program) == "set()"

@@ -105,7 +105,7 @@ def _restore_all(pairs, args):
         if len(pairs) == 1:
             one(pairs[0][0])
             return told, []
-        work = InFlight(one, restorer.at_once, restorer.of_all, restorer.close)
+        work = InFlight(one, restorer.concurrency, restorer.of_all, restorer.close)
         errors = work.run(outs)
     # In the files' order, whichever was done first.
     told = {source: told[source] for source in outs if source in told}

@@ -15,8 +15,8 @@ def add_server_arguments(parser):
     add = group.add_argument
     add("--server", metavar="HOST:PORT", help="its gRPC address; without it the work is done here")
     add("--server-model", metavar="NAME", help="the model there; by default named as the task")
-    add("--at-once", type=int, default=4, help="pictures, and calls, under way at once")
-    add("--slow-link", action="store_true", help="send 8-bit pictures as PNG: fewer bytes")
+    add("--concurrency", type=int, default=4, help="pictures, and calls, at a time")
+    add("--compress", action="store_true", help="send 8-bit pictures as PNG: fewer bytes")
     add("--timeout", type=float, default=60.0, help="seconds that a tile may take")
     add("--halo", type=int, help="pixels that an output looks, for models that do not say it")
     add("--tls", action="store_true", help="encrypt; the certificate must be one known here")
@@ -46,7 +46,7 @@ class Here:
         args: Of the command.
     """
 
-    at_once = 1
+    concurrency = 1
 
     def __init__(self, args):
         self.model = load_hyper_res(args.model or args.task).with_precision(args.precision)
@@ -82,20 +82,19 @@ class OnServer:
     """
 
     def __init__(self, args):
-        from keras_hyper.serving.client import CallError, Client
-        from keras_hyper.serving.client.channel import tls
+        from keras_hyper.serving.client import CallError, Client, tls
 
         files = (args.tls_ca, args.tls_cert, args.tls_key)
         secure = args.tls or any(files)
-        self.tile, self.at_once = args.tile, args.at_once
+        self.tile, self.concurrency = args.tile, args.concurrency
         self.refused = CallError
         self.client = checked(
             lambda: Client(
                 args.server,
                 args.server_model or args.task,
-                slow_link=args.slow_link,
+                compress=args.compress,
                 halo=args.halo,
-                concurrency=args.at_once,
+                concurrency=args.concurrency,
                 timeout=args.timeout,
                 credentials=tls(*files) if secure else None,
             )
@@ -110,7 +109,7 @@ class OnServer:
 
     def of_all(self, error: Exception) -> bool:
         """Whether an error would meet every other picture too."""
-        return isinstance(error, self.refused) and not error.of_one_request
+        return isinstance(error, self.refused) and not error.request_specific
 
     def __enter__(self):
         return self

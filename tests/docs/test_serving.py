@@ -53,7 +53,7 @@ def test_options_that_the_page_names_exist():
     parser = argparse.ArgumentParser()
     restore.add_arguments(parser)
     known = parser.format_help()
-    named = {"--slow-link", "--tile", "--at-once", "--resume", "--tls", "--tls-ca", "--tls-key"}
+    named = {"--compress", "--tile", "--concurrency", "--resume", "--tls", "--tls-ca", "--tls-key"}
     assert all(name in PAGE and name in known for name in named)
 
 

@@ -6,11 +6,12 @@ The names are loaded at first use: they need packages of the extra ``serving``.
 import importlib
 
 _PUBLIC = {
+    "CallError": "keras_hyper.serving.client.calls",
     "Client": "keras_hyper.serving.client.client",
-    "CallError": "keras_hyper.serving.client.retry",
+    "tls": "keras_hyper.serving.client.client",
 }
 
-__all__ = ["CallError", "Client"]
+__all__ = ["CallError", "Client", "tls"]
 
 
 def __getattr__(name):
@@ -19,8 +20,8 @@ def __getattr__(name):
     try:
         return getattr(importlib.import_module(_PUBLIC[name]), name)
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in ("grpc", "tensorflow_serving"):
+        if error.name != "grpc":
             raise
         raise ModuleNotFoundError(
-            f"{error.name} is missing: pip install '.[serving]'", name=error.name
+            "expected the package grpcio: pip install '.[serving]'", name=error.name
         ) from error

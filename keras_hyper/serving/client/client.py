@@ -2,39 +2,54 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 
 import grpc
 import numpy as np
 
-from keras_hyper.serving.client.calls import ModelCalls, while_versions_change
-from keras_hyper.serving.client.model import ServedModel
-from keras_hyper.serving.client.picture import PictureOnTheWay, levels_for
-from keras_hyper.serving.client.retry import CallError
+from keras_hyper.restoration.kinds import (
+    checked_level,
+    checked_picture,
+    split_alpha,
+    through_channels,
+    to_float,
+    to_type,
+)
+from keras_hyper.restoration.tiles import windows
+from keras_hyper.serving.client.calls import (
+    CallError,
+    ModelCalls,
+    ServedModel,
+    retry_on_version_change,
+)
+from keras_hyper.serving.client.tensors import FLOATS, SWEEP, Form, smallest_form
+
+OnTile = Callable[[int, int], None]
 
 
 class Client:
-    """Restores pictures by a model that TF-Serving, or `keras-hyper serve`, has loaded.
+    """Restores pictures with a model of TF-Serving or of `keras-hyper serve`.
 
-    What comes back equals `keras_hyper.restore` with the same network, in tiles too. Threads may
+    Results equal those of `keras_hyper.restore` with the same network, in tiles too. Threads may
     share a client.
 
     Args:
-        address: ``host:port``. A name with several addresses is used as all of them.
-        model: The model's name there.
-        version: Number of a version; by default the newest that is loaded.
+        address: ``host:port``. All addresses of a host name are used.
+        model: The model's name on the server.
+        version: Number of a version; by default the newest.
         label: A version's label instead, such as ``"stable"``.
-        slow_link: Send and receive 8-bit pictures as PNG files instead of raw pixels: fewer bytes,
+        compress: Send and receive 8-bit pictures as PNG files instead of raw pixels: fewer bytes,
             more work at both ends.
-        halo: How far, in pixels, an output looks. A model that this package exported says so
-            itself; of another it must be given for pictures that take more than one tile.
-        concurrency: Calls under way at once, over all threads.
+        halo: Margin in pixels that determines an output pixel, even. The card of an export has it;
+            for other models it is required for pictures of more than one tile.
+        concurrency: Most calls at a time, over all threads.
         timeout: Seconds that one call (one tile) may take, repetitions included.
-        credentials: For TLS; see `keras_hyper.serving.client.channel.tls`.
-        options: Further options of the gRPC channel by name.
+        credentials: For TLS, see `keras_hyper.serving.client.tls`.
+        options: Further gRPC options of the channel by name.
 
     Raises:
-        ValueError: If an argument makes no sense. Nothing is sent yet.
+        ValueError: If an argument is invalid. Nothing is sent yet.
 
     Example:
         >>> with Client("localhost:8500", "denoise") as client:  # doctest: +SKIP
@@ -48,7 +63,7 @@ class Client:
         *,
         version: int | None = None,
         label: str | None = None,
-        slow_link: bool = False,
+        compress: bool = False,
         halo: int | None = None,
         concurrency: int = 4,
         timeout: float = 60.0,
@@ -56,16 +71,14 @@ class Client:
         options: dict | None = None,
     ):
         if version is not None and label is not None:
-            raise ValueError(
-                f"A version or a label was wanted. Received: version={version}, label={label!r}"
-            )
+            raise ValueError(f"expected a version or a label, got version={version}, {label=}")
         if halo is not None and (halo < 0 or halo % 2):
-            raise ValueError(f"`halo` must be even and not negative. Received: halo={halo}")
+            raise ValueError(f"expected an even `halo` of at least 0, got halo={halo}")
         if concurrency < 1:
-            raise ValueError(f"`concurrency` must be at least 1. Received: {concurrency}")
-        self.slow_link, self.halo = slow_link, halo
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="keras-hyper-client")
+            raise ValueError(f"expected a `concurrency` of at least 1, got {concurrency}")
+        self.compress, self.halo = compress, halo
         self._calls = ModelCalls(address, model, version, label, timeout, credentials, options)
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="keras-hyper-client")
         self._served: ServedModel | None = None
         self._lock = threading.Lock()
 
@@ -75,25 +88,25 @@ class Client:
         level: float | None = None,
         *,
         tile: int = 512,
-        on_tile: Callable[[int, int], None] = lambda done, count: None,
+        on_tile: OnTile = lambda done, count: None,
     ) -> np.ndarray:
-        """Restores a picture, in tiles over many calls where it is large.
+        """Restores a picture; a large one in tiles over several calls.
 
         Args:
-            picture: Whatever `keras_hyper.restore` takes: ``(height, width)`` or ``(height, width,
-                1 to 4)``, uint8, uint16 or float in [0, 1].
+            picture: As in `keras_hyper.restore`: ``(height, width)`` or ``(height, width, 1 to
+                4)``, uint8, uint16 or float in [0, 1].
             level: In the task's unit; None for an export of one level.
-            tile: Pixels that a tile adds in each direction, even.
-            on_tile: Called with the tiles done and their number.
+            tile: Tile size in pixels, even, without the margin.
+            on_tile: Called with the number of finished tiles and of all tiles.
 
         Returns:
-            A picture of the same shape and type. All its tiles are by one version.
+            A picture of the same shape and type. One version restores all its tiles.
 
         Raises:
-            ValueError: If picture or level is of another kind; the text says what came.
-            CallError: If the server refused or could not be reached; with its code and text.
+            ValueError: If picture or level is invalid.
+            CallError: If the server refused the request or could not be reached.
         """
-        return self._restore(self._on_the_way(picture, tile), [level], on_tile)
+        return self._restore(picture, [level], tile, on_tile)[0]
 
     def sweep(
         self,
@@ -101,9 +114,9 @@ class Client:
         levels: Sequence[float],
         *,
         tile: int = 512,
-        on_tile: Callable[[int, int], None] = lambda done, count: None,
+        on_tile: OnTile = lambda done, count: None,
     ) -> np.ndarray:
-        """Restores one picture at several levels; it travels once.
+        """Restores one picture at several levels and sends it once.
 
         Args:
             picture: As in `restore`.
@@ -119,77 +132,115 @@ class Client:
             CallError: As `restore`.
         """
         if not len(levels):
-            raise ValueError("at least one level was wanted. Received: none")
+            raise ValueError("expected at least one level, got none")
         if "sweep" not in self.served_model().signatures:
             raise ValueError(
-                f"{self._calls.who}: it has no signature `sweep`; `restore` level by level"
+                f"{self._calls.target}: it has no signature `sweep`; call `restore` for each level"
             )
-        return self._restore(self._on_the_way(picture, tile, len(levels)), levels, on_tile)
+        return self._restore(picture, levels, tile, on_tile, SWEEP)
 
-    def _on_the_way(self, picture, tile, levels=0):
-        return PictureOnTheWay(
-            picture, tile=tile, halo=self.halo, slow_link=self.slow_link, levels=levels
-        )
-
-    def _restore(self, picture, levels, on_tile):
+    def _restore(self, picture, levels, tile, on_tile, form=None):
+        """Returns ``(K, *picture.shape)``."""
+        picture = checked_picture(picture)
         served = self.served_model()
-        levels = levels_for(served, levels)
-        many = len(picture.windows(served)) > 1
+        pixels, alpha = split_alpha(picture)
+        encoded_levels = _encoded_levels(served, levels)
+        in_tiles = len(self._windows(served, pixels, tile)) > 1
 
-        def once():
-            # The newest now, by its number: what comes meanwhile has no part in this picture.
-            now = self.served_model(again=many)
-            version = now.version if many else self._calls.version
-            return picture.restored(
-                now,
-                lambda form, pixels: self._restored_window(form, pixels, levels, version),
-                self._pool,
-                on_tile,
+        def attempt():
+            # All tiles name the version that is the newest now.
+            now = self.served_model(refresh=in_tiles)
+            version = now.version if in_tiles else self._calls.version
+            chosen = form or smallest_form(now.signatures, pixels, now.channels, self.compress)
+
+            def predict(image):
+                return self._predict(chosen, image, encoded_levels, version)
+
+            def restore_window(window, inside):
+                part = pixels[window]
+                if chosen not in (FLOATS, SWEEP):
+                    restored = predict(part)
+                else:
+                    floats = through_channels(to_float(part), now.channels, predict)
+                    restored = to_type(floats, pixels.dtype)
+                return restored[..., inside[0], inside[1], :]
+
+            restored = np.empty((len(levels), *pixels.shape), pixels.dtype)
+            self._run_tiles(self._windows(now, pixels, tile), restore_window, restored, on_tile)
+            return restored
+
+        restored = retry_on_version_change(attempt)
+        if alpha is not None:
+            alphas = np.broadcast_to(alpha, (*restored.shape[:-1], 1))
+            restored = np.concatenate([restored, alphas], axis=-1)
+        return restored.reshape(len(levels), *picture.shape)
+
+    def _windows(self, served, pixels, tile):
+        halo = served.halo if self.halo is None else self.halo
+        height, width = pixels.shape[:2]
+        if halo is None and max(height, width) > tile:
+            raise ValueError(
+                "expected `halo` for a picture of more than one tile, since the model's card has "
+                f"none, got {width}x{height} pixels, tile={tile}"
             )
+        return windows(pixels.shape, tile, halo or 0)
 
-        return while_versions_change(once)
+    def _run_tiles(self, rows, restore_window, restored, on_tile):
+        """Runs all windows in the pool and writes each result into `restored`."""
+        calls = {
+            self._pool.submit(restore_window, window, inside): kept for window, kept, inside in rows
+        }
+        try:
+            for done, call in enumerate(as_completed(list(calls)), 1):
+                # Popped, so that the result is freed.
+                vertical, horizontal = calls.pop(call)
+                restored[..., vertical, horizontal, :] = call.result()
+                on_tile(done, len(rows))
+        finally:
+            for call in calls:
+                call.cancel()
 
-    def _restored_window(self, form, pixels, levels, version):
-        inputs = {form.takes: form.to_wire(pixels)}
+    def _predict(self, form: Form, pixels, levels, version):
+        inputs = {form.input: form.encode(pixels)}
         if levels is not None:
             inputs["level"] = levels
-        answer = self._calls.predict(form.signature, inputs, version)
-        restored = form.from_wire(answer[form.gives])
+        output = self._calls.predict(form.signature, inputs, version)[form.output]
+        restored = form.decode(output)
         if restored.shape[-3:] != pixels.shape:
             raise CallError(
-                self._calls.who,
+                self._calls.target,
                 grpc.StatusCode.UNKNOWN,
-                f"{form.signature} answered shape {restored.shape} to {pixels.shape}",
+                f"{form.signature}: expected shape {pixels.shape}, got {restored.shape}",
             )
         return restored
 
-    def served_model(self, again: bool = False) -> ServedModel:
-        """Returns what the server says of the model.
+    def served_model(self, refresh: bool = False) -> ServedModel:
+        """Returns the description of the model.
 
         Args:
-            again: Ask even if it was asked before: the version may be another now.
+            refresh: Ask the server again: the newest version may have changed.
 
         Raises:
-            CallError: If there is no such model, or no answer.
-            ValueError: If the model restores no pictures.
+            CallError: If the server refused the request or could not be reached.
+            ValueError: If the model does not restore pictures.
         """
         with self._lock:
-            if self._served is None or again:
-                self._served = while_versions_change(self._calls.describe)
+            if self._served is None or refresh:
+                self._served = retry_on_version_change(self._calls.describe)
             return self._served
 
     def wait_until_ready(self, seconds: float = 60.0) -> None:
         """Waits until a version of the model is available.
 
         Raises:
-            CallError: If none was in time; the text is the last that the server said.
+            CallError: If none is available in time, with the server's last text.
         """
         self._calls.wait_until_ready(seconds)
 
     def close(self) -> None:
-        """Ends the connection; calls under way fail."""
+        """Closes the connection; running calls fail."""
         self._calls.channel.close()
-        # Calls that wait are begun and fail at once; cancelled, they would be waited for for ever.
+        # Queued calls start and fail at once. If they were cancelled, `as_completed` would not end.
         self._pool.shutdown()
 
     def __enter__(self):
@@ -197,3 +248,43 @@ class Client:
 
     def __exit__(self, *error):
         self.close()
+
+
+def tls(
+    authority: Path | None = None, certificate: Path | None = None, key: Path | None = None
+) -> grpc.ChannelCredentials:
+    """Returns credentials of a TLS connection.
+
+    Args:
+        authority: PEM file of the authorities that certify the server; None for gRPC's own list.
+        certificate: PEM file of the client's certificate, if the server requires one.
+        key: PEM file of its key.
+
+    Raises:
+        ValueError: If only one of certificate and key is given.
+        OSError: If a file cannot be read.
+    """
+    if (certificate is None) != (key is None):
+        raise ValueError("expected a client certificate together with its key, got one of them")
+    files = (authority, key, certificate)
+    return grpc.ssl_channel_credentials(*(path and Path(path).read_bytes() for path in files))
+
+
+def _encoded_levels(served, levels):
+    """Returns levels as float32 ``(K,)``, or None for an export of one level.
+
+    Raises:
+        ValueError: If a level is missing or invalid. A level outside the range trained on causes a
+            warning.
+    """
+    only = served.card.get("only_level")
+    if not served.takes_level:
+        if any(level is not None and level != only for level in levels):
+            known = "one level" if only is None else f"level {only:g}"
+            raise ValueError(f"expected {known}, the only one of this export, got {levels}")
+        return None
+    if any(level is None or np.ndim(level) for level in levels):
+        raise ValueError(f"expected a level, one number, got {levels}")
+    for level in levels:
+        checked_level(level, (), served.level_range, served.card.get("unit", ""))
+    return np.array(levels, np.float32)

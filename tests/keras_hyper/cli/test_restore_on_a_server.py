@@ -80,7 +80,7 @@ def assert_all_restored(pictures, out, model, level=25):
 def test_a_folder_in_flight_equals_the_network_here(
     call, servicer, address, pictures, model, tmp_path, capsys
 ):
-    options = ("--server", address, "--at-once", "3", "--tile", "16")
+    options = ("--server", address, "--concurrency", "3", "--tile", "16")
     assert call(pictures, *options) == 0
     assert_all_restored(pictures, tmp_path / "out", model)
     said = capsys.readouterr()
@@ -94,7 +94,7 @@ def test_a_resumed_folder_does_nothing_twice(
     # The server breaks down at the fifth picture.
     refusal = (grpc.StatusCode.FAILED_PRECONDITION, "variables are missing")
     servicer.faults = [None] * 5 + [refusal] * 20
-    options = ("--server", address, "--at-once", "2")
+    options = ("--server", address, "--concurrency", "2")
     assert call(pictures, *options) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and f"server {address}, model denoise: FAILED_PREC" in said
@@ -146,7 +146,7 @@ def test_a_picture_that_is_refused_leaves_the_others_done(
     call, servicer, address, pictures, capsys
 ):
     servicer.faults = [None, (grpc.StatusCode.INVALID_ARGUMENT, "too many pixels")]
-    assert call(pictures, "--server", address, "--at-once", "1") == 1
+    assert call(pictures, "--server", address, "--concurrency", "1") == 1
     said = capsys.readouterr().out
     assert "6 of 7 restored" in said
     assert f"left out: {pictures / 'a.png'}: server {address}" in said and "too many pixels" in said
@@ -157,7 +157,7 @@ def test_a_picture_that_is_refused_leaves_the_others_done(
     [
         (["--server-model", "paint"], 1, "model paint: NOT_FOUND: Servable not found"),
         (["--model", "m.keras"], 2, "--server-model one there. Received: m.keras"),
-        (["--at-once", "0"], 2, "must be at least 1. Received: 0"),
+        (["--concurrency", "0"], 2, "of at least 1, got 0"),
         (["--timeout", "0"], 2, "timeout=0"),
         (["--halo", "3"], 2, "halo=3"),
         (["--tls-cert", "here.pem"], 2, "go together"),
@@ -213,7 +213,7 @@ def test_an_interruption_does_not_wait_for_what_is_under_way(
     # What runs tests in several processes lets them ignore the signal.
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        assert call(pictures, "--server", address, "--at-once", "2") == 130
+        assert call(pictures, "--server", address, "--concurrency", "2") == 130
         assert waited == []
     finally:
         released.set()

@@ -1,5 +1,7 @@
 """The client against a small servicer: what comes back is what the network here gives."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -11,9 +13,8 @@ import trustme
 import keras_hyper
 from keras_hyper.export.saved_model import export_saved_model
 from keras_hyper.export.session import ServingSession
-from keras_hyper.serving.client import CallError, Client
-from keras_hyper.serving.client.channel import tls
-from tests.conftest import random_network
+from keras_hyper.serving.client import CallError, Client, tls
+from tests.conftest import ROOT, random_network
 from tests.keras_hyper.serving.small_servicer import SmallServicer, serving
 
 
@@ -77,7 +78,7 @@ def used(servicer):
     return {name for name, _ in servicer.seen} - {"describe"}
 
 
-def draw(rng, shape, dtype):
+def random_picture(rng, shape, dtype):
     peak = np.iinfo(dtype).max if dtype.startswith("u") else 1
     return (rng.random(shape) * peak).astype(dtype)
 
@@ -98,7 +99,7 @@ def test_every_kind_comes_back_as_from_the_network_here(
     servicer, client, colour, rng, shape, dtype, typed
 ):
     servicer.typed = typed
-    picture = draw(rng, shape, dtype)
+    picture = random_picture(rng, shape, dtype)
     assert_same_picture(client.restore(picture, 25), keras_hyper.restore(picture, 25, colour))
     raw = dtype == "uint8" and shape[2:] in ((3,), (4,))
     assert used(servicer) == {"serving_uint8" if raw else "serving_default"}
@@ -107,7 +108,7 @@ def test_every_kind_comes_back_as_from_the_network_here(
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 @pytest.mark.parametrize("sides", [(97, 64), (65, 131), (16, 17)])
 def test_tiles_over_many_calls_equal_the_whole(servicer, client, colour, rng, sides, dtype):
-    picture = draw(rng, (*sides, 3), dtype)
+    picture = random_picture(rng, (*sides, 3), dtype)
     counted = []
     restored = client.restore(picture, 25, tile=16, on_tile=lambda *at: counted.append(at))
     assert_same_picture(restored, keras_hyper.restore(picture, 25, colour, tile=1000))
@@ -121,16 +122,16 @@ def test_packed_bytes_are_asked_for_where_a_server_offers_them(servicer, client)
     assert servicer.asked["keras-hyper-tensor-content"] == "1"
 
 
-def test_files_over_a_slow_link_lose_nothing(servicer, address, client, colour, rng):
-    picture = draw(rng, (70, 41, 4), "uint8")
-    with Client(address, "denoise", slow_link=True) as thrifty:
-        restored = thrifty.restore(picture, 25, tile=32)
+def test_compressed_transfer_is_lossless(servicer, address, client, colour, rng):
+    picture = random_picture(rng, (70, 41, 4), "uint8")
+    with Client(address, "denoise", compress=True) as compressing:
+        restored = compressing.restore(picture, 25, tile=32)
     assert used(servicer) == {"serving_bytes"}
     np.testing.assert_array_equal(restored, client.restore(picture, 25, tile=32))
 
 
 def test_a_float_picture_beyond_grpcs_4_mb(client, colour, rng):
-    picture = draw(rng, (620, 620, 3), "float32")
+    picture = random_picture(rng, (620, 620, 3), "float32")
     assert_same_picture(
         client.restore(picture, 25, tile=620), keras_hyper.restore(picture, 25, colour)
     )
@@ -138,7 +139,7 @@ def test_a_float_picture_beyond_grpcs_4_mb(client, colour, rng):
 
 @pytest.mark.parametrize(("shape", "dtype"), [((40, 33, 4), "uint8"), ((40, 33), "float32")])
 def test_a_sweep_travels_once_and_equals_its_levels(servicer, client, colour, rng, shape, dtype):
-    picture = draw(rng, shape, dtype)
+    picture = random_picture(rng, shape, dtype)
     swept = client.sweep(picture, [5, 25, 70])
     assert used(servicer) == {"sweep"} and len(servicer.seen) == 2
     for one, level in zip(swept, [5, 25, 70], strict=True):
@@ -150,30 +151,30 @@ def test_a_gray_network_of_one_level(servicer, client, gray, rng, tmp_path):
     with session_of(gray, tmp_path, level=25.0) as session:
         servicer.sessions = {1: session}
         for shape in ((30, 9), (9, 7, 3), (9, 7, 4)):
-            picture = draw(rng, shape, "uint8")
+            picture = random_picture(rng, shape, "uint8")
             expected = keras_hyper.restore(picture, 25, gray)
             for level in (None, 25):
                 assert_same_picture(client.restore(picture, level), expected)
-        with pytest.raises(ValueError, match=r"restores level 25 alone. Received: \[30\]"):
+        with pytest.raises(ValueError, match=r"expected level 25, .* got \[30\]"):
             client.restore(picture, 30)
         with pytest.raises(ValueError, match="no signature `sweep`"):
             client.sweep(picture, [25])
 
 
-def test_the_model_says_how_far_it_looks(client, colour):
+def test_the_card_has_halo_range_and_task(client, colour):
     served = client.served_model()
     assert (served.version, served.channels, served.halo) == (1, 3, colour.halo)
     assert served.level_range == (5, 75) and served.card["task"] == "denoise"
 
 
-def test_a_model_that_does_not_say_needs_a_halo_for_tiles_alone(servicer, address, colour, rng):
+def test_a_model_without_a_card_needs_a_halo_for_tiles_only(servicer, address, colour, rng):
     session = servicer.sessions[1]
     mute = SilentSession(session)
     servicer.sessions = {1: mute}
-    picture = draw(rng, (40, 30, 3), "uint8")
+    picture = random_picture(rng, (40, 30, 3), "uint8")
     with Client(address, "denoise") as client:
         assert client.restore(picture, 25, tile=40).shape == picture.shape
-        with pytest.raises(ValueError, match="`halo` must be given .* Received: 30x40 pixels"):
+        with pytest.raises(ValueError, match="expected `halo` .* got 30x40 pixels"):
             client.restore(picture, 25, tile=32)
     with Client(address, "denoise", halo=colour.halo) as told:
         restored = told.restore(picture, 25, tile=8)
@@ -199,7 +200,7 @@ def test_level_outside_the_trained_range_warns_and_works(client):
     [
         (np.zeros((4, 4, 5)), 25, {}, r"Received: \(4, 4, 5\)"),
         (np.full((4, 4), np.nan), 25, {}, "Received: nan"),
-        (np.zeros((4, 4)), None, {}, r"a level was wanted, one number. Received: \[None\]"),
+        (np.zeros((4, 4)), None, {}, r"expected a level, one number, got \[None\]"),
         (np.zeros((4, 4)), np.zeros((4, 4)), {}, "one number"),
         (np.zeros((4, 4)), np.nan, {}, "Received: nan"),
         (np.zeros((4, 4)), -3, {}, "Received: -3"),
@@ -215,9 +216,9 @@ def test_bad_input_says_what_came_and_is_not_sent(servicer, client, picture, lev
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"version": 1, "label": "stable"}, "a label was wanted"),
+        ({"version": 1, "label": "stable"}, "expected a version or a label, got version=1"),
         ({"halo": 3}, "halo=3"),
-        ({"concurrency": 0}, "`concurrency` must be at least 1"),
+        ({"concurrency": 0}, "expected a `concurrency` of at least 1, got 0"),
         ({"timeout": 0}, "timeout=0"),
     ],
 )
@@ -226,8 +227,8 @@ def test_arguments_that_make_no_client(arguments, words):
         Client("localhost:1", "denoise", **arguments)
 
 
-def test_passing_faults_are_outlasted(servicer, client, colour, rng):
-    picture = draw(rng, (20, 20, 3), "uint8")
+def test_passing_failures_are_repeated(servicer, client, colour, rng):
+    picture = random_picture(rng, (20, 20, 3), "uint8")
     client.served_model()
     servicer.faults = [
         (grpc.StatusCode.UNAVAILABLE, "queue full"),
@@ -247,12 +248,12 @@ def test_passing_faults_are_outlasted(servicer, client, colour, rng):
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "Sent message larger than max (9 vs. 4)"),
     ],
 )
-def test_lasting_faults_come_at_once_with_who_and_why(servicer, client, address, fault):
+def test_lasting_failures_raise_with_server_model_and_text(servicer, client, address, fault):
     client.served_model()
     servicer.faults = [fault]
     with pytest.raises(CallError) as caught:
         client.restore(np.zeros((4, 4, 3), np.uint8), 25)
-    assert caught.value.code is fault[0] and caught.value.of_one_request
+    assert caught.value.code is fault[0] and caught.value.request_specific
     assert str(caught.value) == f"server {address}, model denoise: {fault[0].name}: {fault[1]}"
     assert [name for name, _ in servicer.seen].count("serving_uint8") == 1
 
@@ -262,26 +263,26 @@ def test_a_fault_in_one_tile_leaves_the_rest_undone(servicer, address, rng):
         client.served_model()
         servicer.faults = [None, None, (grpc.StatusCode.INTERNAL, "out of order")]
         with pytest.raises(CallError, match="out of order"):
-            client.restore(draw(rng, (200, 200, 3), "uint8"), 25, tile=16)
+            client.restore(random_picture(rng, (200, 200, 3), "uint8"), 25, tile=16)
     assert len(servicer.seen) < 10
 
 
 def test_calls_under_way_are_bounded(servicer, address, rng):
     servicer.before = lambda request: time.sleep(0.01)
     with Client(address, "denoise", concurrency=2) as client:
-        client.restore(draw(rng, (120, 120, 3), "uint8"), 25, tile=16)
+        client.restore(random_picture(rng, (120, 120, 3), "uint8"), 25, tile=16)
     assert servicer.most_at_once <= 2 < len(servicer.seen)
 
 
 def test_an_unknown_model_is_named(address):
     with Client(address, "paint") as client, pytest.raises(CallError, match="Latest") as caught:
         client.restore(np.zeros((4, 4, 3)), 25)
-    assert caught.value.code is grpc.StatusCode.NOT_FOUND and not caught.value.of_one_request
+    assert caught.value.code is grpc.StatusCode.NOT_FOUND and not caught.value.request_specific
 
 
-def test_nobody_there_is_told_soon():
+def test_a_wrong_address_fails_soon():
     with Client("127.0.0.1:1", "denoise") as client:
-        client._calls.patience.first_contact = 0.3
+        client._calls.retries.first_contact = 0.3
         with pytest.raises(CallError, match="server 127.0.0.1:1, model denoise: UNAVAILABLE"):
             client.restore(np.zeros((4, 4, 3)), 25)
 
@@ -296,7 +297,7 @@ def test_a_deadline_ends_a_call(servicer, address):
 
 
 def test_a_server_that_restarts_is_found_again(servicer, colour, rng):
-    picture = draw(rng, (20, 20, 3), "uint8")
+    picture = random_picture(rng, (20, 20, 3), "uint8")
     with serving(servicer) as address:
         client = Client(address, "denoise")
         client.restore(picture, 25)
@@ -317,7 +318,7 @@ def test_a_server_that_restarts_is_found_again(servicer, colour, rng):
 
 
 def test_versions_that_change_under_way_make_no_seam(servicer, client, other, colour, rng):
-    picture = draw(rng, (90, 60, 3), "uint8")
+    picture = random_picture(rng, (90, 60, 3), "uint8")
     client.served_model()
     calls = iter(range(1000))
 
@@ -333,7 +334,7 @@ def test_versions_that_change_under_way_make_no_seam(servicer, client, other, co
 
 @pytest.mark.parametrize("tile", [16, 512])
 def test_a_new_version_is_used_from_the_next_picture_on(servicer, client, other, colour, rng, tile):
-    picture = draw(rng, (60, 30, 3), "uint8")
+    picture = random_picture(rng, (60, 30, 3), "uint8")
     client.restore(picture, 25, tile=tile)
     servicer.sessions[2] = other
     restored = client.restore(picture, 25, tile=tile)
@@ -343,7 +344,7 @@ def test_a_new_version_is_used_from_the_next_picture_on(servicer, client, other,
 def test_versions_and_labels_are_kept_to(servicer, address, other, colour, rng):
     servicer.sessions[2] = other
     servicer.labels = {"stable": 1}
-    picture = draw(rng, (60, 30, 3), "uint8")
+    picture = random_picture(rng, (60, 30, 3), "uint8")
     for which in ({"version": 1}, {"label": "stable"}):
         with Client(address, "denoise", **which) as client:
             for tile in (16, 512):
@@ -363,7 +364,7 @@ def test_ready_means_a_version_that_is_available(servicer, client, address):
 
 
 def test_threads_may_share_a_client(client, colour, rng):
-    pictures = [draw(rng, (30 + i, 40, 3), "uint8") for i in range(6)]
+    pictures = [random_picture(rng, (30 + i, 40, 3), "uint8") for i in range(6)]
     results = {}
     threads = [
         threading.Thread(target=lambda i=i: results.update({i: client.restore(pictures[i], 25)}))
@@ -399,7 +400,7 @@ def test_tls_with_certificates_of_both_sides(servicer, tmp_path):
             client = Client(address, "denoise", credentials=unknown, timeout=0.5)
             with client, pytest.raises(CallError, match="UNAVAILABLE"):
                 client.restore(picture, 25)
-    with pytest.raises(ValueError, match="go together"):
+    with pytest.raises(ValueError, match="expected a client certificate together with its key"):
         tls(paths["ca"], paths["cert"])
 
 
@@ -411,5 +412,27 @@ def test_a_model_of_another_kind_is_refused_with_what_it_has(servicer, client):
             self.signatures = {"serving_default": session.signatures["serving_bytes"]}
 
     servicer.sessions = {1: Strange()}
-    with pytest.raises(ValueError, match=r"restores no pictures.*\(image_bytes, level\)"):
+    with pytest.raises(
+        ValueError, match=r"expected the signature `serving_default`.*\(image_bytes, level\)"
+    ):
         client.restore(np.zeros((4, 4, 3)), 25)
+
+
+def test_restores_without_importing_keras_or_tensorflow(address):
+    program = f"""
+import sys
+import numpy as np
+from keras_hyper.serving.client import Client
+
+picture = np.zeros((40, 30, 3), np.uint8)
+for options in ({{}}, {{"compress": True}}):
+    with Client({address!r}, "denoise", **options) as client:
+        client.wait_until_ready()
+        restored = client.restore(picture, 25, tile=16)
+        swept = client.sweep(picture.astype(np.float32), [5, 25])
+print(restored.shape, swept.shape, {{"keras", "tensorflow"}} & set(sys.modules))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.strip() == "(40, 30, 3) (2, 40, 30, 3) set()", done.stderr[-2000:]
