@@ -15,7 +15,11 @@ from keras_hyper.serving.client.tf_serving_pb2 import PackedTensor, Tensor
 
 # TensorFlow's numbers of its data types.
 DT_FLOAT, _DT_INT32, _DT_UINT8, _DT_STRING = 1, 3, 4, 7
-_DTYPES = {DT_FLOAT: np.dtype("<f4"), _DT_INT32: np.dtype("<i4"), _DT_UINT8: np.dtype(np.uint8)}
+_DTYPES: dict[int, np.dtype] = {
+    DT_FLOAT: np.dtype("<f4"),
+    _DT_INT32: np.dtype("<i4"),
+    _DT_UINT8: np.dtype(np.uint8),
+}
 
 
 def to_tensor(array: np.ndarray) -> Tensor:

@@ -160,7 +160,7 @@ def test_a_picture_that_is_refused_leaves_the_others_done(
         (["--concurrency", "0"], 2, "of at least 1, got 0"),
         (["--timeout", "0"], 2, "timeout=0"),
         (["--halo", "3"], 2, "halo=3"),
-        (["--tls-cert", "here.pem"], 2, "go together"),
+        (["--tls-cert", "here.pem"], 2, "together with its key"),
         (["--tls-ca", "nowhere.pem"], 1, "nowhere.pem"),
         (["--level", "nan"], 2, "got nan"),
         (["--task", "sr", "--server-model", "denoise"], 2, "a model for sr was wanted"),
