@@ -1,8 +1,13 @@
 """Which levels a network is trained on: a list, or samples of a range."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    from pipelines.task import TrainableTask
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Levels:
     high: float
     num_levels: int
 
-    def at_step(self, seed, step) -> tf.Tensor:
+    def at_step(self, seed: int, step: int | tf.Tensor) -> tf.Tensor:
         """Returns the levels of one step, float32 ``(num_levels,)``.
 
         A range is split into `num_levels` equal strata with one uniform sample in each, so
@@ -34,14 +39,14 @@ class Levels:
         return self.low + (self.high - self.low) * stratum
 
     def spread(self) -> tuple[float, ...]:
-        """Returns k levels to watch: the list, or the middles of the range's strata."""
+        """Returns k levels to validate at: the list, or the middles of the range's strata."""
         if self.fixed:
             return self.fixed
         width = (self.high - self.low) / self.num_levels
         return tuple(self.low + width * (index + 0.5) for index in range(self.num_levels))
 
     def names(self) -> list[str]:
-        """Returns what the k levels are called in logs: the level, or its stratum's bounds."""
+        """Returns the names of the k levels in logs: the level, or its stratum's bounds."""
         if self.fixed:
             return [f"{level:g}" for level in self.fixed]
         width = (self.high - self.low) / self.num_levels
@@ -54,7 +59,9 @@ class Levels:
         return f"{self.low:g}:{self.high:g}, {self.num_levels} levels a step"
 
 
-def parse_levels(words, task, num_levels: int = 4) -> Levels:
+def parse_levels(
+    words: Sequence[float | str] | None, task: "TrainableTask", num_levels: int = 4
+) -> Levels:
     """Reads levels as the command line gives them.
 
     Args:
@@ -66,17 +73,17 @@ def parse_levels(words, task, num_levels: int = 4) -> Levels:
         The levels, a list in ascending order.
 
     Raises:
-        ValueError: If a word is no number, a level makes no sense, or the range is empty.
+        ValueError: If a word is no number, a level is out of bounds, or the range is empty.
     """
-    words = [str(word) for word in (words or task.levels)]
-    if len(words) == 1 and ":" in words[0]:
-        low, high = (_level(word, task) for word in words[0].split(":", 1))
+    texts = [str(word) for word in (words or task.levels)]
+    if len(texts) == 1 and ":" in texts[0]:
+        low, high = (_level(word, task) for word in texts[0].split(":", 1))
         if not low < high:
-            raise ValueError(f"expected a range LOW:HIGH with LOW < HIGH, got {words[0]}")
+            raise ValueError(f"expected a range LOW:HIGH with LOW < HIGH, got {texts[0]}")
         return Levels((), low, high, num_levels)
-    levels = tuple(sorted({_level(word, task) for word in words}))
-    if len(levels) != len(words):
-        raise ValueError(f"expected every level once, got {' '.join(words)}")
+    levels = tuple(sorted({_level(word, task) for word in texts}))
+    if len(levels) != len(texts):
+        raise ValueError(f"expected every level once, got {' '.join(texts)}")
     return Levels(levels, levels[0], levels[-1], len(levels))
 
 

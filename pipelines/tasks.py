@@ -12,13 +12,13 @@ from pipelines.degradations.jpeg import (
     QUALITY_PERCENT,
     compress_jpeg,
     compress_jpeg_libjpeg,
-    quality_or_none,
     recompress_jpeg,
+    target_quality,
 )
 from pipelines.degradations.noise import (
     add_gaussian_noise,
-    add_noise_of_any_file,
-    add_noise_to_learn_from,
+    add_noise_for_estimation,
+    add_noise_for_training,
 )
 from pipelines.jpeg_analysis import is_jpeg, jpeg_quality, quality_of_pixels
 from pipelines.protocols import BICUBIC_PROTOCOLS, JPEG_PROTOCOLS, NOISE_PROTOCOLS, Protocol
@@ -87,7 +87,7 @@ register_task(
         name="denoise",
         title="denoising",
         degrade=add_gaussian_noise,
-        degrade_for_training=add_noise_to_learn_from,
+        degrade_for_training=add_noise_for_training,
         unit="noise sigma on the 0-255 scale",
         label="noise sigma",
         minimum=0.0,
@@ -169,7 +169,7 @@ register_task(
     EstimatorTask(
         name="estimate",
         of=TASKS["denoise"],
-        degrade=add_noise_of_any_file,
+        degrade=add_noise_for_estimation,
         levels=("0:120",),
     )
 )
@@ -182,7 +182,7 @@ register_task(
         # A JPEG leaves far less in a block than rounding leaves in a picture.
         network={"probes": 32, "apart": True, "floor": 1e-6},
         margin=16,
-        target=quality_or_none,
+        target=target_quality,
         usage="keras-hyper estimate IN --quality-model {model}",
     )
 )

@@ -19,7 +19,7 @@ def benchmark_pairs(
 
     Args:
         paths: The files.
-        task: What degrades them.
+        task: The task.
         level: In the task's unit.
         channels: 1 for gray, 3 for RGB.
         seed: See `degraded_pair`.
@@ -42,11 +42,10 @@ def degraded_pair(
 
     Args:
         path: The file.
-        protocol: How.
+        protocol: How it is degraded.
         level: In the task's unit.
         channels: 1 for gray, 3 for RGB.
-        seed: Of the noise, which is fixed for what the picture shows and its level, wherever the
-            file lies and whatever it is called.
+        seed: Of the noise, which depends on this, the pixels and the level, not on the file's name.
 
     Returns:
         The degraded and the clean picture, float32 ``(height, width, channels)``; clean ones are
@@ -72,14 +71,14 @@ def degraded_pair(
 
 def noise_seed(clean: np.ndarray, level: float, seed: int) -> tuple[int, int]:
     """Returns the two integers that fix the noise of a picture at a level."""
-    shows = zlib.crc32(np.rint(clean * 255).astype(np.uint8).tobytes())
-    return seed * 2**32 + shows, round(level * 1000)
+    content = zlib.crc32(np.rint(clean * 255).astype(np.uint8).tobytes())
+    return seed * 2**32 + content, round(level * 1000)
 
 
 def _clean(path, protocol, channels):
     if channels == 1 and protocol.gray == "limited":
         colour = np.rint(read_picture(path, 3) * 255)
-        # A gray file of this line of work is such a plane already.
+        # The gray files of this protocol hold limited-range luma already.
         if np.ptp(colour, axis=-1).any():
             return np.rint(LIMITED_BLACK + colour @ LIMITED_LUMA[:, None] / 255.0) / np.float32(255)
         return colour[..., :1] / np.float32(255)

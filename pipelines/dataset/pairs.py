@@ -58,7 +58,6 @@ def load_patch_cache(
     patch: int = 48,
     budget: int = 1 << 30,
     shrink: Sequence[float] = (),
-    on_picture: Callable[[], None] = lambda: None,
 ) -> PatchCache:
     """Reads the pictures to train on, and degrades them here if once is enough.
 
@@ -73,7 +72,6 @@ def load_patch_cache(
         patch: Side of the training patches in pixels.
         budget: Bytes that the pictures may take in memory.
         shrink: Factors below 1; each picture is added once more at each of these sizes.
-        on_picture: Called after each file.
 
     Returns:
         A cache with the k levels of `levels`, or with none.
@@ -84,9 +82,7 @@ def load_patch_cache(
     whole = task.degrade_for_benchmark
     if whole is None or not levels.fixed:
         size = patch + 2 * task.margin
-        return build_patch_cache(
-            paths, channels, size, budget=budget, shrink=shrink, on_picture=on_picture
-        )
+        return build_patch_cache(paths, channels, size, budget=budget, shrink=shrink)
     return build_patch_cache(
         paths,
         channels,
@@ -97,7 +93,6 @@ def load_patch_cache(
         skip=task.skip,
         budget=budget,
         shrink=shrink,
-        on_picture=on_picture,
     )
 
 
@@ -130,36 +125,32 @@ def training_pairs(
         second is the result of `task.target`.
     """
     margin = 0 if cache.num_levels else task.margin
-    degrade = task.degrade_for_training or task.degrade
-
-    def cut(index):
-        return cache.patch(index, patch + 2 * margin, seed)
 
     def pair(step, pixels):
-        image = tf.cast(pixels, tf.float32) / 255.0
-        level = levels.at_step(seed, step)
-        clean, degraded = image[:, 0], image[:, 1:]
-        if not cache.num_levels:
-            k = levels.num_levels
-            seeds = [(seed, tf.cast(step, tf.int64) * k + index) for index in range(k)]
-            degraded = tf.stack(
-                [degrade(clean, level[index], tf.stack(seeds[index])) for index in range(k)], axis=1
-            )
-        clean, degraded = (_inner(part, margin, seed, step) for part in (clean, degraded))
-        inputs = {"image": degraded, "level": tf.tile(level[None], (batch, 1))}
-        return inputs, task.target(inputs, clean)
+        with tf.device(device):
+            image = tf.cast(pixels, tf.float32) / 255.0
+            level = levels.at_step(seed, step)
+            clean, degraded = image[:, 0], image[:, 1:]
+            if not cache.num_levels:
+                degraded = _degraded(task, clean, level, seed, step)
+            clean, degraded = (_inner(part, margin, seed, step) for part in (clean, degraded))
+            inputs = {"image": degraded, "level": tf.tile(level[None], (batch, 1))}
+            return inputs, task.target(inputs, clean)
 
     last = tf.int64.max // batch
     steps = tf.data.Dataset.range(first, last)
     patches = (
         tf.data.Dataset.range(first * batch, last * batch)
-        .map(cut, num_parallel_calls=tf.data.AUTOTUNE)
+        .map(
+            lambda index: cache.patch(index, patch + 2 * margin, seed),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
         .batch(batch, drop_remainder=True)
     )
     return (
         tf.data.Dataset.zip(steps, patches)
         .apply(to_device(device))
-        .map(_on(device, pair), num_parallel_calls=2 if device is None else 1)
+        .map(pair, num_parallel_calls=2 if device is None else 1)
         .prefetch(4)
     )
 
@@ -171,15 +162,11 @@ def to_device(device: str | None) -> Callable[[tf.data.Dataset], tf.data.Dataset
     return tf.data.experimental.copy_to_device(device)
 
 
-def _on(device, function):
-    if device is None:
-        return function
-
-    def on_device(*args):
-        with tf.device(device):
-            return function(*args)
-
-    return on_device
+def _degraded(task, clean, level, seed, step):
+    """Degrades a batch at each of the k levels: ``(batch, k, height, width, channels)``."""
+    degrade, k = task.degrade_for_training or task.degrade, level.shape[0]
+    seeds = [tf.stack([seed, tf.cast(step, tf.int64) * k + index]) for index in range(k)]
+    return tf.stack([degrade(clean, level[i], seeds[i]) for i in range(k)], axis=1)
 
 
 def _inner(image, margin, seed, step):

@@ -101,7 +101,6 @@ def build_patch_cache(
     skip: int = 0,
     budget: int = 1 << 30,
     shrink: Sequence[float] = (),
-    on_picture: Callable[[], None] = lambda: None,
 ) -> PatchCache:
     """Reads pictures, degrades them once if asked to, and keeps them in memory.
 
@@ -117,7 +116,6 @@ def build_patch_cache(
         budget: Bytes that the windows may take.
         shrink: Factors below 1; a copy of each picture, shrunk by the factor with antialiasing, is
             added. Copies smaller than `size` are skipped.
-        on_picture: Called after each file.
 
     Returns:
         The cache.
@@ -131,8 +129,8 @@ def build_patch_cache(
             f"One patch of each of {len(paths)} pictures takes {least / 2**20:,.3g} MiB; "
             f"the memory for pictures is {budget / 2**20:,.3g} MiB"
         )
-    share = budget // max(len(paths), 1)
-    cutter = _Cutter(channels, size, degrade, num_levels, multiple, skip, share, (1.0, *shrink))
+    cutter = _Cutter(channels, size, degrade, num_levels, multiple, skip,
+                     budget // max(len(paths), 1), (1.0, *shrink))  # fmt: skip
     windows, skipped = [], []
     with ThreadPoolExecutor() as pool:
         for path, found in zip(paths, pool.map(cutter, paths), strict=True):
@@ -140,14 +138,12 @@ def build_patch_cache(
                 skipped.append(f"{path}: {found}")
             else:
                 windows.append(found)
-            on_picture()
     if not windows:
         raise ValueError(f"None of {len(paths)} pictures could be read. The first: {skipped[0]}")
     flat = [window for picture, _ in windows for window in picture]
-    starts = np.cumsum([0, *(window.size for window in flat[:-1])])
     return PatchCache(
         pixels=tf.constant(np.concatenate([window.reshape(-1) for window in flat])),
-        starts=tf.constant(starts, tf.int64),
+        starts=tf.constant(np.cumsum([0, *(window.size for window in flat[:-1])]), tf.int64),
         sides=tf.constant([window.shape[1:3] for window in flat], tf.int32),
         num_levels=num_levels,
         channels=channels,

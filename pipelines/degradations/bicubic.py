@@ -3,10 +3,14 @@
 import numpy as np
 import tensorflow as tf
 
+from pipelines.degradations import Array, Level
+
 _ANTIALIASED = (None, "matlab", "pillow")
 
 
-def shrink_and_enlarge(image, level, antialias=None, drift=True):
+def shrink_and_enlarge(
+    image: Array, level: Level, antialias: str | None = None, drift: bool = True
+) -> tf.Tensor:
     """Shrinks by a factor and enlarges to the old size, with 8 bits after each step.
 
     Args:
@@ -25,15 +29,13 @@ def shrink_and_enlarge(image, level, antialias=None, drift=True):
         float32 of the image's shape, multiples of 1/255.
 
     Raises:
-        ValueError: If `antialias` is another word.
+        ValueError: If `antialias` is none of these.
 
     Reference:
         Keys, IEEE TASSP 29 (1981), for the kernel; measured against OpenCV and Pillow in the tests.
     """
     if antialias not in _ANTIALIASED:
-        raise ValueError(
-            f"`antialias` must be one of {_ANTIALIASED}. Received: antialias={antialias!r}"
-        )
+        raise ValueError(f"expected `antialias` to be one of {_ANTIALIASED}, got {antialias!r}")
     level = tf.cast(level, tf.float32)
     shape = tf.shape(image)
     sides = shape[1], shape[2]
@@ -48,14 +50,14 @@ def shrink_and_enlarge(image, level, antialias=None, drift=True):
     return tf.ensure_shape(enlarged, image.shape)
 
 
-def enlarge_picture(picture, height, width, band=256):
+def enlarge_picture(picture: np.ndarray, height: int, width: int, band: int = 256) -> np.ndarray:
     """Enlarges one picture of any kind with OpenCV's bicubic kernel, a band of rows at a time.
 
     Args:
         picture: ``(h, w)`` or ``(h, w, channels)``, uint8, uint16, or float in [0, 1].
         height: New height in pixels.
         width: New width in pixels.
-        band: Rows of the result that are made at once, a bound on memory.
+        band: Rows of the result that are computed at once, to bound memory.
 
     Returns:
         ``(height, width)`` or ``(height, width, channels)`` of the picture's type.
@@ -78,8 +80,8 @@ def enlarge_picture(picture, height, width, band=256):
     return enlarged
 
 
-def shrink_each(image, factor, softness):
-    """Shrinks each picture of a batch by its own factor; its mirror image fills what is left.
+def shrink_each(image: Array, factor: Array, softness: Array) -> tf.Tensor:
+    """Shrinks each picture of a batch by its own factor; its mirror image fills the frame.
 
     Args:
         image: float32 ``(batch, height, width, channels)`` in [0, 1].

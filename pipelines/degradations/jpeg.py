@@ -1,9 +1,10 @@
-"""JPEG there and back: through libjpeg for a picture, as tensor code for a batch."""
+"""JPEG compression: by libjpeg for a picture, as tensor code for a batch."""
 
 import numpy as np
 import tensorflow as tf
 
 from pipelines.color import LUMA
+from pipelines.degradations import Array, Level, Seed
 from pipelines.degradations.bicubic import shrink_each
 
 # Tables K.1 and K.2 of the JPEG standard (ITU-T T.81), for quality 50.
@@ -39,7 +40,7 @@ _HALF = np.array([
 _DCT = np.hstack([_HALF, _HALF[:, ::-1] * np.where(np.arange(8) % 2, -1, 1)[:, None]])
 
 
-def compress_jpeg_libjpeg(picture, level):
+def compress_jpeg_libjpeg(picture: Array, level: Level) -> tf.Tensor:
     """Compresses one picture with libjpeg's defaults and decodes it accurately.
 
     Args:
@@ -57,15 +58,15 @@ def compress_jpeg_libjpeg(picture, level):
     return tf.cast(decoded, tf.float32) / 255.0
 
 
-def compress_jpeg(image, level):
-    """Does what libjpeg does, in tensor code that runs on any device.
+def compress_jpeg(image: Array, level: Level) -> tf.Tensor:
+    """Compresses as libjpeg does, in tensor code that runs on any device.
 
     Args:
         image: float32 ``(batch, height, width, 1 or 3)`` in [0, 1]; colour is stored 4:2:0.
         level: Quality ``()``, 1 to 100; rounded to a whole number.
 
     Returns:
-        float32 of the image's shape, multiples of 1/255. Nearly all samples are libjpeg's own; the
+        float32 of the image's shape, multiples of 1/255. Nearly all samples equal libjpeg's; the
         rest differ where its integer transform rounds to the other side.
     """
     pixels = tf.round(image * 255.0)
@@ -73,54 +74,54 @@ def compress_jpeg(image, level):
         quantisation_table(table, level) for table in (LUMA_TABLE, CHROMA_TABLE)
     )
     if image.shape[-1] == 1:
-        return _coded(pixels[..., 0], luma_table)[..., None] / 255.0
+        return _code_plane(pixels[..., 0], luma_table)[..., None] / 255.0
     red, green, blue = tf.unstack(pixels, axis=-1)
     # BT.601 in 16-bit integers, as libjpeg has it; every sum is exact in float32.
-    luma = _shifted_right(19595.0 * red + 38470.0 * green + 7471.0 * blue + 32768.0)
-    luma = _coded(luma, luma_table)
+    luma = _shift_right(19595.0 * red + 38470.0 * green + 7471.0 * blue + 32768.0)
+    luma = _code_plane(luma, luma_table)
     chroma = []
     for weights in ((-11059.0, -21709.0, 32768.0), (32768.0, -27439.0, -5329.0)):
         plane = weights[0] * red + weights[1] * green + weights[2] * blue
-        plane = _halved(_shifted_right(plane + 32767.0) + 128.0)
-        plane = _coded(plane, chroma_table)[:, :, : (tf.shape(luma)[2] + 1) // 2]
-        chroma.append(_doubled(plane, tf.shape(luma)) - 128.0)
+        plane = _downsample_chroma(_shift_right(plane + 32767.0) + 128.0)
+        plane = _code_plane(plane, chroma_table)[:, :, : (tf.shape(luma)[2] + 1) // 2]
+        chroma.append(_upsample_chroma(plane, tf.shape(luma)) - 128.0)
     cb, cr = chroma
     offsets = (91881.0 * cr, -22554.0 * cb - 46802.0 * cr, 116130.0 * cb)
-    rgb = tf.stack([luma + _shifted_right(offset + 32768.0) for offset in offsets], axis=-1)
+    rgb = tf.stack([luma + _shift_right(offset + 32768.0) for offset in offsets], axis=-1)
     return tf.ensure_shape(tf.clip_by_value(rgb, 0.0, 255.0) / 255.0, image.shape)
 
 
-def _shifted_right(value, bits=16):
+def _shift_right(value, bits=16):
     return tf.floor(value / 2.0**bits)
 
 
-def quantisation_table(table, level):
-    """The quantisation table of a quality, as libjpeg scales it."""
+def quantisation_table(table: Array, level: Level) -> tf.Tensor:
+    """Returns the quantisation table of a quality, as libjpeg scales `table`."""
     quality = tf.clip_by_value(tf.round(tf.cast(level, tf.float32)), 1.0, 100.0)
     percent = tf.gather(np.floor(QUALITY_PERCENT), tf.cast(quality, tf.int32) - 1)
     return tf.clip_by_value(tf.floor((table * percent + 50.0) / 100.0), 1.0, 255.0)
 
 
-def _coded(plane, table):
+def _code_plane(plane, table):
     """Transforms, quantises and transforms back a plane ``(batch, height, width)`` of 0..255."""
     shape = tf.shape(plane)
-    padded = _edges_repeated(plane, 8, 8)
+    padded = _pad_edges(plane, 8, 8)
     size = tf.shape(padded)
     blocks = tf.reshape(padded, (-1, size[1] // 8, 8, size[2] // 8, 8)) - 128.0
     blocks = tf.cast(tf.transpose(blocks, (0, 1, 3, 2, 4)), tf.float64)
     # Bits dropped by each pass; the transform comes out 8 times too large, as libjpeg's does.
-    blocks = _both_ways(blocks, _DCT.T, 11, 15)
+    blocks = _transform(blocks, _DCT.T, 11, 15)
     # Halves away from zero, as the C code's integer division does.
     table = tf.cast(table, tf.float64)
     steps = tf.sign(blocks) * tf.floor((tf.abs(blocks) + 4.0 * table) / (8.0 * table))
-    blocks = _both_ways(tf.linalg.matrix_transpose(steps * table), _DCT, 11, 18)
+    blocks = _transform(tf.linalg.matrix_transpose(steps * table), _DCT, 11, 18)
     blocks = tf.cast(tf.linalg.matrix_transpose(blocks), tf.float32)
     decoded = tf.reshape(tf.transpose(blocks, (0, 1, 3, 2, 4)), size)
     decoded = tf.clip_by_value(decoded + 128.0, 0.0, 255.0)
     return tf.ensure_shape(decoded[:, : shape[1], : shape[2]], plane.shape)
 
 
-def _both_ways(blocks, matrix, first, second):
+def _transform(blocks, matrix, first, second):
     """Multiplies the rows of 8x8 blocks, then their columns; drops bits after each pass."""
     shape = tf.shape(blocks)
     for bits in (first, second):
@@ -131,7 +132,7 @@ def _both_ways(blocks, matrix, first, second):
     return blocks
 
 
-def _edges_repeated(plane, rows, columns):
+def _pad_edges(plane, rows, columns):
     """Repeats the last row and column until the sides are multiples."""
     shape = tf.shape(plane)
     for axis, multiple in ((1, rows), (2, columns)):
@@ -141,62 +142,62 @@ def _edges_repeated(plane, rows, columns):
     return plane
 
 
-def _halved(plane):
+def _downsample_chroma(plane):
     """Averages squares of four; halves go down in even columns and up in odd ones.
 
     To the right whole blocks are filled from the edge before averaging, as libjpeg does; below, its
-    last averaged row is repeated, which `_coded` does.
+    last averaged row is repeated, which `_code_plane` does.
     """
-    padded = _edges_repeated(plane, 2, 16)
+    padded = _pad_edges(plane, 2, 16)
     total = padded[:, ::2] + padded[:, 1::2]
     total = total[:, :, ::2] + total[:, :, 1::2]
     odd = tf.cast(tf.range(tf.shape(total)[2]) % 2, tf.float32)
     return tf.floor((total + 1.0 + odd) / 4.0)
 
 
-def _doubled(plane, shape):
+def _upsample_chroma(plane, shape):
     """Enlarges twice as the decoder does: the near sample weighs 3, the far one 1, both ways."""
-    above, below = _shifted(plane, 1)
-    rows = _interleaved(3.0 * plane + above, 3.0 * plane + below, axis=1)
-    left, right = _shifted(rows, 2)
+    above, below = _neighbours(plane, 1)
+    rows = _interleave(3.0 * plane + above, 3.0 * plane + below, axis=1)
+    left, right = _neighbours(rows, 2)
     even = tf.floor((3.0 * rows + left + 8.0) / 16.0)
     odd = tf.floor((3.0 * rows + right + 7.0) / 16.0)
-    smooth = _interleaved(even, odd, axis=2)
+    smooth = _interleave(even, odd, axis=2)
     # libjpeg only repeats samples where a chroma row has no more than two.
     plain = tf.repeat(tf.repeat(plane, 2, axis=1), 2, axis=2)
     doubled = tf.where(tf.shape(plane)[2] > 2, smooth, plain)
     return doubled[:, : shape[1], : shape[2]]
 
 
-def _shifted(plane, axis):
+def _neighbours(plane, axis):
     """The neighbours before and after along an axis; at the edges the sample itself."""
     index = tf.range(tf.shape(plane)[axis])
     before = tf.gather(plane, tf.maximum(index - 1, 0), axis=axis)
     return before, tf.gather(plane, tf.minimum(index + 1, index[-1]), axis=axis)
 
 
-def _interleaved(even, odd, axis):
+def _interleave(even, odd, axis):
     stacked = tf.stack([even, odd], axis=axis + 1)
     shape = tf.tensor_scatter_nd_add(tf.shape(even), [[axis]], [tf.shape(even)[axis]])
     return tf.reshape(stacked, shape)
 
 
-# Above this level a picture stays as it was: tables of ones and twos leave next to nothing.
+# Above this quality nothing is compressed: tables of ones and twos change almost nothing.
 FINEST = 95.0
-# Photographs to train on are mostly JPEGs of high quality. Shrunk they are none any more; how soft
-# they become has to vary, or softness would tell the quality.
+# Training photographs are mostly JPEGs of high quality; shrinking removes their traces. The
+# softness varies, so that it does not reveal the quality.
 _SHRUNK, _SOFTNESS = (1.35, 2.0), (0.6, 1.2)
-# What happened to a picture since: shares, and how much.
+# Changes after the compression: the share of pictures, and how much.
 _GRAY, _SCALED, _CHANGED = 0.25, 0.35, 0.25
 _SCALE, _CONTRAST, _BRIGHTNESS = (1.0, 1.45), (0.8, 1.2), (-0.1, 0.1)
 
 
-def recompress_jpeg(image, level, seed):
-    """Compresses pictures as JPEG, then changes some: what an estimator of quality must know.
+def recompress_jpeg(image: Array, level: Level, seed: Seed) -> tf.Tensor:
+    """Compresses pictures as JPEG, then changes some: training pictures of a quality estimator.
 
-    A quarter of the pictures are gray ones in equal channels. After compression a third was shrunk
-    to 0.7 of its sides and more, and a quarter changed in brightness and contrast, each with bytes
-    after it. What a shrunk picture leaves open is filled with its mirror image.
+    A quarter of the pictures are gray, in equal channels. After compression a third is shrunk to
+    0.7 of its sides and more, and a quarter changed in brightness and contrast; each step rounds to
+    8 bits. The mirror image of a shrunk picture fills the rest of its frame.
 
     Args:
         image: float32 ``(batch, height, width, 1 or 3)`` in [0, 1].
@@ -216,24 +217,24 @@ def recompress_jpeg(image, level, seed):
     if image.shape[-1] == 3:
         gray = tf.reduce_sum(picture * LUMA, axis=-1, keepdims=True)
         picture = tf.where(sample(2, shape=(1, 1, 1)) < _GRAY, gray, picture)
-    picture = _bytes(picture)
+    picture = _to_bytes(picture)
     picture = tf.cond(
         tf.cast(level, tf.float32) > FINEST,
         lambda: picture,
         lambda: compress_jpeg(picture, level),
     )
     factor = tf.where(sample(3) < _SCALED, sample(4, _SCALE), 1.0)
-    picture = _bytes(shrink_each(picture, factor, sample(5, _SOFTNESS)))
+    picture = _to_bytes(shrink_each(picture, factor, sample(5, _SOFTNESS)))
     contrast, brightness = sample(6, _CONTRAST, (1, 1, 1)), sample(7, _BRIGHTNESS, (1, 1, 1))
-    changed = _bytes((picture - 0.5) * contrast + 0.5 + brightness)
+    changed = _to_bytes((picture - 0.5) * contrast + 0.5 + brightness)
     picture = tf.where(sample(8, shape=(1, 1, 1)) < _CHANGED, changed, picture)
     return tf.ensure_shape(picture, image.shape)
 
 
-def quality_or_none(inputs, clean):
+def target_quality(inputs: dict[str, Array], clean: Array) -> tf.Tensor:
     """Returns the qualities ``(batch, k)`` of pairs; 100 where nothing was compressed."""
     return tf.where(inputs["level"] > FINEST, 100.0, inputs["level"])
 
 
-def _bytes(picture):
+def _to_bytes(picture):
     return tf.round(tf.clip_by_value(picture, 0.0, 1.0) * 255.0) / 255.0

@@ -1,11 +1,14 @@
-"""Gaussian noise, as the denoising benchmarks add it."""
+"""White Gaussian noise."""
 
 import tensorflow as tf
 
 from pipelines.color import LUMA
+from pipelines.degradations import Array, Level, Seed
 
 
-def add_gaussian_noise(image, level, seed, clip=True, floor=True):
+def add_gaussian_noise(
+    image: Array, level: Level, seed: Seed, clip: bool = True, floor: bool = True
+) -> tf.Tensor:
     """Adds white Gaussian noise, independent in every pixel and channel.
 
     Args:
@@ -28,11 +31,11 @@ def add_gaussian_noise(image, level, seed, clip=True, floor=True):
     return tf.floor(noisy * 255.0) / 255.0 if floor else noisy
 
 
-def add_noise_to_learn_from(image, level, seed):
-    """Adds noise, clipped, of which the 8 bits are floored in half of the pictures, else rounded.
+def add_noise_for_training(image: Array, level: Level, seed: Seed) -> tf.Tensor:
+    """Adds noise, clipped, and floors half of the pictures to 8 bits; the others are rounded.
 
-    A network that has met floored noise alone brightens every picture by the half level that
-    flooring takes, and most pictures were never floored.
+    A network trained on floored noise alone brightens every picture by half a level, and most
+    pictures were never floored.
 
     Args:
         image: float32 ``(batch, height, width, channels)`` in [0, 1].
@@ -48,11 +51,13 @@ def add_noise_to_learn_from(image, level, seed):
     return tf.floor(noisy * 255.0 + tf.where(rounded, 0.5, 0.0)) / 255.0
 
 
-def add_noise_of_any_file(image, level, seed, gray=0.125):
-    """Adds Gaussian noise in the several ways that it arrives in: what an estimator must know.
+def add_noise_for_estimation(
+    image: Array, level: Level, seed: Seed, gray: float = 0.125
+) -> tf.Tensor:
+    """Adds noise in the several forms that it occurs in, for the training of an estimator.
 
-    Half of the pictures are floored to 8 bits, half are not; all are clipped. Some are gray ones in
-    three equal channels, whose noise then is the same in all three.
+    Half of the pictures are floored to 8 bits, half are not; all are clipped. Some are gray, with
+    the same noise in three equal channels.
 
     Args:
         image: float32 ``(batch, height, width, channels)`` in [0, 1].

@@ -9,8 +9,8 @@ from pipelines.degradations.jpeg import (
     FINEST,
     compress_jpeg,
     compress_jpeg_libjpeg,
-    quality_or_none,
     recompress_jpeg,
+    target_quality,
 )
 from pipelines.jpeg_analysis import quality_of_pixels
 
@@ -100,7 +100,7 @@ def test_nothing_is_compressed_above_the_finest(patches):
     recompressed = recompress_jpeg(patches, tf.constant(FINEST + 1), SEED).numpy()
     assert all(quality_of_pixels(picture) is None for picture in recompressed)
     level = tf.constant([[30.0, FINEST, FINEST + 0.1]])
-    np.testing.assert_array_equal(quality_or_none({"level": level}, None), [[30, FINEST, 100]])
+    np.testing.assert_array_equal(target_quality({"level": level}, None), [[30, FINEST, 100]])
 
 
 def test_the_same_seed_gives_the_same_pictures(patches):

@@ -3,8 +3,8 @@ import pytest
 
 from pipelines.degradations.noise import (
     add_gaussian_noise,
-    add_noise_of_any_file,
-    add_noise_to_learn_from,
+    add_noise_for_estimation,
+    add_noise_for_training,
 )
 
 SEED = (3, 4)
@@ -52,7 +52,7 @@ def test_no_noise_changes_nothing():
 
 def test_half_of_the_pictures_to_learn_from_are_floored_and_half_rounded():
     gray = np.full((40, 64, 64, 3), 100 / 255, np.float32)
-    noisy = add_noise_to_learn_from(gray, 10.0, SEED).numpy() * 255
+    noisy = add_noise_for_training(gray, 10.0, SEED).numpy() * 255
     np.testing.assert_allclose(noisy, np.rint(noisy), atol=1e-4)
     exact = add_gaussian_noise(gray, 10.0, SEED, floor=False).numpy() * 255
     darker = (exact - noisy).mean(axis=(1, 2, 3))
@@ -63,11 +63,11 @@ def test_half_of_the_pictures_to_learn_from_are_floored_and_half_rounded():
 
 def test_an_estimator_sees_noise_in_all_its_ways():
     colour = np.full((64, 32, 32, 3), [0.3, 0.5, 0.7], np.float32)
-    noisy = add_noise_of_any_file(colour, 25.0, SEED, gray=0.25).numpy()
+    noisy = add_noise_for_estimation(colour, 25.0, SEED, gray=0.25).numpy()
     assert noisy.min() >= 0 and noisy.max() <= 1
     residual = noisy - noisy.mean(axis=(1, 2), keepdims=True)
     np.testing.assert_allclose(residual.std(axis=(1, 2)) * 255, 25, rtol=0.15)
     gray = np.ptp(noisy, axis=-1).max(axis=(1, 2)) < 1e-6
     whole = np.abs(noisy * 255 - np.rint(noisy * 255)).max(axis=(1, 2, 3)) < 1e-3
     assert 0.1 < gray.mean() < 0.4 and 0.3 < whole.mean() < 0.7
-    np.testing.assert_array_equal(noisy, add_noise_of_any_file(colour, 25.0, SEED, gray=0.25))
+    np.testing.assert_array_equal(noisy, add_noise_for_estimation(colour, 25.0, SEED, gray=0.25))
