@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,3 +13,14 @@ def paths(tmp_path, rng):
         found.append(tmp_path / f"{number}.png")
         Image.fromarray(pixels).save(found[-1])
     return found
+
+
+@pytest.fixture
+def plain_opencv():
+    """OpenCV by its plain code: the vectorised one rounds some sums to the other side."""
+    ipp = cv2.ipp.useIPP()
+    cv2.setUseOptimized(False)
+    cv2.ipp.setUseIPP(False)
+    yield
+    cv2.setUseOptimized(True)
+    cv2.ipp.setUseIPP(ipp)

@@ -1,8 +1,11 @@
+import io
+
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import TASKS, get_protocol
+from pipelines import SAMPLE_PICTURES, TASKS, get_protocol
 from pipelines.dataset.benchmark import benchmark_pairs, degraded_pair, noise_seed
 
 
@@ -75,3 +78,46 @@ def test_pairs_of_a_folder_are_the_headlines(picture):
     assert path == picture
     np.testing.assert_array_equal(degraded, expected[0])
     np.testing.assert_array_equal(clean, expected[1])
+
+
+def by_pillow(gray, quality):
+    data = io.BytesIO()
+    Image.fromarray(gray).save(data, "JPEG", quality=quality)
+    return np.asarray(Image.open(data))
+
+
+@pytest.mark.parametrize("quality", [10, 50, 80])
+@pytest.mark.parametrize("protocol", ["paper", "literature"])
+def test_jpeg_protocols_equal_pillow_on_a_bundled_photograph(protocol, quality):
+    path = SAMPLE_PICTURES / "chelsea.png"
+    rgb = np.asarray(Image.open(path).convert("RGB"), np.float64)
+    if protocol == "paper":
+        gray = np.rint(rgb @ [0.299, 0.587, 0.114])[:300, :450]
+    else:
+        gray = np.rint(16 + rgb @ [65.481, 128.553, 24.966] / 255)
+    degraded, clean = pair(path, "dejpeg", protocol, quality, channels=1)
+    np.testing.assert_array_equal(np.rint(clean[..., 0] * 255), gray)
+    expected = by_pillow(gray.astype(np.uint8), quality)
+    np.testing.assert_array_equal(np.rint(degraded[..., 0] * 255), expected)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_super_resolution_equals_opencv_on_a_bundled_photograph(factor, plain_opencv):
+    path = SAMPLE_PICTURES / "chelsea.png"
+    rgb = np.asarray(Image.open(path).convert("RGB"))
+    small = cv2.resize(rgb, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_CUBIC)
+    expected = cv2.resize(small, rgb.shape[1::-1], interpolation=cv2.INTER_CUBIC)[:300, :450]
+    degraded, clean = pair(path, "sr", "paper", factor)
+    np.testing.assert_array_equal(np.rint(clean * 255), rgb[:300, :450])
+    # The two round a few sums to different sides, once in each of the two steps.
+    difference = np.abs(np.rint(degraded * 255) - expected)
+    assert difference.max() <= 2 and np.mean(difference > 0) < 0.01
+
+
+def test_noise_of_the_paper_is_clipped_and_floored_noise_of_the_level():
+    degraded, clean = pair(SAMPLE_PICTURES / "chelsea.png", "denoise", "paper", 25)
+    middle = (clean > 0.4) & (clean < 0.6)  # too far from the ends to be clipped
+    noise = (degraded - clean)[middle] * 255
+    assert noise.std() == pytest.approx(25, rel=0.02)
+    assert noise.mean() == pytest.approx(-0.5, abs=0.2)  # flooring takes half a level
+    np.testing.assert_allclose(degraded * 255, np.rint(degraded * 255), atol=1e-3)

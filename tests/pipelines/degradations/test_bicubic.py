@@ -6,20 +6,11 @@ from PIL import Image
 
 from pipelines.degradations.bicubic import enlarge_picture, shrink_and_enlarge, shrink_each
 
+pytestmark = pytest.mark.usefixtures("plain_opencv")
+
 
 def to_bytes(picture):
     return np.rint(picture * 255).astype(np.uint8)
-
-
-@pytest.fixture(autouse=True)
-def plain_opencv():
-    """OpenCV by its plain code: the vectorised one rounds some sums to the other side."""
-    ipp = cv2.ipp.useIPP()
-    cv2.setUseOptimized(False)
-    cv2.ipp.setUseIPP(False)
-    yield
-    cv2.setUseOptimized(True)
-    cv2.ipp.setUseIPP(ipp)
 
 
 def opencv(pixels, factor):
