@@ -44,7 +44,7 @@ def _rate(batches, steps):
 
 def _training_rate(batch):
     model = HyperRes.from_preset("tiny", dtype=policy_of("auto"))
-    settings = Run(folder=None, steps=1000, every=100, names=list("abcd"), settings={})
+    settings = Run(folder=None, steps=1000, validate_every=100, names=list("abcd"), settings={})
     trainer = new_trainer(model, RECIPES["default"], settings)
     inputs, clean = batch
     inputs = {name: np.asarray(value) for name, value in inputs.items()}

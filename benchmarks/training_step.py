@@ -22,7 +22,9 @@ def run(rounds: int = 3) -> None:
         theirs = _pytorch(blocks, inputs, clean)
         for precision in ("float32", "bfloat16"):
             model = HyperRes.from_preset(name).with_precision(precision)
-            settings = Run(folder=None, steps=1000, every=100, names=list("abcd"), settings={})
+            settings = Run(
+                folder=None, steps=1000, validate_every=100, names=list("abcd"), settings={}
+            )
             trainer = new_trainer(model, RECIPES["default"], settings)
             times = ratio(
                 lambda trainer=trainer: trainer.train_on_batch(inputs, clean), theirs, rounds

@@ -17,7 +17,7 @@ import sys
 import keras, numpy as np
 import train
 out = sys.argv[1]
-status = train.main(["--task", "denoise", "--steps", "20", "--every", "10", "--batch", "2",
+status = train.main(["--task", "denoise", "--steps", "20", "--validate-every", "10", "--batch", "2",
                      "--patch", "16", "--precision", "float32", "--out", out])
 assert status == 0 and keras.backend.backend() == "jax"
 model = keras.models.load_model(out + "/denoise/model.keras")

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import keras
 import numpy as np
@@ -33,7 +35,7 @@ def photographs(tmp_path_factory):
 
 def arguments(photographs, out, *more, task="denoise", steps=6):
     return ["--task", task, "--data", str(photographs), "--out", str(out), "--steps", str(steps),
-            "--every", "3", *SHORT, *more]  # fmt: skip
+            "--validate-every", "3", *SHORT, *more]  # fmt: skip
 
 
 def refused(capsys, argv, status=2):
@@ -54,7 +56,7 @@ def refused(capsys, argv, status=2):
         ("sr", ["--levels", "2", "3", "--recipe", "authors"]),
     ],
 )
-def test_a_run_leaves_everything_that_it_promises(photographs, tmp_path, capsys, task, more):
+def test_a_run_writes_everything_that_is_documented(photographs, tmp_path, capsys, task, more):
     assert train.main(arguments(photographs, tmp_path, *more, task=task)) == 0
     said = capsys.readouterr().out
     run = tmp_path / task
@@ -82,7 +84,7 @@ def test_resumed_run_ends_where_the_whole_one_does(photographs, tmp_path, capsys
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert train.main(arguments(photographs, whole)) == 0
     assert interrupted(arguments(photographs, broken), 4) == 130
-    assert "after step 4; --resume goes on from there" in capsys.readouterr().err
+    assert "after step 4; --resume continues from there" in capsys.readouterr().err
     assert train.main(arguments(photographs, broken, "--resume")) == 0
     first, second = (
         keras.models.load_model(out / "denoise" / "model.keras") for out in (whole, broken)
@@ -97,7 +99,7 @@ def test_resumed_run_ends_where_the_whole_one_does(photographs, tmp_path, capsys
 
 def interrupted(argv, step):
     """Runs train.py and sends it Ctrl-C during a step; returns its exit status."""
-    from keras_hyper.training.progress import ProgressBar
+    from keras_hyper.training.callbacks import ProgressBar
 
     original = ProgressBar.on_train_batch_end
 
@@ -113,18 +115,18 @@ def interrupted(argv, step):
         ProgressBar.on_train_batch_end = original
 
 
-def test_a_run_goes_on_from_another_network(photographs, tmp_path, capsys):
+def test_a_run_is_initialised_from_another_network(photographs, tmp_path, capsys):
     levels = "--levels", "15", "50"
     assert train.main(arguments(photographs, tmp_path / "first", *levels)) == 0
     start = str(tmp_path / "first" / "denoise")
-    more = ["--start", start, "--rate", "1e-9", "--shrink", "0.75"]
+    more = ["--init-from", start, "--rate", "1e-9", "--shrink", "0.75"]
     argv = arguments(photographs, tmp_path / "then", *more, steps=3)
     assert interrupted(argv, 2) == 130
     whole = [word for word in argv if word not in more[-2:]]
     assert "has shrink [0.75]" in refused(capsys, [*whole, "--resume"])
     assert train.main([*argv, "--resume"]) == 0
     said = capsys.readouterr().out
-    assert f"begins with  {start}" in said and "levels  15 50\n" in said
+    assert f"initialised from  {start}" in said and "levels  15 50\n" in said
     first, then = (
         keras.models.load_model(tmp_path / out / "denoise" / "model.keras")
         for out in ("first", "then")
@@ -132,12 +134,12 @@ def test_a_run_goes_on_from_another_network(photographs, tmp_path, capsys):
     for a, b in zip(first.get_weights(), then.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-7)
     card = json.loads((tmp_path / "then/denoise/1/assets.extra/card.json").read_text())
-    assert card["training"]["start"] == start and card["training"]["shrink"] == "[0.75]"
+    assert card["training"]["init_from"] == start and card["training"]["shrink"] == "[0.75]"
 
 
-def test_an_estimator_begins_with_no_restorer(photographs, tmp_path, capsys):
-    argv = arguments(photographs, tmp_path, "--start", "denoise", task="estimate")
-    assert "--start is for what restores" in refused(capsys, argv)
+def test_an_estimator_has_no_initial_network(photographs, tmp_path, capsys):
+    argv = arguments(photographs, tmp_path, "--init-from", "denoise", task="estimate")
+    assert "expected no --init-from" in refused(capsys, argv)
 
 
 def test_killed_run_resumes_from_its_last_checkpoint(photographs, tmp_path):
@@ -161,7 +163,7 @@ def test_killed_run_resumes_from_its_last_checkpoint(photographs, tmp_path):
 def test_loss_that_is_no_number_stops_and_keeps_the_checkpoint(
     photographs, tmp_path, capsys, monkeypatch
 ):
-    from keras_hyper.training.objective import MeanLossOfLevels
+    from keras_hyper.training.restoring import MeanLossOfLevels
 
     def explode(self, y_true, y_pred):
         # From the fourth step on: the first checkpoint is good.
@@ -170,20 +172,18 @@ def test_loss_that_is_no_number_stops_and_keeps_the_checkpoint(
 
     steps = tf.Variable(0)
     monkeypatch.setattr(MeanLossOfLevels, "call", explode)
-    error = refused(capsys, arguments(photographs, tmp_path, "--every", "2"), status=1)
+    error = refused(capsys, arguments(photographs, tmp_path, "--validate-every", "2"), status=1)
     assert "not finite at step" in error and "checkpoint.keras" in error
     assert keras.models.load_model(tmp_path / "denoise" / "checkpoint.keras")
 
 
-def test_unreadable_files_are_named_and_left_out(photographs, tmp_path, capsys):
-    import shutil
-
+def test_unreadable_files_are_named_and_skipped(photographs, tmp_path, capsys):
     folder = tmp_path / "photographs"
     shutil.copytree(photographs, folder)
     (folder / "1.png").write_bytes(b"no picture")
     assert train.main(arguments(folder, tmp_path / "out", steps=1)) == 0
     said = capsys.readouterr().out
-    assert "1 files could not be read" in said and "1.png" in said
+    assert "1 files could not be read and were skipped" in said and "1.png" in said
 
 
 @pytest.mark.parametrize(
@@ -198,8 +198,8 @@ def test_unreadable_files_are_named_and_left_out(photographs, tmp_path, capsys):
         (["--steps", "0"], "at least 1, got '0'"),
         (["--channels", "4"], "choose from"),
         (["--resume"], "no checkpoint to resume from"),
-        (["--start", "nowhere"], "there is none at nowhere"),
-        (["--start", "denoise"], "of blocks 1 was wanted"),
+        (["--init-from", "nowhere"], "there is none at nowhere"),
+        (["--init-from", "denoise"], "with blocks 1, got one with blocks 4"),
         (["--rate", "0"], "above 0, got '0'"),
         (["--shrink", "0.5", "1.5"], "below 1, got '1.5'"),
     ],
@@ -224,7 +224,7 @@ def test_another_run_is_not_overwritten(photographs, tmp_path, capsys):
     assert (tmp_path / "denoise" / "model.keras").read_text() == "precious"
 
 
-def test_a_run_that_never_began_is_begun_again(photographs, tmp_path, capsys):
+def test_a_run_that_failed_before_its_first_step_starts_again(photographs, tmp_path, capsys):
     bad = tmp_path / "bad"
     bad.mkdir()
     (bad / "a.png").write_bytes(b"no picture")
@@ -246,6 +246,7 @@ def test_resumed_run_must_have_the_same_settings(photographs, tmp_path, capsys):
 @pytest.mark.parametrize("content", ["garbage", "foreign"])
 def test_bad_checkpoint_is_refused(photographs, tmp_path, capsys, content):
     assert train.main(arguments(photographs, tmp_path, steps=1)) == 0
+    assert not (tmp_path / "denoise" / "checkpoint_previous.keras").exists()
     checkpoint = tmp_path / "denoise" / "checkpoint.keras"
     if content == "garbage":
         checkpoint.write_bytes(b"PK not really")
@@ -261,8 +262,6 @@ def test_disk_that_fills_is_one_line_and_keeps_the_last_checkpoint(
     assert train.main(arguments(photographs, tmp_path, steps=3)) == 0
     checkpoint = tmp_path / "denoise" / "checkpoint.keras"
     before = checkpoint.read_bytes()
-    run = tmp_path / "denoise" / "run.json"
-    run.write_text(run.read_text().replace('"steps": 3', '"steps": 9'))
 
     def full(self, path, *args, **kwargs):
         path.write_bytes(b"half")
@@ -275,7 +274,7 @@ def test_disk_that_fills_is_one_line_and_keeps_the_last_checkpoint(
     assert not list(checkpoint.parent.glob(".*partial*"))
 
 
-def test_an_estimator_is_trained_by_the_same_way(photographs, tmp_path, capsys):
+def test_an_estimator_is_trained_and_resumed(photographs, tmp_path, capsys):
     argv = arguments(photographs, tmp_path, "--levels", "0:60", task="estimate")
     assert interrupted(argv, 4) == 130
     assert train.main([*argv, "--resume"]) == 0
@@ -297,3 +296,55 @@ def test_an_estimator_is_trained_by_the_same_way(photographs, tmp_path, capsys):
 def test_an_estimator_has_recipes_of_its_own(photographs, tmp_path, capsys):
     argv = arguments(photographs, tmp_path, "--recipe", "authors", task="estimate")
     assert "No recipe 'authors' for this task" in refused(capsys, argv)
+
+
+def test_a_run_of_older_code_is_resumed_from_its_older_checkpoint_and_made_longer(
+    photographs, tmp_path, capsys
+):
+    levels = "--levels", "15", "50"
+    assert train.main(arguments(photographs, tmp_path, *levels)) == 0
+    run = tmp_path / "denoise"
+    as_written_before_the_renames(run)
+    whole = run / "checkpoint.keras"
+    whole.write_bytes(whole.read_bytes()[:-1000])
+    capsys.readouterr()
+    assert train.main(arguments(photographs, tmp_path, *levels, "--resume", steps=9)) == 0
+    said = capsys.readouterr().out
+    assert "the run becomes longer: 9 steps instead of 6" in said
+    assert "resuming from the one before" in said
+    assert [row["step"] for row in json.loads((run / "history.json").read_text())] == [3, 6, 9]
+    optimizer = keras.models.load_model(run / "checkpoint.keras").optimizer
+    assert int(optimizer.iterations) == 9
+    assert float(optimizer.learning_rate) == pytest.approx(0, abs=1e-7)  # the cosine of 9 steps
+    assert json.loads((run / "run.json").read_text())["steps"] == 9
+    assert (run / "2").is_dir()
+    others = tmp_path / "others"
+    shutil.copytree(photographs, others)
+    more = arguments(others, tmp_path, *levels, "--resume", steps=9)
+    assert "others (2 files)" in refused(capsys, more)
+
+
+def as_written_before_the_renames(run):
+    """Rewrites a run's record and checkpoints with the keys of before the options were renamed."""
+    record = json.loads((run / "run.json").read_text())
+    renamed = {"num_levels": "draws", "validate_every": "every"}
+    old = {renamed.get(key, key): value for key, value in record.items()}
+    for key in ("data", "valid", "versions", "commit"):
+        old.pop(key, None)
+    (run / "run.json").write_text(json.dumps(old))
+    for path in (run / "checkpoint.keras", run / "checkpoint_previous.keras"):
+        with zipfile.ZipFile(path) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+        config = parts["config.json"].decode()
+        assert config.count('"index": ') == 4 and '"keras_hyper>AveragedAdam"' in config
+        config = config.replace('"index": ', '"draw": ')
+        for now, before in (
+            ("keras_hyper.training.restoring", "keras_hyper.training.objective"),
+            ("keras_hyper.training.recipes", "keras_hyper.training.averaged_adam"),
+        ):
+            assert now in config
+            config = config.replace(now, before)
+        parts["config.json"] = config.encode()
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in parts.items():
+                archive.writestr(name, content)

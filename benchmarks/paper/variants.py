@@ -18,8 +18,7 @@ from rich.console import Console
 from keras_hyper import training
 from keras_hyper.models import HyperRes
 from keras_hyper.models.precision import policy_of
-from keras_hyper.training.objective import MeanLossOfLevels
-from keras_hyper.training.restoring import psnr_before_and_after
+from keras_hyper.training.restoring import MeanLossOfLevels, psnr_before_and_after
 from pipelines import TASKS, load_patch_cache, parse_levels, split, training_pairs
 from pipelines.dataset.pairs import validation_pairs
 
@@ -175,7 +174,7 @@ def trained(task, variant: Variant, args, console) -> list[dict]:
         trainer = training.new_trainer(model, recipe, run)
         if variant.weigh:
             loss = WeighedLoss(variant.weigh(levels.fixed))
-            metrics = run.goal.metrics(run.names)
+            metrics = run.objective.metrics(run.names)
             trainer.compile(trainer.optimizer, loss=loss, metrics=metrics)
         model = training.fit(trainer, pairs_from, watched(levels.fixed), run, console)
     at = levels.fixed if len(levels.fixed) == 1 else EXPERIMENTS[task.name].watched
@@ -197,7 +196,7 @@ def _network(variant, recipe, task, scalars, seed):
     )  # fmt: skip
     model.build()
     if variant.start:
-        training.begin_with(model, HyperRes.from_preset(variant.start))
+        training.initialise_from(model, HyperRes.from_preset(variant.start))
     if variant.slope:
         draw = np.random.default_rng(seed)
         for conv in model.block_convs:

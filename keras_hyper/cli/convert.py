@@ -21,7 +21,7 @@ def job(args) -> None:
     if args.out.exists() and not args.force:
         raise WrongArgumentError(f"{args.out} is there (--force replaces it)")
     from keras_hyper.models.convert import load_checkpoint
-    from keras_hyper.training.checkpoint import save_whole
+    from keras_hyper.training import save_whole
 
     model = load_checkpoint(args.checkpoint)
     args.out.parent.mkdir(parents=True, exist_ok=True)

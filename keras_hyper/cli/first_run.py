@@ -17,7 +17,7 @@ def main() -> int:
     shutil.rmtree(OUT, ignore_errors=True)
     status = train.main(
         ["--task", "denoise", "--out", str(OUT), "--levels", *(f"{level:g}" for level in LEVELS),
-         "--batch", "4", "--steps", "1500", "--every", "500"]
+         "--batch", "4", "--steps", "1500", "--validate-every", "500"]
     )  # fmt: skip
     return status or one_line.run("demo", show)
 

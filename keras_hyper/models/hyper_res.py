@@ -108,12 +108,12 @@ class HyperRes(MainNetwork):
         image = self.check_image(ops.convert_to_tensor(inputs["image"]))
         level = _checked_level(inputs["level"])
         if len(level.shape) != 1:
-            return self._restore(image, level)
+            return self._restore(image, level, training)
         if image.shape[0] == 1:
-            return self._restore(image, level[0])
+            return self._restore(image, level[0], training)
         if training:
             # TensorFlow 2.17 with oneDNN can crash in the gradient of a loop over images.
-            return self._restore(image, level)
+            return self._restore(image, level, training)
         return ops.cond(
             ops.all(ops.equal(level, level[:1])),
             # The maximum is the one level; unlike level[0] it exists for an empty batch too.
@@ -125,12 +125,12 @@ class HyperRes(MainNetwork):
         # A kernel an image takes half the multiplications of a vector of levels in the layers.
         return ops.map(lambda one: self._restore(one[0][None], one[1])[0], (image, level))
 
-    def _restore(self, image, level):
+    def _restore(self, image, level, training=False):
         """Restores at one level for the whole batch, one an image, or a map of levels."""
         levels = [self._scalar(level)] * len(self.scales)
         if len(level.shape) == 3:
             levels = _level_pyramid(levels[0], len(self.scales))
-        return self.forward(image, lambda conv, x, scale: conv(x, levels[scale]))
+        return self.forward(image, lambda conv, x, scale: conv(x, levels[scale]), training)
 
     def _scalar(self, level):
         return (level - self.level_offset) / self.level_scale

@@ -27,37 +27,6 @@ def load_level_estimator(name: str):
     return _load(LevelEstimator, name)
 
 
-def start_of(args, task):
-    """Loads the network that a run begins with, and settles what was not given and it tells.
-
-    Args:
-        args: Of ``train.py``: `start` is read; `blocks`, `channels`, and for the same task
-            `levels`, are filled in.
-        task: What is trained.
-
-    Returns:
-        A `HyperRes`, or None where the run begins with random weights.
-
-    Raises:
-        WrongArgumentError: If there is no such network, or the task learns no restoration.
-    """
-    start = None
-    if args.start:
-        if task.objective != "restore":
-            raise WrongArgumentError(
-                f"--start is for what restores pictures. Received: --task {task.name}"
-            )
-        start = load_hyper_res(args.start)
-    if start and start.task == task.name:
-        low, high = start.level_range
-        args.levels = args.levels or start.levels or [f"{low:g}:{high:g}"]
-    args.blocks = args.blocks or (start.blocks if start else 1)
-    args.filters = args.filters or (start.filters if start else 64)
-    args.tail = args.tail or (start.tail_form if start else "paper")
-    args.channels = args.channels or (start.channels if start else 3)
-    return start
-
-
 def _load(kind, name):
     import keras
 

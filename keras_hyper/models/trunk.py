@@ -124,19 +124,20 @@ class MainNetwork(keras.Model):
         built(self.tail, widths[0])
         self.built = True
 
-    def forward(self, image, convolve):
+    def forward(self, image, convolve, training=False):
         """Restores an image.
 
         Args:
             image: float32 ``(batch, height, width, channels)`` of any sides.
             convolve: ``(layer, features, scale) -> features`` for a convolution of a block; scale
                 0 is half the resolution of the image, 1 a quarter.
+            training: Whether this is a step of a training.
 
         Returns:
             float32, of the image's shape.
         """
         image, crop = pad_to_multiple(image, self.multiple)
-        return crop(self.decode(image, self.encode(image), convolve))
+        return crop(self.decode(image, self.encode(image), convolve, training))
 
     def encode(self, image):
         """Returns the head's features of a padded image; the level does not change them."""
@@ -145,15 +146,18 @@ class MainNetwork(keras.Model):
         head = self.head(ops.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0))))
         return ops.cast(head, self.compute_dtype)
 
-    def decode(self, image, head, convolve):
+    def decode(self, image, head, convolve, training=False):
         """Returns the restored image from the head's features; arguments as of `forward`."""
         convs = iter(self.block_convs)
+        # In training one run follows another, and the gradient of the activation keeps TensorFlow
+        # from optimizing the graph at all: a step would take 5 to 10 % longer.
+        add = ops.add if training else _add_shared
 
         def run(x, blocks, scale):
             for _ in range(blocks):
                 outputs = convolve(next(convs), x, scale)
                 outputs = convolve(next(convs), ops.relu(outputs), scale)
-                x = _add_shared(x, outputs) if x is head else x + outputs
+                x = add(x, outputs) if x is head else x + outputs
             return x
 
         x, skips = head, []
@@ -165,13 +169,13 @@ class MainNetwork(keras.Model):
         for scale in reversed(range(len(self.ups))):
             up = ops.depth_to_space(self.ups[scale](x), 2, data_format="channels_last")
             x = run(skips.pop() + up, self.scales[scale][0], scale)
-        x = _add_shared(head, self.skip(x))
+        x = add(head, self.skip(x))
         if self.tail_form == "paper":
             x = ops.relu(self.shuffle(self.expand(x)))
             x = self.tail(ops.relu(self.merge(x)))
         else:
             x = self.shuffle(self.tail(x))
-        return _add_shared(image, x) if self.image_residual else x
+        return add(image, x) if self.image_residual else x
 
     def check_image(self, image):
         """Returns `image` as float32, or raises ValueError if its rank or channels do not fit."""

@@ -1,24 +1,22 @@
-"""From pairs to a trained network: objective, recipes, callbacks, one call of `fit`."""
+"""From settings and pictures to a trained network: objective, recipes, callbacks, one `fit`."""
 
-from keras_hyper.training.checkpoint import TrainingInterrupted, save_whole
-from keras_hyper.training.fit import (
-    Run,
-    fit,
-    load_trainer,
-    new_trainer,
-)
-from keras_hyper.training.goals import GOALS
+from keras_hyper.training.callbacks import TrainingInterrupted, save_whole
+from keras_hyper.training.config import TrainingConfig
+from keras_hyper.training.fit import Run, fit, load_trainer, new_trainer, train
+from keras_hyper.training.objective import OBJECTIVES
 from keras_hyper.training.recipes import RECIPES
-from keras_hyper.training.starting import begin_with
+from keras_hyper.training.restoring import initialise_from
 
 __all__ = [
-    "GOALS",
+    "OBJECTIVES",
     "RECIPES",
     "Run",
+    "TrainingConfig",
     "TrainingInterrupted",
-    "begin_with",
     "fit",
+    "initialise_from",
     "load_trainer",
     "new_trainer",
     "save_whole",
+    "train",
 ]

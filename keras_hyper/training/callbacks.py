@@ -1,56 +1,72 @@
-"""Callbacks of a run: its guard against NaN, its history."""
+"""Callbacks of a run: checkpoints, progress, history, the stop at a loss that is not finite."""
 
-import json
 import math
 import os
+import signal
 import time
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from keras_hyper.training.config import CHECKPOINT, PREVIOUS_CHECKPOINT, read_json, write_json
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM came; the checkpoint of that step is on disk."""
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Ends the run when the loss is no number any more, and says where.
+    """Stops the run when a loss or a figure of the validation is not finite.
 
     Args:
-        step: Step that the run begins at.
-        checkpoint: Where the last good checkpoint is.
+        step: First step of the run.
+        folder: Folder of the run, for the message.
     """
 
-    def __init__(self, step: int, checkpoint: Path):
+    def __init__(self, step: int, folder: Path):
         super().__init__()
-        self.step, self.checkpoint = step, checkpoint
+        self.step, self.folder = step, folder
 
     def on_train_batch_end(self, batch, logs=None):
-        """Looks at the losses of the step."""
+        """Checks the losses of the step."""
         self.step += 1
-        if math.isfinite(float(logs["loss"])):
-            return
-        levels = [
-            name.removeprefix("loss_")
-            for name, value in logs.items()
-            if name.startswith("loss_") and not math.isfinite(float(value))
-        ]
-        last = f"the last good checkpoint is {self.checkpoint}"
-        raise FloatingPointError(
-            f"the loss is not finite at step {self.step}, level {', '.join(levels) or 'unknown'}; "
-            + (last if self.checkpoint.exists() else "there is no checkpoint yet")
-        )
+        if not math.isfinite(float(logs["loss"])):
+            self._stop([name for name in logs if name.startswith("loss_")] or ["loss"], logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Checks the figures of the epoch."""
+        self._stop(list(logs), logs)
+
+    def _stop(self, names, logs):
+        broken = [name for name in names if not math.isfinite(float(logs[name]))]
+        if broken:
+            path = self.folder / CHECKPOINT
+            last = f"the last good checkpoint is {path}" if path.exists() else "no checkpoint yet"
+            raise FloatingPointError(f"{', '.join(broken)} not finite at step {self.step}; {last}")
 
 
 class History(keras.callbacks.Callback):
     """Keeps the figures of every epoch in a JSON file, over resumed runs too.
 
-    ``seconds`` of a row are those of all training until then, validation included, pauses not.
+    ``seconds`` of a row are those of all training until then, with validation, without pauses.
 
     Args:
         path: The file.
-        step: Step that the run begins at.
+        step: First step of the run. Rows of later steps are replaced.
+
+    Raises:
+        ValueError: If the file is damaged.
     """
 
     def __init__(self, path: Path, step: int):
         super().__init__()
         self.path, self.step = path, step
+        rows = read_json(path, list) if path.exists() else []
+        self.rows = [row for row in rows if row["step"] <= step]
         self.last = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
@@ -58,14 +74,183 @@ class History(keras.callbacks.Callback):
         self.step += 1
 
     def on_epoch_end(self, epoch, logs=None):
-        """Adds a row; rows of a run that went further and was lost are replaced."""
-        rows = json.loads(self.path.read_text()) if self.path.exists() else []
-        rows = [row for row in rows if row["step"] < self.step]
+        """Adds a row."""
         now = time.monotonic()
-        seconds = now - self.last + (rows[-1].get("seconds", 0.0) if rows else 0.0)
+        seconds = now - self.last + (self.rows[-1].get("seconds", 0.0) if self.rows else 0.0)
         self.last = now
         figures = {name: float(value) for name, value in logs.items()}
-        rows.append({"step": self.step, "seconds": round(seconds, 1), **figures})
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps(rows, indent=1))
-        os.replace(partial, self.path)
+        self.rows.append({"step": self.step, "seconds": round(seconds, 1), **figures})
+        write_json(self.path, self.rows)
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves the trainer (weights, average, optimizer) after every epoch and on a signal.
+
+    The last two are kept. Each is written beside its place and renamed: a full disk or a kill
+    leaves the earlier ones whole.
+
+    Args:
+        folder: Folder of the run.
+        step: First step of the run.
+    """
+
+    def __init__(self, folder: Path, step: int = 0):
+        super().__init__()
+        self.folder, self.step = folder, step
+        self.signal = None
+
+    def on_train_begin(self, logs=None):
+        """Handles SIGINT and SIGTERM until the training ends."""
+        self.handlers = {
+            number: signal.signal(number, self._remember)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+
+    def on_train_end(self, logs=None):
+        """Restores the handlers of the signals."""
+        self.restore_signals()
+
+    def restore_signals(self) -> None:
+        """Restores the handlers of the signals."""
+        for number, handler in getattr(self, "handlers", {}).items():
+            signal.signal(number, handler)
+        self.handlers = {}
+
+    def _remember(self, number, frame):
+        # A step in flight cannot be saved: the callback saves after it.
+        self.signal = number
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts the step; saves and stops if a signal came."""
+        self.step += 1
+        if self.signal is not None:
+            self.save()
+            raise TrainingInterrupted(
+                f"stopped by {signal.Signals(self.signal).name} after step {self.step}; "
+                "--resume continues from there"
+            )
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Saves."""
+        self.save()
+
+    def save(self) -> None:
+        """Writes the checkpoint and keeps the one before."""
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
+        path = self.folder / CHECKPOINT
+        save_whole(self.model, path, keep=self.folder / PREVIOUS_CHECKPOINT)
+
+
+def save_whole(model: keras.Model, path: Path, keep: Path | None = None) -> None:
+    """Saves a model beside `path` and renames it into place.
+
+    Args:
+        model: Any Keras model.
+        path: A ``.keras`` file; an existing one is replaced.
+        keep: New name of the existing one; None deletes it.
+
+    Raises:
+        OSError: If the disk is full or the folder cannot be written; `path` is as it was.
+    """
+    partial = path.with_name(f".{path.stem}.partial.keras")
+    try:
+        model.save(partial)
+        if keep and path.exists():
+            os.replace(path, keep)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_checkpoint(folder: Path, kind: type, say: Callable[[str], object]) -> keras.Model:
+    """Loads the newest checkpoint of a run that can be loaded.
+
+    Args:
+        folder: Folder of the run.
+        kind: Class of its trainer.
+        say: Called with a line if the newest is damaged and the one before is used.
+
+    Raises:
+        ValueError: If none can be loaded; the text says why.
+    """
+    failures = []
+    for path in (folder / CHECKPOINT, folder / PREVIOUS_CHECKPOINT):
+        try:
+            trainer = _loaded(path, kind)
+        except ValueError as error:
+            failures.append(str(error))
+            continue
+        if failures:
+            say(f"{failures[0]}; resuming from the one before, {path}")
+        return trainer
+    raise ValueError("; ".join(failures))
+
+
+def _loaded(path, kind):
+    if not path.exists():
+        raise ValueError(f"no such checkpoint: {path}")
+    try:
+        trainer = keras.models.load_model(path)
+    except Exception as error:
+        # Keras says "File not found" of a truncated file.
+        reason = str(error).splitlines()[0] if zipfile.is_zipfile(path) else "not a whole file"
+        raise ValueError(f"{path} cannot be loaded as a checkpoint: {reason}") from error
+    if not isinstance(trainer, kind):
+        raise ValueError(
+            f"{path}: expected a checkpoint of a {kind.__name__}, got a {type(trainer).__name__}"
+        )
+    return trainer
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """Shows the progress of a run; where the output is a file, one line an epoch.
+
+    Args:
+        step: First step of the run.
+        steps: Steps of the run in all.
+        names: Names of the k levels, in their order.
+        console: Where it is shown.
+        objective: The `Objective`, whose metric is shown.
+    """
+
+    def __init__(self, step: int, steps: int, names: list[str], console: Console, objective):
+        super().__init__()
+        self.step, self.names, self.console, self.objective = step, names, console, objective
+        self.bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.line = self.bar.add_task("training", total=steps, completed=step, figures="")
+
+    def on_train_begin(self, logs=None):
+        """Shows the bar."""
+        self.bar.start()
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Moves the bar."""
+        self.step += 1
+        metric = self.objective.metric
+        mean = sum(float(logs[f"{metric}_{name}"]) for name in self.names) / len(self.names)
+        figures = f"loss {float(logs['loss']):.4f}  {self.objective.heading} {mean:.2f}"
+        self.bar.update(self.line, completed=self.step, figures=figures)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Prints the figures of the validation."""
+        metric = self.objective.metric
+        levels = "  ".join(f"{name}: {logs[f'val_{metric}_{name}']:.2f}" for name in self.names)
+        self.console.print(
+            f"step {self.step}: loss {logs['loss']:.4f}, validation {self.objective.heading}  "
+            f"{levels}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def on_train_end(self, logs=None):
+        """Removes the bar."""
+        self.bar.stop()

@@ -1,4 +1,4 @@
-"""What is particular to a run that learns to tell the level."""
+"""A run that learns to estimate the level: its network, initial probes, loss and metrics."""
 
 import keras
 import numpy as np
@@ -7,6 +7,7 @@ from keras import ops
 from keras_hyper.models import LevelEstimator
 from keras_hyper.models.level_estimator import KNEE
 from keras_hyper.models.precision import policy_of
+from keras_hyper.training.restoring import LevelMetric
 from pipelines.color import LUMA
 
 # Pairs of `_TAPS`, down and across, and of frequencies.
@@ -31,57 +32,42 @@ _TAPS = np.array([
 class LogLevelLoss(keras.losses.Loss):
     """The absolute error on a scale that is linear for weak and logarithmic for strong levels.
 
-    So that an error of 1 counts for more at 15 than at 75.
+    An error of 1 counts for more at 15 than at 75.
 
     Call arguments:
         y_true: Levels ``(batch, k)`` in the task's unit.
-        y_pred: What was told, of the same shape.
+        y_pred: Estimated levels, of the same shape.
     """
 
     def call(self, y_true, y_pred):
         """Returns one number a patch."""
-        return ops.mean(ops.abs(_scaled(y_pred) - _scaled(y_true)), axis=-1)
-
-
-def _scaled(level):
-    return ops.log1p(level / KNEE)
+        error = ops.log1p(y_pred / KNEE) - ops.log1p(y_true / KNEE)
+        return ops.mean(ops.abs(error), axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="keras_hyper")
-class LevelError(keras.metrics.Mean):
-    """The mean absolute error at one of the k levels, in the task's unit.
+class LevelError(LevelMetric):
+    """The mean absolute error at one of the k levels, in the task's unit."""
 
-    Args:
-        draw: Which of the k, from 0.
-    """
-
-    def __init__(self, draw, **kwargs):
-        super().__init__(**kwargs)
-        self.draw = draw
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        """Takes a batch in: levels ``(batch, k)``, and what was told."""
-        error = ops.abs(y_pred[:, self.draw] - y_true[:, self.draw])
-        return super().update_state(error, sample_weight)
-
-    def get_config(self):
-        return {**super().get_config(), "draw": self.draw}
+    def score(self, expected, output):
+        """Returns the error of each patch; `expected` has all k levels."""
+        return ops.abs(output - expected[:, self.index])
 
 
-def level_errors(names):
-    """Returns a metric for each of the k levels, given what they are called."""
-    return [LevelError(draw, name=f"error_{name}") for draw, name in enumerate(names)]
+def level_errors(names: list[str]) -> list[LevelMetric]:
+    """Returns a metric for each of the k levels, given their names."""
+    return [LevelError(index, name=f"error_{name}") for index, name in enumerate(names)]
 
 
-def new_estimator(recipe, task, levels, args) -> LevelEstimator:
+def new_estimator(recipe, task, levels, config) -> LevelEstimator:
     """Returns an untrained estimator; arguments as those of `restoring.new_restorer`."""
-    keras.utils.set_random_seed(args.seed)
+    keras.utils.set_random_seed(config.seed)
     model = LevelEstimator(
-        args.channels,
+        config.channels,
         task=task.of.name,
         unit=task.unit,
         level_range=(levels.low, levels.high),
-        dtype=policy_of(args.precision),
+        dtype=policy_of(config.precision),
         **task.network,
     )
     model.build()
@@ -90,16 +76,16 @@ def new_estimator(recipe, task, levels, args) -> LevelEstimator:
     return model
 
 
-def first_probes(channels, count):
-    """Returns kernels of high-pass probes to begin with, each of norm 1.
+def first_probes(channels: int, count: int) -> np.ndarray:
+    """Returns initial kernels of high-pass probes, each of norm 1.
 
-    What JPEG takes away is faint and of high frequency, and natural pictures are strong in low
-    ones: probes that begin at random are long in seeing anything else. So most of these are
-    differences of neighbours and the rest cosines, all of the luma but the last four.
+    JPEG removes faint high frequencies, while natural images are strong in low ones: from random
+    kernels the probes learn slowly. Most of these are differences of neighbours, the rest cosines;
+    all but the last four act on the luma.
 
     Args:
         channels: 1 for gray, 3 for RGB.
-        count: How many.
+        count: Number of probes.
 
     Returns:
         ``(6, 6, channels, count)``.
@@ -123,11 +109,11 @@ def mean_and_error(model: LevelEstimator, validation) -> list[dict]:
         model: The network.
         validation: Validation pairs.
     """
-    told: dict[float, list] = {}
+    estimates: dict[float, list] = {}
     for inputs, _ in validation.as_numpy_iterator():
-        for draw, level in enumerate(np.asarray(inputs["level"])[0].tolist()):
-            told.setdefault(level, []).extend(
-                ops.convert_to_numpy(model(inputs["image"][:, draw])).tolist()
+        for index, level in enumerate(np.asarray(inputs["level"])[0].tolist()):
+            estimates.setdefault(level, []).extend(
+                ops.convert_to_numpy(model(inputs["image"][:, index])).tolist()
             )
     return [
         {
@@ -135,5 +121,5 @@ def mean_and_error(model: LevelEstimator, validation) -> list[dict]:
             "estimate": float(np.mean(values)),
             "error": float(np.mean(np.abs(np.subtract(values, level)))),
         }
-        for level, values in told.items()
+        for level, values in estimates.items()
     ]

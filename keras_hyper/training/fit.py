@@ -1,4 +1,4 @@
-"""One run: from a network and its pairs to a trained network."""
+"""A run: from its settings to a trained network."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,98 +7,153 @@ import keras
 from keras import ops
 from rich.console import Console
 
-from keras_hyper.training.callbacks import History, StopOnNaN
-from keras_hyper.training.checkpoint import Checkpoint
-from keras_hyper.training.goals import GOALS, Goal
-from keras_hyper.training.progress import ProgressBar
+import pipelines
+from keras_hyper.errors import WrongArgumentError, checked
+from keras_hyper.models.load import load_hyper_res
+from keras_hyper.training import report
+from keras_hyper.training.callbacks import (
+    Checkpoint,
+    History,
+    ProgressBar,
+    StopOnNaN,
+    load_checkpoint,
+    save_whole,
+)
+from keras_hyper.training.config import TrainingConfig, open_run
+from keras_hyper.training.objective import OBJECTIVES, Objective
 from keras_hyper.training.recipes import Recipe
+from keras_hyper.training.restoring import initialise_from
 from keras_hyper.training.tensorboard import Profile, TensorBoardLog
 
 
 @dataclass(frozen=True)
 class Run:
-    """Where a run lies and how long it is.
+    """Where a run is and how long it is.
 
     Args:
-        folder: Gets ``checkpoint.keras``, ``history.json`` and ``logs/``.
+        folder: Gets the checkpoints, ``history.json`` and ``logs/``.
         steps: Training steps in all.
-        every: Steps between validations.
-        names: What the k levels are called in logs.
+        validate_every: Steps between validations.
+        names: Names of the k levels in logs.
         settings: Hyperparameters, for TensorBoard.
         profile: Whether some steps are profiled.
-        goal: What is learned.
+        objective: What is learned.
     """
 
     folder: Path
     steps: int
-    every: int
+    validate_every: int
     names: list[str]
     settings: dict
     profile: bool = False
-    goal: Goal = GOALS["restore"]
+    objective: Objective = OBJECTIVES["restore"]
 
-    @property
-    def checkpoint(self) -> Path:
-        """The checkpoint's file."""
-        return self.folder / "checkpoint.keras"
+
+def train(config: TrainingConfig, console: Console) -> None:
+    """Trains, saves and exports one network.
+
+    Args:
+        config: The settings.
+        console: Where progress and results are shown.
+
+    Raises:
+        WrongArgumentError: If settings do not fit each other, or the folder.
+        ValueError: If a file of the folder is damaged, or no picture can be read.
+        TrainingInterrupted: After a signal, once the checkpoint is written.
+        FloatingPointError: If the loss is not finite.
+    """
+    task = checked(lambda: pipelines.get_task(config.task))
+    objective = OBJECTIVES[task.objective]
+    recipe = checked(lambda: objective.recipe(config.recipe)).with_rate(config.rate)
+    if config.init_from and not objective.restores:
+        raise WrongArgumentError(f"expected no --init-from with --task {config.task}, an estimator")
+    initial = load_hyper_res(config.init_from) if config.init_from else None
+    config = config.completed(recipe, initial)
+    batch, patch, channels = config.batch, config.patch, config.channels
+    assert batch and patch and channels  # completed
+    levels = checked(lambda: pipelines.parse_levels(config.levels, task, config.num_levels))
+    paths, held_out, watched = checked(lambda: pipelines.split(config.data, config.valid))
+    model = None if config.resume else objective.new_model(recipe, task, levels, config)
+    if model and initial:
+        checked(lambda: initialise_from(model, initial))
+    record = config.record(levels, paths, held_out)
+    open_run(config.folder, record, config.resume, console.print)
+    run = Run(config.folder, config.steps, config.validate_every, levels.names(), record,
+              config.profile, objective)  # fmt: skip
+    trainer = new_trainer(model, recipe, run) if model else load_trainer(run, recipe, console)
+    budget = int(config.memory * 2**30)
+    cache = pipelines.load_patch_cache(
+        paths, task, levels, channels, patch, budget, config.shrink or ()
+    )
+    report.announce(console, config, task, levels, cache, watched, trainer.main)
+    device = config.device or report.first_gpu()
+
+    def pairs_from(step):
+        return pipelines.training_pairs(
+            cache, task, levels, batch, patch, config.seed, step, device
+        )
+
+    valid = pipelines.validation_pairs(held_out, task, levels.spread(), channels)
+    network = fit(trainer, pairs_from, valid, run, console).with_precision("float32")
+    save_whole(network, config.folder / "model.keras")
+    rows = objective.measure(network, valid)
+    version = report.export(network, config, rows)
+    report.conclude(console, config, task, objective, rows, version)
 
 
 def new_trainer(model: keras.Model, recipe: Recipe, run: Run) -> keras.Model:
     """Returns `model` at the k levels of the run, compiled by the recipe."""
-    trainer = run.goal.trainer(model)
+    trainer = run.objective.trainer(model)
     trainer.compile(
         optimizer=recipe.optimizer(run.steps),
-        loss=run.goal.loss(),
-        metrics=run.goal.metrics(run.names),
+        loss=run.objective.loss(),
+        metrics=run.objective.metrics(run.names),
     )
     return trainer
 
 
-def load_trainer(run: Run) -> keras.Model:
-    """Loads the checkpoint of a run: weights, their average, and the optimizer's state.
+def load_trainer(run: Run, recipe: Recipe, console: Console) -> keras.Model:
+    """Loads the newest checkpoint of a run: weights, their average, and the optimizer's state.
+
+    The schedule of the learning rate and the window of the average are those of `run.steps`: a run
+    may be longer than before.
 
     Raises:
-        ValueError: If the file is no checkpoint of ours.
+        ValueError: If no checkpoint can be loaded.
     """
-    try:
-        trainer = keras.models.load_model(run.checkpoint)
-    except Exception as error:
-        raise ValueError(
-            f"{run.checkpoint} cannot be loaded as a checkpoint: {str(error).splitlines()[0]}"
-        ) from error
-    if not isinstance(trainer, run.goal.trainer):
-        raise ValueError(
-            f"A checkpoint of train.py was wanted. {run.checkpoint} holds a "
-            f"{type(trainer).__name__}."
-        )
+    trainer = load_checkpoint(
+        run.folder, run.objective.trainer, lambda line: console.print(line, soft_wrap=True)
+    )
+    trainer.optimizer.learning_rate = recipe.schedule(run.steps)
+    trainer.optimizer.ema_momentum = recipe.optimizer(run.steps).ema_momentum
     return trainer
 
 
 def fit(trainer: keras.Model, pairs_from, validation, run: Run, console: Console) -> keras.Model:
-    """Trains to the end of the run, from wherever the trainer's optimizer is.
+    """Trains to the end of the run, from the step of the trainer's optimizer.
 
     Args:
         trainer: New or loaded.
-        pairs_from: ``step -> dataset``: endless training pairs, beginning with that step's.
+        pairs_from: ``step -> dataset``: endless training pairs from that step on.
         validation: Validation pairs at the same k levels.
         run: Where and how long.
         console: Where progress is shown.
 
     Returns:
-        The network, with the average of its weights where the recipe has one.
+        The network, with the average of its weights if the recipe has one.
 
     Raises:
         TrainingInterrupted: After a signal, once the checkpoint is written.
-        FloatingPointError: If the loss stops being a number.
+        FloatingPointError: If the loss or a figure of the validation is not finite.
     """
     step = int(ops.convert_to_numpy(trainer.optimizer.iterations))
-    checkpoint = Checkpoint(run.checkpoint, step)
+    checkpoint = Checkpoint(run.folder, step)
     pairs = next(validation.as_numpy_iterator())
-    log = TensorBoardLog(run.folder / "logs", pairs, run.names, step, run.settings, run.goal)
+    log = TensorBoardLog(run.folder / "logs", pairs, run.names, step, run.settings, run.objective)
     callbacks = [
-        StopOnNaN(step, run.checkpoint),
-        ProgressBar(step, run.steps, run.names, console, run.goal),
-        # Before the swap: its sheet is drawn with the averaged weights.
+        StopOnNaN(step, run.folder),
+        ProgressBar(step, run.steps, run.names, console, run.objective),
+        # Before the swap: its sheet shows the averaged weights.
         log,
         History(run.folder / "history.json", step),
         checkpoint,
@@ -108,7 +163,7 @@ def fit(trainer: keras.Model, pairs_from, validation, run: Run, console: Console
     if trainer.optimizer.use_ema:
         callbacks.append(keras.callbacks.SwapEMAWeights())
     try:
-        for first, length, epochs in stretches(step, run.every, run.steps):
+        for first, length, epochs in segments(step, run.validate_every, run.steps):
             trainer.fit(
                 pairs_from(first),
                 validation_data=validation,
@@ -125,26 +180,26 @@ def fit(trainer: keras.Model, pairs_from, validation, run: Run, console: Console
     return trainer.main
 
 
-def stretches(step: int, every: int, steps: int) -> list[tuple[int, int, int]]:
-    """Splits what is left of a run into calls of `fit`, whose epochs are of one length each.
+def segments(step: int, validate_every: int, steps: int) -> list[tuple[int, int, int]]:
+    """Splits the rest of a run into calls of `fit`, whose epochs have one length each.
 
     Args:
         step: Steps done.
-        every: Steps of a whole epoch; epochs end at its multiples.
+        validate_every: Steps of a whole epoch; epochs end at its multiples.
         steps: Steps of the run.
 
     Returns:
         Rows of first step, steps an epoch, epochs.
 
     Example:
-        >>> stretches(5, 10, 33)
+        >>> segments(5, 10, 33)
         [(5, 5, 1), (10, 10, 2), (30, 3, 1)]
     """
-    whole = min(-(-step // every) * every, steps)
-    last = max(steps - steps % every, whole)
+    whole = min(-(-step // validate_every) * validate_every, steps)
+    last = max(steps - steps % validate_every, whole)
     rows = [
         (step, whole - step, 1),
-        (whole, every, (last - whole) // every),
+        (whole, validate_every, (last - whole) // validate_every),
         (last, steps - last, 1),
     ]
     return [row for row in rows if row[1] * row[2] > 0]

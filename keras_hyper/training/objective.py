@@ -1,72 +1,101 @@
-"""What is minimised, and what is watched, level by level."""
+"""What a run learns: to restore an image, or to estimate its level."""
 
-import keras
-from keras import ops
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from keras_hyper.metrics import psnr
-
-
-@keras.saving.register_keras_serializable(package="keras_hyper")
-class MeanLossOfLevels(keras.losses.Loss):
-    """Equation 1: the absolute error against the one clean patch, no level privileged.
-
-    The mean over the k levels; the paper's sum differs by a factor that Adam does not see.
-
-    Call arguments:
-        y_true: Clean pictures ``(batch, height, width, channels)``.
-        y_pred: What was restored, ``(batch, k, height, width, channels)``.
-
-    Reference:
-        Aharon and Ben-Artzi, arXiv:2206.05970, equation 1.
-    """
-
-    # A plain function would do, but of its arguments Keras drops a last axis of 1: gray.
-    def call(self, y_true, y_pred):
-        return ops.mean(ops.abs(y_pred - y_true[:, None]), axis=(1, 2, 3, 4))
+from keras_hyper.models import MultiLevel, MultiLevelEstimator
+from keras_hyper.training.estimating import (
+    LogLevelLoss,
+    level_errors,
+    mean_and_error,
+    new_estimator,
+)
+from keras_hyper.training.recipes import ESTIMATING, RECIPES, Recipe
+from keras_hyper.training.restoring import (
+    MeanLossOfLevels,
+    level_metrics,
+    new_restorer,
+    psnr_before_and_after,
+)
 
 
-@keras.saving.register_keras_serializable(package="keras_hyper")
-class LevelLoss(keras.metrics.Mean):
-    """The mean absolute error at one of the k levels.
+@dataclass(frozen=True)
+class Objective:
+    """The parts of a run that depend on what is learned.
 
     Args:
-        draw: Which of the k, from 0.
+        new_model: ``(recipe, task, levels, config) -> network``, untrained.
+        trainer: The Keras model that runs the network at k levels and holds it as ``main``.
+        loss: Makes the loss.
+        metrics: ``names of the k levels -> metrics``.
+        metric: The metric that is shown: the names of `metrics` start with it and ``_``.
+        heading: The metric in words.
+        restores: Whether the network returns an image.
+        call: ``(network, image, level) -> output``.
+        measure: ``(network, validation pairs) -> rows``, a dict a level.
+        columns: Key, heading and format of the columns of those rows.
+        recipes: The recipes by name.
     """
 
-    def __init__(self, draw, **kwargs):
-        super().__init__(**kwargs)
-        self.draw = draw
+    new_model: Callable
+    trainer: type
+    loss: Callable
+    metrics: Callable
+    metric: str
+    heading: str
+    restores: bool
+    call: Callable
+    measure: Callable
+    columns: tuple[tuple[str, str, str], ...]
+    recipes: dict[str, Recipe]
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        """Takes a batch in: clean pictures, and what was restored at k levels."""
-        return super().update_state(self.score(y_true, y_pred[:, self.draw]), sample_weight)
+    def recipe(self, name: str) -> Recipe:
+        """Returns the recipe of that name.
 
-    def score(self, clean, restored):
-        """Returns one number a picture."""
-        return ops.mean(ops.abs(restored - clean), axis=(1, 2, 3))
-
-    def get_config(self):
-        return {**super().get_config(), "draw": self.draw}
-
-
-@keras.saving.register_keras_serializable(package="keras_hyper")
-class LevelPSNR(LevelLoss):
-    """The PSNR in dB at one of the k levels, of the result clipped to [0, 1].
-
-    Args:
-        draw: Which of the k, from 0.
-    """
-
-    def score(self, clean, restored):
-        """Returns one number a picture."""
-        return psnr(clean, ops.clip(restored, 0.0, 1.0))
+        Raises:
+            ValueError: If none has it; the text lists those that exist.
+        """
+        if name not in self.recipes:
+            raise ValueError(
+                f"No recipe {name!r} for this task. Choose one of: {', '.join(self.recipes)}."
+            )
+        return self.recipes[name]
 
 
-def level_metrics(names):
-    """Returns a loss and a PSNR metric for each of the k levels.
-
-    Args:
-        names: What the levels are called, in their order.
-    """
-    losses = [LevelLoss(draw, name=f"loss_{name}") for draw, name in enumerate(names)]
-    return losses + [LevelPSNR(draw, name=f"psnr_{name}") for draw, name in enumerate(names)]
+OBJECTIVES = {
+    "restore": Objective(
+        new_model=new_restorer,
+        trainer=MultiLevel,
+        loss=MeanLossOfLevels,
+        metrics=level_metrics,
+        metric="psnr",
+        heading="PSNR in dB",
+        restores=True,
+        call=lambda network, image, level: network({"image": image, "level": level}),
+        measure=psnr_before_and_after,
+        columns=(
+            ("level", "level", "g"),
+            ("psnr_before", "before", ".2f"),
+            ("psnr_after", "after", ".2f"),
+            ("gain", "gain", "+.2f"),
+        ),
+        recipes=RECIPES,
+    ),
+    "estimate": Objective(
+        new_model=new_estimator,
+        trainer=MultiLevelEstimator,
+        loss=LogLevelLoss,
+        metrics=level_errors,
+        metric="error",
+        heading="absolute error of the level",
+        restores=False,
+        call=lambda network, image, level: network(image),
+        measure=mean_and_error,
+        columns=(
+            ("level", "level", "g"),
+            ("estimate", "mean estimate", ".2f"),
+            ("error", "mean absolute error", ".2f"),
+        ),
+        recipes=ESTIMATING,
+    ),
+}

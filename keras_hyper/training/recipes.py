@@ -1,15 +1,29 @@
-"""How a network is trained: rate, schedule, average, and its own two options."""
+"""How a network is trained: learning rate, schedule, average of the weights, patches."""
 
 from dataclasses import dataclass, replace
 
 import keras
 
-from keras_hyper.training.averaged_adam import AveragedAdam
+
+@keras.saving.register_keras_serializable(package="keras_hyper")
+class AveragedAdam(keras.optimizers.Adam):
+    """Adam with Keras's exponential average of the weights, written over them only on request.
+
+    A run is several calls of `fit`. Keras writes the average over the weights at the end of each,
+    so the next call would continue from the average.
+    """
+
+    def finalize_variable_values(self, var_list):
+        """Does nothing: Keras calls it at the end of every `fit`."""
+
+    def put_average(self, var_list) -> None:
+        """Writes the average over the weights, if the optimizer keeps one."""
+        super().finalize_variable_values(var_list)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings that belong together.
+    """Settings that belong together.
 
     Args:
         rate: Highest learning rate of Adam.

@@ -1,98 +1,95 @@
-"""What train.py says before and after."""
+"""What a run prints and exports."""
 
-import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
+import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
 from keras_hyper.models import HyperRes
 from keras_hyper.models.precision import accelerators
+from keras_hyper.training.config import TrainingConfig, read_json
 
 
-def announce(console: Console, settings, task, levels, cache, watched, model) -> None:
-    """Says what will be done, in a few lines."""
-    args = SimpleNamespace(**settings)
-    source = args.data or "those that ship with the project (--data DIR for your own)"
+def announce(console: Console, config: TrainingConfig, task, levels, cache, watched, model) -> None:
+    """Prints what will be done, in a few lines."""
+    source = config.data or "those that ship with the project (--data DIR for your own)"
     memory = cache.pixels.shape[0] / 2**20
     low, high = cache.sides.numpy().min(axis=0), cache.sides.numpy().max(axis=0)
     sides = f"{low[1]}x{low[0]} to {high[1]}x{high[0]} pixels"
+    blocks = f"{model.blocks} blocks, " if isinstance(model, HyperRes) else ""
+    device = (accelerators() or ["CPU"])[0]
     lines = {
         "task": f"{task.name}, level is the {task.unit}",
         "data": f"{cache.pictures} pictures, {cache.windows} windows of {sides}, "
         f"{memory:.0f} MiB, of {source}",
         "validation": watched,
-        "network": f"{type(model).__name__}, {_blocks(model)}{model.channels} channels, "
+        "network": f"{type(model).__name__}, {blocks}{model.channels} channels, "
         f"{model.count_params():,} parameters",
-        "begins with": args.start or "random weights",
+        "initialised from": config.init_from or "random weights",
         "levels": str(levels),
-        "training": f"{args.steps} steps of {args.batch} patches of {args.patch} pixels at "
-        f"{levels.num_levels} levels, recipe {args.recipe}, seed {args.seed}",
-        "device": f"{_device()}, {keras.backend.backend()}, {model.dtype_policy.name}",
+        "training": f"{config.steps} steps of {config.batch} patches of {config.patch} pixels at "
+        f"{levels.num_levels} levels, recipe {config.recipe}, seed {config.seed}",
+        "device": f"{device}, {keras.backend.backend()}, {model.dtype_policy.name}",
     }
     for name, text in lines.items():
-        console.print(f"[bold]{name:>11}[/]  {text}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]{name:>16}[/]  {text}", highlight=False, soft_wrap=True)
     if cache.enlarged:
         console.print(f"{cache.enlarged} pictures smaller than a patch were extended by reflection")
     if cache.skipped:
-        console.print(f"{len(cache.skipped)} files could not be read and were left out:")
+        console.print(f"{len(cache.skipped)} files could not be read and were skipped:")
         for line in cache.skipped:
             console.print(f"  {line}", highlight=False, soft_wrap=True)
 
 
-def _blocks(model):
-    return f"{model.blocks} blocks, " if hasattr(model, "blocks") else ""
+def first_gpu() -> str | None:
+    """Returns the first GPU of TensorFlow, where degradation then runs; None without one."""
+    return "/gpu:0" if tf.config.list_physical_devices("GPU") else None
 
 
-def _device():
-    found = accelerators()
-    return found[0] if found else "CPU"
+def export(model: keras.Model, config: TrainingConfig, rows: list[dict]) -> Path | None:
+    """Exports the SavedModel if Keras runs on TensorFlow; returns its version's folder.
 
-
-def accelerator(device: str | None) -> str | None:
-    """Returns where degradation runs: `device`, else the first GPU, else None for the host."""
-    import tensorflow as tf
-
-    return device or ("/gpu:0" if tf.config.list_physical_devices("GPU") else None)
-
-
-def export(model, folder: Path, rows, settings: dict) -> Path | None:
-    """Exports the SavedModel, where Keras runs on TensorFlow; returns its version's folder.
-
-    An estimator has none of its own: it goes into a restorer's.
+    An estimator has no SavedModel of its own: it is exported with a network that restores.
     """
     if keras.backend.backend() != "tensorflow" or not isinstance(model, HyperRes):
         return None
     from keras_hyper.export.saved_model import export_saved_model
 
-    names = ("valid", "steps", "batch", "patch", "recipe", "seed", "start", "shrink")
-    training = {name: str(settings[name]) for name in names if settings[name] is not None}
-    training["seconds"] = json.loads((folder / "history.json").read_text())[-1]["seconds"]
-    data = str(settings["data"] or "the pictures that ship with the project")
+    names = ("valid", "steps", "batch", "patch", "recipe", "seed", "init_from", "shrink")
+    settings = {name: getattr(config, name) for name in names}
+    training = {name: str(value) for name, value in settings.items() if value is not None}
+    training["seconds"] = read_json(config.folder / "history.json", list)[-1]["seconds"]
+    data = str(config.data or "the pictures that ship with the project")
     card = {"data": data, "training": training, "validation": rows}
-    return export_saved_model(model, folder, card=card)
+    return export_saved_model(model, config.folder, card=card)
 
 
-def conclude(console: Console, task, goal, folder: Path, rows, version: Path | None) -> None:
-    """Shows the figures per level, where everything lies, and what to do next."""
+def conclude(
+    console: Console,
+    config: TrainingConfig,
+    task,
+    objective,
+    rows: list[dict],
+    version: Path | None,
+) -> None:
+    """Prints the figures per level, where the results are, and what to do next."""
     # A title would be wrapped to the width of the columns.
-    console.print(f"{goal.heading} on the validation pictures")
+    console.print(f"{objective.heading} on the validation pictures")
     table = Table()
-    for _, heading, _ in goal.columns:
+    for _, heading, _ in objective.columns:
         table.add_column(heading, justify="right")
     for row in rows:
-        table.add_row(*(format(row[name], form) for name, _, form in goal.columns))
+        table.add_row(*(format(row[name], form) for name, _, form in objective.columns))
     console.print(table)
-    model = folder / "model.keras"
+    model, logs = config.folder / "model.keras", config.folder / "logs"
     level = f"{rows[len(rows) // 2]['level']:g}"
-    command = task.usage.format(task=task.name, level=level, model=model)
     console.print(
         f"network     {model}\nSavedModel  {version or 'not exported'}\n"
-        f"logs        {folder / 'logs'}\n\nGo on with\n"
-        f"  {command}\n"
-        f"  tensorboard --logdir {folder / 'logs'}",
+        f"logs        {logs}\n\nNext\n"
+        f"  {task.usage.format(task=task.name, level=level, model=model)}\n"
+        f"  tensorboard --logdir {logs}",
         highlight=False,
         soft_wrap=True,
     )

@@ -1,41 +1,176 @@
-"""What is particular to a run that learns to restore."""
+"""A run that learns to restore: its network, initial weights, loss and metrics."""
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_hyper.layers import HyperConv2D
 from keras_hyper.metrics import psnr
 from keras_hyper.models import HyperRes
 from keras_hyper.models.precision import policy_of
 
 
-def new_restorer(recipe, task, levels, args) -> HyperRes:
+@keras.saving.register_keras_serializable(package="keras_hyper")
+class MeanLossOfLevels(keras.losses.Loss):
+    """Equation 1: the absolute error to the one clean patch, the mean over the k levels.
+
+    The paper's sum differs by a factor that does not change the steps of Adam.
+
+    Call arguments:
+        y_true: Clean images ``(batch, height, width, channels)``.
+        y_pred: Restored images ``(batch, k, height, width, channels)``.
+
+    Reference:
+        Aharon and Ben-Artzi, arXiv:2206.05970, equation 1.
+    """
+
+    # A plain function would do, but Keras drops a last axis of 1 (gray) of its arguments.
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.abs(y_pred - y_true[:, None]), axis=(1, 2, 3, 4))
+
+
+class LevelMetric(keras.metrics.Mean):
+    """The mean of a score at one of the k levels.
+
+    Args:
+        index: Which of the k, from 0.
+    """
+
+    def __init__(self, index: int, **kwargs):
+        super().__init__(**kwargs)
+        self.index = index
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        return super().update_state(self.score(y_true, y_pred[:, self.index]), sample_weight)
+
+    def score(self, expected, output):
+        """Returns one number a patch."""
+        raise NotImplementedError  # pragma: no cover - what a subclass is for
+
+    def get_config(self):
+        return {**super().get_config(), "index": self.index}
+
+    @classmethod
+    def from_config(cls, config):
+        # Older checkpoints say `draw`.
+        return cls(config.pop("draw" if "draw" in config else "index"), **config)
+
+
+@keras.saving.register_keras_serializable(package="keras_hyper")
+class LevelLoss(LevelMetric):
+    """The mean absolute error at one of the k levels."""
+
+    def score(self, expected, output):
+        """Returns the error of each restored image."""
+        return ops.mean(ops.abs(output - expected), axis=(1, 2, 3))
+
+
+@keras.saving.register_keras_serializable(package="keras_hyper")
+class LevelPSNR(LevelMetric):
+    """The PSNR in dB at one of the k levels, of the result clipped to [0, 1]."""
+
+    def score(self, expected, output):
+        """Returns the PSNR of each restored image."""
+        return psnr(expected, ops.clip(output, 0.0, 1.0))
+
+
+def level_metrics(names: list[str]) -> list[LevelMetric]:
+    """Returns a loss and a PSNR metric for each of the k levels, given their names."""
+    losses = [LevelLoss(index, name=f"loss_{name}") for index, name in enumerate(names)]
+    return losses + [LevelPSNR(index, name=f"psnr_{name}") for index, name in enumerate(names)]
+
+
+def new_restorer(recipe, task, levels, config) -> HyperRes:
     """Returns an untrained network for a task.
 
     Args:
         recipe: The `Recipe`, which has two options of the network.
-        task: Has a name, a unit and the affine map of its level.
-        levels: Has the levels trained on and their range.
-        args: Has `blocks`, `filters`, `tail`, `channels`, `precision` and `seed`.
+        task: The `Task`.
+        levels: The `Levels` trained on.
+        config: The `TrainingConfig`, completed.
     """
-    keras.utils.set_random_seed(args.seed)
+    keras.utils.set_random_seed(config.seed)
     offset, scale = recipe.level_map or (task.level_offset, task.level_scale)
     model = HyperRes(
-        args.channels,
-        args.blocks,
-        args.filters,
+        config.channels,
+        config.blocks,
+        config.filters,
         image_residual=recipe.image_residual,
-        tail=args.tail,
+        tail=config.tail,
         task=task.name,
         unit=task.unit,
         levels=levels.fixed,
         level_range=(levels.low, levels.high),
         level_offset=offset,
         level_scale=scale,
-        dtype=policy_of(args.precision),
+        dtype=policy_of(config.precision),
     )
     model.build()
     return model
+
+
+def initialise_from(model: HyperRes, initial: HyperRes) -> None:
+    """Gives a network the weights of a trained one of its size.
+
+    Between gray and colour the first and the last convolution are converted: on a gray image the
+    result is the mean of the channels of `initial`. For another task, whose level means something
+    else, the convolutions start at every level as those of `initial` at the middle of its range.
+
+    Args:
+        model: Is initialised; built.
+        initial: The trained network.
+
+    Raises:
+        ValueError: If the two are of different sizes, or one adds the picture and one does not.
+    """
+    for name in ("blocks", "filters", "image_residual", "tail_form"):
+        expected, found = getattr(model, name), getattr(initial, name)
+        if expected != found:
+            raise ValueError(
+                f"expected an initial network with {name} {expected}, got one with {name} {found}"
+            )
+    for layer, source in zip(model.layers, initial.layers, strict=True):
+        if isinstance(layer, HyperConv2D):
+            slope, offset = _level_of(model, initial)
+            w, b, bias_w, bias_b = (np.array(part) for part in source.get_weights())
+            layer.set_weights([slope * w, b + offset * w, slope * bias_w, bias_b + offset * bias_w])
+        elif layer is model.head:
+            kernel, bias = source.get_weights()
+            layer.set_weights([_input_kernel(kernel, model.channels), bias])
+        elif layer is model.tail:
+            layer.set_weights(
+                [
+                    _output_part(part, initial.channels, model.channels)
+                    for part in source.get_weights()
+                ]
+            )
+        else:
+            layer.set_weights(source.get_weights())
+
+
+def _level_of(model, initial):
+    """Returns slope and offset from the scalar of `model` to that of `initial`."""
+    if model.task != initial.task:
+        low, high = initial.level_range
+        return 0.0, ((low + high) / 2 - initial.level_offset) / initial.level_scale
+    offset = (model.level_offset - initial.level_offset) / initial.level_scale
+    return model.level_scale / initial.level_scale, offset
+
+
+def _input_kernel(kernel, channels):
+    """Returns a kernel ``(rows, columns, in, out)`` for another number of channels."""
+    if kernel.shape[2] == channels:
+        return kernel
+    gray = kernel.sum(axis=2, keepdims=True)
+    return gray if channels == 1 else np.repeat(gray / channels, channels, axis=2)
+
+
+def _output_part(part, before, channels):
+    """Returns a kernel or bias ``(..., pixels * before)`` likewise; a light tail has 4 pixels."""
+    if before == channels:
+        return part
+    gray = part.reshape(*part.shape[:-1], -1, before).mean(axis=-1, keepdims=True)
+    return np.repeat(gray, channels, axis=-1).reshape(*part.shape[:-1], -1)
 
 
 def psnr_before_and_after(model: HyperRes, validation) -> list[dict]:
@@ -48,8 +183,8 @@ def psnr_before_and_after(model: HyperRes, validation) -> list[dict]:
     rows: dict[float, list] = {}
     # As numpy arrays: the pipeline is TensorFlow's, the network any backend's.
     for inputs, clean in validation.as_numpy_iterator():
-        for draw, level in enumerate(np.asarray(inputs["level"])[0].tolist()):
-            degraded = inputs["image"][:, draw]
+        for index, level in enumerate(np.asarray(inputs["level"])[0].tolist()):
+            degraded = inputs["image"][:, index]
             restored = ops.clip(model({"image": degraded, "level": level}), 0.0, 1.0)
             before, after = psnr(clean, degraded), psnr(clean, restored)
             rows.setdefault(level, []).extend(

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run."""
+"""TensorBoard logs of a run."""
 
 import contextlib
 from pathlib import Path
@@ -30,12 +30,12 @@ class TensorBoardLog(keras.callbacks.Callback):
         names: What the k levels are called.
         step: Step that the run begins at.
         settings: The hyperparameters, by name.
-        goal: Says what the metrics and what the network gives back are.
+        objective: The `Objective`.
     """
 
-    def __init__(self, folder: Path, pairs, names, step: int, settings: dict, goal):
+    def __init__(self, folder: Path, pairs, names, step: int, settings: dict, objective):
         super().__init__()
-        self.names, self.step, self.goal = names, step, goal
+        self.names, self.step, self.objective = names, step, objective
         # Four pictures: more would be too small to see.
         inputs, clean = pairs
         self.pairs = {name: part[:4] for name, part in inputs.items()}, clean[:4]
@@ -59,13 +59,14 @@ class TensorBoardLog(keras.callbacks.Callback):
             hparams.hparams_config(
                 hparams=[hparams.HParam(name) for name in self.settings],
                 metrics=[
-                    hparams.Metric(self._tag(f"{self.goal.watched}_{name}")) for name in self.names
+                    hparams.Metric(self._tag(f"{self.objective.metric}_{name}"))
+                    for name in self.names
                 ],
             )
             hparams.hparams(self.settings)
         if keras.backend.backend() == "tensorflow":
             with self.writers["train"].as_default(step=self.step):
-                tf.summary.graph(_network_graph(self.model.main, self.goal.call))
+                tf.summary.graph(_network_graph(self.model.main, self.objective.call))
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts the step."""
@@ -73,12 +74,12 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def on_test_end(self, logs=None):
         """Writes the sheet, if any, while the averaged weights are in place."""
-        if not self.goal.pictures:
+        if not self.objective.restores:
             return
         inputs, clean = self.pairs
         restored = np.clip(ops.convert_to_numpy(self.model(inputs)), 0.0, 1.0)
-        for draw, name in enumerate(self.names):
-            rows = [clean, inputs["image"][:, draw], restored[:, draw]]
+        for index, name in enumerate(self.names):
+            rows = [clean, inputs["image"][:, index], restored[:, index]]
             sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0)
             with self.writers["validation"].as_default(step=self.step):
                 tf.summary.image(
@@ -105,7 +106,7 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def _tag(self, name):
         """``psnr_25`` under the heading ``PSNR in dB``, so that levels lie side by side."""
-        for prefix, heading in (("loss", "loss"), (self.goal.watched, self.goal.heading)):
+        for prefix, heading in (("loss", "loss"), (self.objective.metric, self.objective.heading)):
             if name.startswith(f"{prefix}_"):
                 return f"{heading}/{name.removeprefix(f'{prefix}_')}"
         return f"{name}/all levels" if name == "loss" else name

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.paper import variants
-from keras_hyper.training.objective import MeanLossOfLevels
+from keras_hyper.training.restoring import MeanLossOfLevels
 
 
 def test_scale_of_the_quantiser_is_libjpegs():

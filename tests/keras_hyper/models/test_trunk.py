@@ -71,3 +71,18 @@ def test_runs_at_once_share_no_addition(tmp_path, monkeypatch, signature):
         adding, shared = pool.submit(shared_additions, tmp_path / "denoise", signature).result()
     assert adding, "no fused addition in the graph: the test no longer sees what TensorFlow runs"
     assert not shared
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_additions_have_an_activation_outside_training_alone(tiny, rng, training):
+    inputs = {"image": rng.random((1, 8, 8, 3), np.float32), "level": np.float32(20)}
+
+    @tf.function
+    def restore():
+        return tiny(inputs, training=training)
+
+    operations = {
+        operation.type for operation in restore.get_concrete_function().graph.get_operations()
+    }
+    assert ("LeakyRelu" in operations) is not training
+    np.testing.assert_allclose(restore(), tiny(inputs), atol=1e-6)

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -26,3 +27,16 @@ def test_average_forgets_the_start(steps):
     assert optimizer.use_ema and 0 <= optimizer.ema_momentum <= 0.999
     assert optimizer.ema_momentum**steps < 1e-6 or steps == 1
     assert not RECIPES["authors"].optimizer(steps).use_ema
+
+
+def test_the_average_is_written_over_the_weights_only_on_request():
+    optimizer = RECIPES["default"].optimizer(100)
+    weight = keras.Variable(np.float32([1.0]))
+    optimizer.build([weight])
+    for _ in range(40):
+        optimizer.apply([ops.convert_to_tensor(np.float32([0.5]))])
+    last = weight.numpy().item()
+    optimizer.finalize_variable_values([weight])
+    assert weight.numpy().item() == last < 1
+    optimizer.put_average([weight])
+    assert last < weight.numpy().item() <= 1

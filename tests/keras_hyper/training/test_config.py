@@ -1,0 +1,121 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from keras_hyper.errors import WrongArgumentError
+from keras_hyper.training import RECIPES, TrainingConfig
+from keras_hyper.training.config import CHECKPOINT, open_run
+from tests.conftest import random_network
+
+PICTURES = [Path("a.png"), Path("b.png")]
+CONFIG = TrainingConfig("denoise", Path("photos"), steps=9).completed(RECIPES["default"])
+
+
+def recorded(config=CONFIG, pictures=PICTURES, levels="5 25"):
+    return config.record(levels, pictures, PICTURES[:1])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder of a run that can be resumed."""
+    open_run(tmp_path, recorded(), False, print)
+    (tmp_path / CHECKPOINT).touch()
+    return tmp_path
+
+
+def changed(**settings):
+    import dataclasses
+
+    return recorded(dataclasses.replace(CONFIG, **settings))
+
+
+def resume(folder, record):
+    lines = []
+    open_run(folder, record, True, lines.append)
+    return lines
+
+
+def test_settings_that_are_not_given_are_defaults_of_network_and_recipe():
+    assert (CONFIG.blocks, CONFIG.filters, CONFIG.tail, CONFIG.channels) == (1, 64, "paper", 3)
+    assert (CONFIG.batch, CONFIG.patch, CONFIG.levels) == (16, 48, None)
+    assert CONFIG.folder == Path("runs/denoise")
+
+
+def test_settings_that_are_not_given_are_those_of_the_initial_network():
+    initial = random_network(1, [1, 1], [8, 8], tail="light", level_range=(5, 75))
+    config = TrainingConfig("denoise").completed(RECIPES["authors"], initial)
+    assert (config.blocks, config.filters, config.tail, config.channels) == (
+        [1, 1], [8, 8], "light", 1
+    )  # fmt: skip
+    assert config.levels == ["5:75"] and config.patch == 96
+    assert TrainingConfig("dejpeg").completed(RECIPES["default"], initial).levels is None
+    given = TrainingConfig("denoise", levels=["15"], channels=3, blocks=2)
+    given = given.completed(RECIPES["default"], initial)
+    assert (given.levels, given.channels, given.blocks) == (["15"], 3, 2)
+
+
+def test_run_json_records_data_versions_and_commit(folder):
+    record = json.loads((folder / "run.json").read_text())
+    assert record["data"] == {"folder": str(Path("photos").resolve()), "files": 2}
+    assert record["valid"]["files"] == 1
+    assert set(record["versions"]) == {"keras", "tensorflow", "numpy"}
+    assert len(record["commit"]) == 40
+    assert record["validate_every"] == 250 and "init_from" not in record
+
+
+def test_the_same_settings_resume(folder):
+    before = (folder / "run.json").read_text()
+    assert not resume(folder, recorded())
+    assert (folder / "run.json").read_text() == before
+
+
+def test_a_run_may_become_longer_but_not_shorter(folder):
+    assert resume(folder, changed(steps=20)) == ["the run becomes longer: 20 steps instead of 9"]
+    assert json.loads((folder / "run.json").read_text())["steps"] == 20
+    with pytest.raises(WrongArgumentError, match="has steps 20; expected as many or more, got 9"):
+        resume(folder, recorded())
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (changed(blocks=2), "has blocks 1, .* got 2"),
+        (changed(shrink=[0.5]), r"has shrink None, .* got \[0.5\]"),
+        (changed(seed=1), "has seed 0, .* got 1"),
+        (recorded(levels="5 30"), "has levels 5 25, .* got 5 30"),
+        (
+            changed(data=Path("others")),
+            r"has data .*photos \(2 files\), .* got .*others \(2 files\)",
+        ),
+        (recorded(pictures=PICTURES[:1]), r"photos \(2 files\), .* got .*photos \(1 files\)"),
+    ],
+)
+def test_other_settings_or_data_are_refused(folder, record, words):
+    with pytest.raises(WrongArgumentError, match=words):
+        resume(folder, record)
+
+
+@pytest.mark.parametrize("content", ['{"task": "den', "[]", ""])
+def test_a_damaged_record_is_named(folder, content):
+    (folder / "run.json").write_text(content)
+    with pytest.raises(ValueError, match=r"run\.json is damaged: expected"):
+        resume(folder, recorded())
+
+
+def test_older_keys_of_run_json_are_understood(folder):
+    record = changed(steps=9, init_from="denoise", num_levels=8)
+    old = {key: value for key, value in record.items() if key not in ("data", "valid", "versions")}
+    for now, before in (
+        ("num_levels", "draws"),
+        ("validate_every", "every"),
+        ("init_from", "start"),
+    ):
+        old[before] = old.pop(now)
+    (folder / "run.json").write_text(json.dumps({**old, "levels": "5:90, 8 draws a step"}))
+    record["levels"] = "5:90, 8 levels a step"
+    assert not resume(folder, record)
+    with pytest.raises(WrongArgumentError, match="has validate_every 250"):
+        resume(folder, {**record, "validate_every": 100})
+    resume(folder, {**record, "steps": 10})
+    assert not {"draws", "every", "start"} & set(json.loads((folder / "run.json").read_text()))
