@@ -34,10 +34,11 @@ class MultiLevel(keras.Model):
             self.main.build()
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         image, level = inputs["image"], inputs["level"]
         restored = [
-            self.main({"image": image[:, i], "level": level[0, i]}) for i in range(image.shape[1])
+            self.main({"image": image[:, i], "level": level[0, i]}, training=training)
+            for i in range(image.shape[1])
         ]
         return ops.stack(restored, axis=1)
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_hyper.export.saved_model import export_saved_model
 from keras_hyper.export.session import ServingSession
+from keras_hyper.models import MultiLevel
 from tests.conftest import random_network
 
 
@@ -75,14 +76,10 @@ def test_runs_at_once_share_no_addition(tmp_path, monkeypatch, signature):
 
 @pytest.mark.parametrize("training", [True, False])
 def test_additions_have_an_activation_outside_training_alone(tiny, rng, training):
-    inputs = {"image": rng.random((1, 8, 8, 3), np.float32), "level": np.float32(20)}
-
-    @tf.function
-    def restore():
-        return tiny(inputs, training=training)
-
-    operations = {
-        operation.type for operation in restore.get_concrete_function().graph.get_operations()
-    }
-    assert ("LeakyRelu" in operations) is not training
-    np.testing.assert_allclose(restore(), tiny(inputs), atol=1e-6)
+    trainer = MultiLevel(tiny)
+    image = rng.random((2, 2, 8, 8, 3), np.float32)
+    inputs = {"image": image, "level": np.float32([[20, 30]] * 2)}
+    restore = tf.function(lambda: trainer(inputs, training=training))
+    operations = restore.get_concrete_function().graph.get_operations()
+    assert ("LeakyRelu" in {operation.type for operation in operations}) is not training
+    np.testing.assert_allclose(restore(), trainer(inputs), atol=1e-6)
