@@ -160,7 +160,7 @@ def test_killed_run_resumes_from_its_last_checkpoint(photographs, tmp_path):
     assert int(keras.models.load_model(checkpoint).optimizer.iterations) == step + 2
 
 
-def test_loss_that_is_no_number_stops_and_keeps_the_checkpoint(
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(
     photographs, tmp_path, capsys, monkeypatch
 ):
     from keras_hyper.training.restoring import MeanLossOfLevels
@@ -192,13 +192,13 @@ def test_unreadable_files_are_named_and_skipped(photographs, tmp_path, capsys):
         (["--levels", "-5", "25"], "got -5"),
         (["--levels", "nan"], "got nan"),
         (["--levels", "300"], "0 to 255, got 300"),
-        (["--data", "nowhere"], "none at nowhere"),
-        (["--valid", "nowhere"], "none at nowhere"),
+        (["--data", "nowhere"], "no such folder: nowhere"),
+        (["--valid", "nowhere"], "no such folder: nowhere"),
         (["--task", "paint"], "'paint'"),
         (["--steps", "0"], "at least 1, got '0'"),
         (["--channels", "4"], "choose from"),
         (["--resume"], "no checkpoint to resume from"),
-        (["--init-from", "nowhere"], "there is none at nowhere"),
+        (["--init-from", "nowhere"], "nowhere"),
         (["--init-from", "denoise"], "with blocks 1, got one with blocks 4"),
         (["--rate", "0"], "above 0, got '0'"),
         (["--shrink", "0.5", "1.5"], "below 1, got '1.5'"),
@@ -232,7 +232,7 @@ def test_a_run_that_failed_before_its_first_step_starts_again(photographs, tmp_p
     assert train.main(arguments(photographs, tmp_path, steps=1)) == 0
 
 
-def test_profile_is_written_where_tensorboard_looks(photographs, tmp_path):
+def test_profile_is_written_beside_the_event_files(photographs, tmp_path):
     assert train.main(arguments(photographs, tmp_path, "--profile", steps=22)) == 0
     assert list((tmp_path / "denoise" / "logs" / "train" / "plugins" / "profile").iterdir())
 

@@ -27,8 +27,8 @@ class TensorBoardLog(keras.callbacks.Callback):
     Args:
         folder: Where the event files go, under ``train`` and ``validation``.
         pairs: One batch of validation pairs for the sheet of pictures.
-        names: What the k levels are called.
-        step: Step that the run begins at.
+        names: Names of the k levels.
+        step: First step of the run.
         settings: The hyperparameters, by name.
         objective: The `Objective`.
     """
@@ -121,7 +121,7 @@ class Profile(keras.callbacks.Callback):
     """Profiles ten steps, once the first ten are over.
 
     Args:
-        folder: Where TensorBoard looks for it: that of the run's event files.
+        folder: Folder of the run's event files.
     """
 
     def __init__(self, folder: Path):
@@ -136,7 +136,7 @@ class Profile(keras.callbacks.Callback):
             self.step.enter_context(mark)
 
     def on_train_batch_end(self, batch, logs=None):
-        """Begins after ten steps and ends after twenty."""
+        """Profiles the second ten steps."""
         self.step.close()
         self.done += 1
         if self.done == 10:
