@@ -204,9 +204,11 @@ class EstimatorTask(TrainableTask):
     maximum: float = 0.0
     network: Mapping[str, Any] = field(default_factory=dict)
     target: Callable = lambda inputs, clean: inputs["level"]
-    usage: str = "keras-hyper estimate IN --model {model}"
+    usage: str = ""
 
     def __post_init__(self):
         for name in ("unit", "minimum", "maximum"):
             object.__setattr__(self, name, getattr(self, name) or getattr(self.of, name))
+        usage = f"keras-hyper restore IN OUT --task {self.of.name} --level auto"
+        object.__setattr__(self, "usage", self.usage or usage + " --estimator {model}")
         super().__post_init__()

@@ -171,6 +171,7 @@ register_task(
         of=TASKS["denoise"],
         degrade=add_noise_for_estimation,
         levels=("0:120",),
+        usage="keras-hyper estimate IN --model {model}",
     )
 )
 register_task(

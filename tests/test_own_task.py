@@ -121,6 +121,8 @@ def test_an_estimator_of_ones_own_gives_the_level(model, data, tmp_path, capsys)
     register_task(row)
     try:
         assert train.main(["--task", row.name, "--out", str(tmp_path), *TRAINING]) == 0
+        usage = "keras-hyper restore IN OUT --task deblur --level auto --estimator"
+        assert usage in capsys.readouterr().out
     finally:
         ESTIMATOR_TASKS.pop(row.name)
     argv = ["restore", str(data), str(tmp_path / "out"), "--task", "deblur", "--level", "auto"]

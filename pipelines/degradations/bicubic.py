@@ -16,14 +16,14 @@ def shrink_and_enlarge(
     Args:
         image: float32 ``(batch, height, width, channels)`` in [0, 1].
         level: The factor ``()``, 1 to 8, fractions too.
-        antialias: None is what the authors do, OpenCV's kernel (a = -0.75) of four taps whatever
-            the factor. ``"matlab"`` is the literature's, a = -0.5 and as wide as the factor, with
-            edges that are reflected; ``"pillow"`` the same with the kernel cut at the edges and
-            bytes between the two directions.
-        drift: Whether shrinking steps by exactly the factor, as OpenCV does when it is given one.
-            Where a side is no multiple of it, the content then comes back stretched, by up to two
-            pixels at the far edge. (MATLAB steps exactly on the way back, too, which brings it
-            back in place; Pillow never does.) False steps by the ratio of the sizes.
+        antialias: None for the authors' choice, OpenCV's kernel (a = -0.75) of four taps at every
+            factor. ``"matlab"`` for the literature's, a = -0.5 and as wide as the factor, with
+            reflected edges; ``"pillow"`` for the same with the kernel cut at the edges and 8 bits
+            between the two directions.
+        drift: Whether shrinking steps by exactly the factor, as OpenCV does for a given factor. If
+            a side is no multiple of it, the content is then stretched, by up to two pixels at the
+            far edge. (MATLAB also steps exactly when enlarging, which undoes this; Pillow never
+            steps exactly.) False steps by the ratio of the sizes.
 
     Returns:
         float32 of the image's shape, multiples of 1/255.

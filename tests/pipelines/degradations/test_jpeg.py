@@ -47,18 +47,18 @@ def test_libjpeg_form_is_pillows_to_the_bit(photo, channels, quality):
 @pytest.mark.parametrize("sides", [(300, 451), (296, 448), (37, 50)])
 def test_tensor_form_is_libjpegs(photo, channels, quality, sides):
     picture = np.float32(plane(photo, channels))[: sides[0], : sides[1]]
-    judge = compress_jpeg_libjpeg(picture, quality).numpy()
+    reference = compress_jpeg_libjpeg(picture, quality).numpy()
     ours = compress_jpeg(picture[None], tf.constant(float(quality)))[0].numpy()
-    assert np.mean(np.abs(ours - judge) * 255 < 1.5) >= 0.995
-    assert psnr(picture, ours) == pytest.approx(psnr(picture, judge), abs=0.02)
+    assert np.mean(np.abs(ours - reference) * 255 < 1.5) >= 0.995
+    assert psnr(picture, ours) == pytest.approx(psnr(picture, reference), abs=0.02)
 
 
 def test_gray_tensor_form_is_libjpegs_to_the_bit(photo):
     picture = np.float32(plane(photo, 1))
     for quality in QUALITIES:
-        judge = compress_jpeg_libjpeg(picture, quality)
+        reference = compress_jpeg_libjpeg(picture, quality)
         ours = compress_jpeg(picture[None], tf.constant(float(quality)))[0]
-        np.testing.assert_array_equal(np.rint(ours * 255), np.rint(judge * 255))
+        np.testing.assert_array_equal(np.rint(ours * 255), np.rint(reference * 255))
 
 
 def test_traced_for_unknown_sizes(photo):
