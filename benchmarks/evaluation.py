@@ -5,8 +5,8 @@ from pathlib import Path
 
 from benchmarks.side_by_side import ratio, show
 from keras_hyper import HyperRes
-from keras_hyper.evaluation.run import Measurement, measured
-from keras_hyper.restoration.restorer import of_network
+from keras_hyper.evaluation.report import Measurement, measure_folder
+from keras_hyper.restoration.restorer import NetworkRestorer
 from pipelines import SAMPLE_PICTURES, TASKS, get_protocol
 from pipelines.dataset.benchmark import degraded_pair
 from pipelines.images import find_pictures
@@ -29,15 +29,15 @@ def run(rounds: int = 5, data: Path | None = None) -> None:
     rows = []
     for precision in ("float32", "bfloat16"):
         model = HyperRes.from_preset("tiny", level_range=(5, 75)).with_precision(precision)
-        restorer = of_network("tiny", model)
+        restorer = NetworkRestorer("tiny", model)
         wanted = Measurement(task, protocol, (LEVEL,), precision=precision)
 
         def network(restorer=restorer):
             for picture in noisy:
-                restorer.restore(picture, LEVEL)
+                restorer.restore_image(picture, LEVEL)
 
         def evaluation(restorer=restorer, wanted=wanted):
-            measured(wanted, data, restorer)
+            measure_folder(wanted, data, restorer)
 
         rows.append((precision, *ratio(network, evaluation, rounds)))
     show(

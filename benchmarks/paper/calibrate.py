@@ -82,7 +82,7 @@ def _search(model):
 
 def _with_clean(paths, model, args):
     import pipelines
-    from keras_hyper.evaluation.calibration import best_level
+    from benchmarks.paper.best_level import best_level
     from pipelines.dataset.benchmark import benchmark_pairs
     from pipelines.images import middle
 
@@ -103,7 +103,7 @@ def _with_clean(paths, model, args):
 
 
 def _by_risk(run, degraded, level, bounds, tolerance, task):
-    from keras_hyper.evaluation.calibration import least_risk_level
+    from benchmarks.paper.best_level import least_risk_level
 
     if not task.white_gaussian:
         return {}
@@ -111,7 +111,7 @@ def _by_risk(run, degraded, level, bounds, tolerance, task):
 
 
 def _without_clean(paths, model, args):
-    from keras_hyper.evaluation.calibration import least_risk_level
+    from benchmarks.paper.best_level import least_risk_level
     from keras_hyper.restoration.estimate import estimate
     from pipelines.images import middle, read_picture
 

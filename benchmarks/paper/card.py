@@ -21,7 +21,7 @@ def job(args) -> None:
     """Measures and writes."""
     from rich.console import Console
 
-    from keras_hyper.evaluation.run import Measurement, measured
+    from keras_hyper.evaluation.report import Measurement, measure_folder
     from keras_hyper.restoration.restorer import open_restorer
 
     if not args.data.is_dir():
@@ -35,7 +35,7 @@ def job(args) -> None:
     protocol = get_protocol(task, args.protocol)
     known = {*protocol.levels, *task.all_levels, *restorer.levels, *task.extrapolated_levels}
     levels = tuple(sorted(level for level in known if task.minimum <= level <= task.maximum))
-    report = measured(
+    report = measure_folder(
         Measurement(task, protocol, levels),
         args.data,
         restorer,
@@ -166,7 +166,7 @@ def _unharmed(restorer, task):
     )
     cells = [
         [row["picture"], f"{row['change']:.2f}", f"{row['drift']:.2f}"]
-        for row in unharmed(restorer.restore, pictures, level)
+        for row in unharmed(restorer.restore_image, pictures, level)
     ]
     table = markdown_table(["picture", "mean change", "drift of a channel"], cells)
     return (

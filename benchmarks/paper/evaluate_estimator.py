@@ -64,7 +64,7 @@ def _told(paths, task, levels, estimator, seeds):
     from rich.console import Console
     from rich.progress import track
 
-    from keras_hyper.evaluation.level_figures import level_figures
+    from benchmarks.paper.level_figures import level_figures
     from pipelines.dataset.benchmark import benchmark_pairs
 
     console = Console(stderr=True)
@@ -124,7 +124,7 @@ def _table(title, rows):
     from rich.console import Console
     from rich.table import Table
 
-    from keras_hyper.evaluation.level_figures import over_levels
+    from benchmarks.paper.level_figures import over_levels
 
     table = Table(title=title)
     for heading in ("level", "bias", "sd", "error", "within 1", "2", "5", "relative"):

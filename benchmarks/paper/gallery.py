@@ -116,11 +116,11 @@ def _saved(pixels, quality):
 
 
 def _quality(path, pixels, twice):
-    from keras_hyper.restoration.level import told_quality
+    from keras_hyper.restoration.level import quality_of_jpeg
 
     if twice:
         return f"{twice[-1]} by its tables, {min(twice)} before"
-    told = told_quality(path, pixels)
+    told = quality_of_jpeg(path, pixels)
     return told and f"{told.quality:g}"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from benchmarks.paper.page import Heading, Missing, Page, Paragraph, Plot, Table
-from benchmarks.paper.published import COMPARED_PARAMETERS, PAPER, PaperTable
+from benchmarks.paper.published import COMPARED_PARAMETERS, PAPER, PaperTable, published_points
 from benchmarks.paper.report_network import Measured, row_cells
 from keras_hyper.evaluation.plot import plot_psnr
 from pipelines import TASKS
@@ -127,7 +127,15 @@ def _small(page, table, networks):
             "figures: they are not drawn."
         )
         page.add(
-            Plot(name, plot_psnr(reports, f"{TASKS[table.task].title}, {table.pictures}"), caption)
+            Plot(
+                name,
+                plot_psnr(
+                    reports,
+                    f"{TASKS[table.task].title}, {table.pictures}",
+                    published_points(table.task, reports[0]["protocol_name"], table.pictures),
+                ),
+                caption,
+            )
         )
     blocks = table.blocks
     if not any(one.blocks == blocks for one in networks):

@@ -1,6 +1,9 @@
 """Figures that others printed, each with its protocol and its source."""
 
+import itertools
 from dataclasses import dataclass
+
+from keras_hyper.evaluation.plot import Published
 
 
 @dataclass(frozen=True)
@@ -144,3 +147,18 @@ def paper_for(task: str, protocol: str, pictures: str) -> PaperTable | None:
     """Returns the paper's table, where protocol and set are its own."""
     table = PAPER.get(task)
     return table if table and protocol == "paper" and table.pictures == pictures else None
+
+
+def published_points(task: str, protocol: str, pictures: str) -> list[Published]:
+    """Returns the points that a plot of this task, protocol and set shows."""
+    points = []
+    table = paper_for(task, protocol, pictures)
+    if table:
+        for key, label, marker in (("baseline", "one network a level", "+"),
+                                   ("ours", "one network for all", "x")):  # fmt: skip
+            points.append(Published(f"paper: {label}", table.levels, table.psnr[key], marker))
+    marks = marks_for(task, protocol, pictures)
+    for mark, marker in zip(marks, itertools.cycle("^sDv*P"), strict=False):
+        levels, psnr = zip(*mark.psnr.items(), strict=True)
+        points.append(Published(f"{mark.method} (published)", levels, psnr, marker))
+    return points

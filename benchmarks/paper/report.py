@@ -105,7 +105,7 @@ def _measured(name, args, store):
 
 def _report(args, task, protocol, pictures, restorer, store, console):
     """Measures one set by one protocol; None where nothing is to be compared, or no pictures."""
-    from keras_hyper.evaluation.run import Measurement, measured
+    from keras_hyper.evaluation.report import Measurement, measure_folder
 
     levels = _levels(args, task, protocol, pictures)
     folder = args.data / pictures
@@ -116,7 +116,7 @@ def _report(args, task, protocol, pictures, restorer, store, console):
         TASKS[task], get_protocol(TASKS[task], protocol), levels, precision=args.precision
     )
     # Figures are found by all that they depend on: those of an earlier run are as good as new.
-    return measured(wanted, folder, restorer, store=store, reuse=True, console=console)
+    return measure_folder(wanted, folder, restorer, store=store, reuse=True, console=console)
 
 
 def _levels(args, task, protocol, pictures):
@@ -148,7 +148,7 @@ def swept(restorer, task, paths, console=None):
             console.print(f"{restorer.name}: {path.name} at {len(levels)} levels", highlight=False)
         picture = middle(read_picture(path, restorer.channels), 256)
         ordered = sorted(levels, reverse=not task.rising)
-        rows = level_sweep(restorer.restore, picture, ordered)
+        rows = level_sweep(restorer.restore_image, picture, ordered)
         found[path.name] = rows, monotonicity(rows)
     return found
 

@@ -1,13 +1,30 @@
 """PSNR over the level, as a picture."""
 
+import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.paper.published import marks_for, paper_for
-
-# Told apart in gray too, and by those who do not see red and green apart (Okabe and Ito).
+# Distinct in gray too, and for readers who do not distinguish red and green (Okabe and Ito).
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")
+
+
+@dataclass(frozen=True)
+class Published:
+    """Published points of a plot.
+
+    Args:
+        label: Their source, in words.
+        levels: In the task's unit.
+        psnr: In dB, one a level.
+        marker: Of matplotlib.
+    """
+
+    label: str
+    levels: Sequence[float]
+    psnr: Sequence[float]
+    marker: str
 
 
 def figure_class():
@@ -25,13 +42,16 @@ def figure_class():
     return Figure
 
 
-def plot_psnr(reports: Sequence[dict[str, Any]], title: str = ""):
-    """Draws PSNR over the level: degraded, restored, the paper's points and others' marks.
+def plot_psnr(
+    reports: Sequence[dict[str, Any]], title: str = "", published: Sequence[Published] = ()
+):
+    """Draws PSNR over the level: degraded, restored, and published points.
 
     Args:
         reports: As ``keras-hyper evaluate --json`` writes them: one set and protocol, one report a
             network.
         title: By default task and set.
+        published: Points beside the curves.
 
     Returns:
         A matplotlib ``Figure``.
@@ -52,33 +72,17 @@ def plot_psnr(reports: Sequence[dict[str, Any]], title: str = ""):
             after = [row["psnr_after"] for row in rows]
             axes.plot([row["level"] for row in rows], after, color=colour, marker="o",
                       markersize=4, label=f"restored: {report['model']}")  # fmt: skip
-    _published(axes, first["task"], first["protocol_name"], pictures)
+    for points in published:
+        axes.plot(points.levels, points.psnr, points.marker, color="0.15", markersize=6,
+                  markerfacecolor="none", label=points.label)  # fmt: skip
     axes.set_xlabel(f"level ({first['unit']})")
     axes.set_ylabel("mean PSNR, dB")
     axes.set_title(title or f"{first['task']}, {pictures}, {first['rows'][0]['pictures']} pictures")
     axes.grid(color="0.9")
     axes.legend(fontsize="small", frameon=False)
-    _caption(figure, first["protocol"])
+    caption = "\n".join(textwrap.wrap(first["protocol"], 112))
+    figure.supxlabel(caption, fontsize=6.5, color="0.35")
     return figure
-
-
-def _published(axes, task, protocol, pictures):
-    table = paper_for(task, protocol, pictures)
-    if table:
-        axes.plot(table.levels, table.psnr["baseline"], "k+", markersize=9,
-                  label="paper: one network a level")  # fmt: skip
-        axes.plot(table.levels, table.psnr["ours"], "kx", markersize=6,
-                  label="paper: one network for all")  # fmt: skip
-    marks = marks_for(task, protocol, pictures)
-    for mark, shape in zip(marks, "^sDv*P" * len(marks), strict=False):
-        axes.plot(list(mark.psnr), list(mark.psnr.values()), shape, color="0.25", markersize=5,
-                  markerfacecolor="none", label=f"{mark.method} (published)")  # fmt: skip
-
-
-def _caption(figure, text):
-    import textwrap
-
-    figure.supxlabel("\n".join(textwrap.wrap(text, 112)), fontsize=6.5, color="0.35")
 
 
 def save_figure(figure, path: Path) -> Path:

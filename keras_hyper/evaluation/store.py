@@ -75,15 +75,3 @@ def figure_key(**facts: Any) -> str:
     """
     text = json.dumps({"version": VERSION, **facts}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def file_hash(*paths: Path) -> str:
-    """Returns the hash of what files hold, whatever they are called.
-
-    Raises:
-        OSError: If one cannot be read.
-    """
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:32]

@@ -1,11 +1,53 @@
-"""Reports of an evaluation as Markdown and CSV."""
+"""Rows, means and tables of an evaluation, as Markdown and CSV."""
 
 import csv
 import io
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from keras_hyper.evaluation.score import METRICS
+
+
+def level_rows(pictures: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns one row a level, means over the pictures.
+
+    Args:
+        pictures: Rows of ``set``, ``picture``, ``level`` and figures.
+
+    Returns:
+        Rows of ``set``, ``level``, ``pictures``, the means, ``psnr_gain`` and such where before
+        and after exist, and ``seconds_per_picture``; levels ascend.
+    """
+    rows = []
+    for level in sorted({row["level"] for row in pictures}):
+        here = [row for row in pictures if row["level"] == level]
+        row = {"set": here[0]["set"], "level": level, "pictures": len(here)}
+        names = [name for name in here[0] if name not in ("set", "picture", "level", "seconds")]
+        row |= {name: float(np.mean([one[name] for one in here])) for name in names}
+        row |= gains(row)
+        if "seconds" in here[0]:
+            row["seconds_per_picture"] = float(np.mean([one["seconds"] for one in here]))
+        rows.append(row)
+    return rows
+
+
+def gains(row: dict[str, Any]) -> dict[str, float]:
+    """Returns ``X_gain`` for every ``X_before`` and ``X_after`` of a row."""
+    return {
+        name.replace("_after", "_gain"): row[name] - row[name.replace("_after", "_before")]
+        for name in row
+        if name.endswith("_after")
+    }
+
+
+def mean_row(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Returns the plain means over levels, as the last column of the paper's tables is one."""
+    names = [name for name in rows[0] if name not in ("set", "level", "pictures")]
+    return {name: float(np.mean([row[name] for row in rows])) for name in names}
 
 
 def table_cells(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -43,7 +85,7 @@ def markdown_table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> s
 
 
 def as_markdown(report: dict[str, Any], plot: str | None = None) -> str:
-    """Returns a report as a page: what was measured and how, the table, what was left out.
+    """Returns a report as a page: what was measured and how, the table, what was skipped.
 
     Args:
         report: As ``keras-hyper evaluate --json`` writes it.
@@ -59,7 +101,7 @@ def as_markdown(report: dict[str, Any], plot: str | None = None) -> str:
     ]
     if plot:
         lines += [f"![PSNR over the level]({plot})", ""]
-    lines += [f"Left out: {line}\n" for line in report["left_out"]]
+    lines += [f"Skipped: {line}\n" for line in report["skipped"]]
     lines += [f"Note: {line}\n" for line in report["notes"]]
     lines += [f"Again: `{report['command']}`", ""]
     return "\n".join(lines)
@@ -78,3 +120,34 @@ def as_csv(pictures: Sequence[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(pictures)
     return text.getvalue()
+
+
+def rich_table(report: dict[str, Any]):
+    """Returns a report's table for the terminal."""
+    from rich.table import Table
+
+    headings, cells = table_cells(report)
+    table = Table(title=f"{title_of(report)}; PSNR in dB", caption=report["protocol"])
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for row in cells:
+        table.add_row(*row)
+    return table
+
+
+def write_report(report: dict[str, Any], folder: Path) -> None:
+    """Writes a report as JSON, CSV and Markdown, with a plot if matplotlib is installed."""
+    from keras_hyper.evaluation.plot import plot_psnr, save_figure
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(report, indent=1))
+    (folder / "pictures.csv").write_text(as_csv(report["pictures"]))
+    try:
+        figure = plot_psnr([report])
+    except ValueError as error:
+        report["notes"].append(f"no plot was drawn: {error}")
+    else:
+        for suffix in ("svg", "png"):
+            save_figure(figure, folder / f"psnr.{suffix}")
+    plot = "psnr.png" if (folder / "psnr.png").exists() else None
+    (folder / "report.md").write_text(as_markdown(report, plot))

@@ -8,11 +8,11 @@ from keras_hyper.restoration.kinds import checked_picture, split_alpha, to_float
 
 
 def estimate(picture: np.ndarray, model: LevelEstimator) -> float:
-    """Tells the level of white Gaussian noise in a picture: the median over a grid of crops.
+    """Estimates the level of white Gaussian noise in a picture: the median over a grid of crops.
 
     Args:
         picture: ``(height, width)`` or ``(height, width, 1 to 4)``, sides of 16 and up; uint8,
-            uint16, or float in [0, 1]. Alpha is not looked at. Gray goes through a colour network
+            uint16, or float in [0, 1]. Alpha is ignored. Gray goes through a colour network
             as three equal channels, colour through a gray one channel by channel.
         model: The network.
 
@@ -21,13 +21,13 @@ def estimate(picture: np.ndarray, model: LevelEstimator) -> float:
         whatever the picture's type; 0 and up, the same for the same picture.
 
     Raises:
-        ValueError: If the picture is of another kind or too small; the text says what came.
+        ValueError: If the picture is of another kind or too small.
     """
     pixels, _ = split_alpha(checked_picture(picture))
     if min(pixels.shape[:2]) < model.min_side:
         raise ValueError(
-            f"A level can be told of pictures of {model.min_side}x{model.min_side} pixels and up. "
-            f"Received: {pixels.shape[1]}x{pixels.shape[0]}"
+            f"expected a picture of at least {model.min_side}x{model.min_side} pixels to estimate "
+            f"a level, got {pixels.shape[1]}x{pixels.shape[0]}"
         )
     image = to_float(pixels)
     if model.channels == 3:

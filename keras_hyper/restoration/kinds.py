@@ -1,4 +1,4 @@
-"""Pictures of any kind through networks of any channels: what local and remote restoring share."""
+"""Kinds of pictures: gray, colour and alpha, 8 and 16 bits and floats, for any network."""
 
 import math
 import warnings
@@ -17,24 +17,24 @@ def checked_picture(picture: np.ndarray) -> np.ndarray:
             [0, 1].
 
     Raises:
-        ValueError: If it is of another shape, type or range; the text says what came.
+        ValueError: If it is of another shape, type or range.
     """
     picture = np.asarray(picture)
     if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] not in (1, 2, 3, 4)):
         raise ValueError(
-            "A picture of shape (height, width) or (height, width, 1 to 4) was wanted. "
-            f"Received: {picture.shape}"
+            "expected a picture of shape (height, width) or (height, width, 1 to 4), "
+            f"got {picture.shape}"
         )
     if picture.size == 0:
-        raise ValueError(f"A picture with pixels was wanted. Received: shape {picture.shape}")
+        raise ValueError(f"expected a picture with pixels, got shape {picture.shape}")
     if picture.dtype in (np.uint8, np.uint16):
         return picture
     if not np.issubdtype(picture.dtype, np.floating):
-        raise ValueError(f"uint8, uint16 or float pixels were wanted. Received: {picture.dtype}")
+        raise ValueError(f"expected uint8, uint16 or float pixels, got {picture.dtype}")
     low, high = float(picture.min()), float(picture.max())
     # A little beyond is what filters and interpolation leave; a 0-255 float picture is not.
     if not (low >= -0.5 and high <= 1.5):
-        raise ValueError(f"Float pixels in [0, 1] were wanted. Received: {low:g} to {high:g}")
+        raise ValueError(f"expected float pixels in [0, 1], got {low:g} to {high:g}")
     return picture
 
 
@@ -44,7 +44,7 @@ def checked_level(level, shape: tuple[int, ...], trained_on, unit: str) -> np.nd
     Args:
         level: In the task's unit.
         shape: Height and width of the picture.
-        trained_on: Lowest and highest level trained on; beyond them there is a warning.
+        trained_on: Lowest and highest level trained on; a level beyond them causes a warning.
         unit: What a level of 1 means, in words.
 
     Raises:
@@ -53,12 +53,11 @@ def checked_level(level, shape: tuple[int, ...], trained_on, unit: str) -> np.nd
     level = np.asarray(level, np.float32)
     if level.ndim != 0 and level.shape != shape:
         raise ValueError(
-            f"A level is one number or a map of the picture's shape {shape}. "
-            f"Received: shape {level.shape}"
+            f"expected one level or a map of the picture's shape {shape}, got shape {level.shape}"
         )
     low, high = float(level.min()), float(level.max())
     if not (math.isfinite(low) and math.isfinite(high) and low >= 0):
-        raise ValueError(f"A level is finite and not negative. Received: {low:g} to {high:g}")
+        raise ValueError(f"expected a finite level of at least 0, got {low:g} to {high:g}")
     if low < trained_on[0] or high > trained_on[1]:
         warnings.warn(
             f"level {low:g}{f' to {high:g}' if high > low else ''} is outside the range trained "
@@ -88,8 +87,8 @@ def through_channels(
 
     Returns:
         float32 ``(..., height, width, 1 | 3)``. Gray goes through as three equal channels; of
-        colour the luma is restored. What comes of the network is clipped to [0, 1] before it is
-        mixed, as every signature of an export clips it: both ways give the same picture.
+        colour the luma is restored. The output of the network is clipped to [0, 1] before it is
+        mixed, as every signature of an export clips it, so that both give the same picture.
     """
     colours = image.shape[-1]
     if colours == channels:

@@ -12,6 +12,7 @@ from keras_hyper.models.load import load_level_estimator
 from pipelines import TASKS, Task
 
 AUTO = "auto"
+LevelChoice = Callable[[Path, np.ndarray], "UsedLevel"]
 _SOURCES = {"tables": "the file's tables", "pixels": "its pixels", "network": "the network"}
 
 
@@ -41,7 +42,7 @@ def level_or_auto(word: str) -> float | str:
     try:
         return float(word)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"wanted a number or {AUTO}, got {word!r}") from None
+        raise argparse.ArgumentTypeError(f"expected a number or {AUTO}, got {word!r}") from None
 
 
 def estimator_for(task: str, name: str | None = None):
@@ -61,26 +62,28 @@ def estimator_for(task: str, name: str | None = None):
     return estimator
 
 
-def level_of(args, channels: int) -> Callable[[Path, np.ndarray], UsedLevel]:
+def level_choice(
+    task: Task, level: float | str, estimator: str | None = None, channels: int = 3
+) -> LevelChoice:
     """Returns ``(path, pixels) -> level`` for a restoration.
 
     Args:
-        args: Has `level`, a number or ``"auto"``, `task`, and `estimator`.
+        task: The task. (Not that of the network: a converted network may not know its own.)
+        level: In the task's unit, or `AUTO`: estimated from each picture.
+        estimator: A `LevelEstimator` by file, folder or name; by default the one that ships.
         channels: Those of the network that restores.
 
     Raises:
         WrongArgumentError: If the level is not valid, no estimator exists, or it is for another
             task.
     """
-    # The task of the arguments, since a converted network may not know its own.
-    task = TASKS[args.task]
-    if args.level != AUTO:
-        level = UsedLevel(checked(lambda: task.check_level(args.level)))
-        return lambda path, pixels: level
-    estimator = estimator_for(args.task, args.estimator)
+    if level != AUTO:
+        given = UsedLevel(checked(lambda: task.check_level(float(level))))
+        return lambda path, pixels: given
+    network = estimator_for(task.name, estimator)
 
     def estimated(path, pixels):
-        found = find_level(task, path, pixels, estimator, channels)
+        found = find_level(task, path, pixels, network, channels)
         if found is None:
             raise ValueError(
                 f"{path}: no {task.label} could be estimated. Give the level, such as --level 40"
@@ -131,7 +134,7 @@ def find_level(
     return UsedLevel(float(round(level)) if task.whole_levels else level, "network", exact=False)
 
 
-def told_quality(path: Path, picture: np.ndarray, estimator=None):
+def quality_of_jpeg(path: Path, picture: np.ndarray, estimator=None):
     """Returns what `find_level` finds of JPEG as a `JpegQuality`, or None."""
     from pipelines.jpeg_analysis import JpegQuality
 

@@ -1,6 +1,5 @@
 """One picture of any kind in, the same kind out."""
 
-import functools
 import weakref
 from collections.abc import Callable
 
@@ -8,15 +7,7 @@ import keras
 import numpy as np
 
 from keras_hyper.models import HyperRes
-from keras_hyper.restoration.kinds import (
-    checked_level,
-    checked_picture,
-    split_alpha,
-    through_channels,
-    to_float,
-    to_type,
-)
-from keras_hyper.restoration.tiles import windows
+from keras_hyper.restoration.tiles import restore_in_tiles
 
 
 def restore(
@@ -34,36 +25,24 @@ def restore(
             uint8, uint16, or float in [0, 1]. Gray goes through a colour network as three equal
             channels; of colour a gray network restores the luma. Alpha is kept as it is.
         level: In the task's unit; one number, or a map ``(height, width)``. For super-resolution
-            the picture is one that is already enlarged, by this factor.
-        model: The network; its precision is what it computes in (see `HyperRes.with_precision`).
-        tile: Pixels that a tile adds in each direction, even.
+            the picture is already enlarged, by this factor.
+        model: The network; it computes in its own precision (see `HyperRes.with_precision`).
+        tile: Tile size in pixels without the margin, even.
         on_tile: Called with the tiles done and their number.
 
     Returns:
         A picture of the same shape and type.
 
     Raises:
-        ValueError: If picture or level is of another kind; the text says what came.
+        ValueError: If picture, level or tile is not as above.
     """
-    pixels, alpha = split_alpha(checked_picture(picture))
-    levels = checked_level(level, picture.shape[:2], model.level_range, model.unit)
-    restored = np.empty_like(pixels)
-    rows = windows(pixels.shape, tile, model.halo, model.multiple)
-    for done, (window, kept, inside) in enumerate(rows, 1):
-        here = levels if levels.ndim == 0 else levels[window]
-        run = functools.partial(_run, model, level=here)
-        result = through_channels(to_float(pixels[window]), model.channels, run)
-        restored[kept] = to_type(result[inside], pixels.dtype)
-        on_tile(done, len(rows))
-    if alpha is not None:
-        restored = np.concatenate([restored, alpha], axis=-1)
-    return restored.reshape(picture.shape)
 
+    def run(image, level):
+        level = level[None] if level.ndim else level
+        restored = _compiled(model, level.ndim)(image[None], level)
+        return np.asarray(keras.ops.convert_to_numpy(restored))[0]
 
-def _run(model, image, *, level):
-    level = level[None] if level.ndim else level
-    restored = _compiled(model, level.ndim)(image[None], level)
-    return np.asarray(keras.ops.convert_to_numpy(restored))[0]
+    return restore_in_tiles(picture, level, model, run, tile=tile, on_tile=on_tile)
 
 
 # model: {rank of the level: graph}, for as long as the model is used.

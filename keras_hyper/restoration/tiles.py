@@ -1,5 +1,71 @@
 """Tiles that overlap by the margin that a network needs."""
 
+import functools
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from keras_hyper.restoration.kinds import (
+    checked_level,
+    checked_picture,
+    split_alpha,
+    through_channels,
+    to_float,
+    to_type,
+)
+
+
+class NetworkFacts(Protocol):
+    """What tiling has to know about a network."""
+
+    channels: int
+    unit: str
+    level_range: tuple[float, float]
+    halo: int
+    multiple: int
+
+
+def restore_in_tiles(
+    picture: np.ndarray,
+    level: float | np.ndarray,
+    network: NetworkFacts,
+    run: Callable[..., np.ndarray],
+    *,
+    tile: int = 512,
+    on_tile: Callable[[int, int], None] = lambda done, count: None,
+) -> np.ndarray:
+    """Restores a picture of any kind, tile by tile.
+
+    Args:
+        picture: See `keras_hyper.restore`.
+        level: In the task's unit; one number, or a map ``(height, width)``.
+        network: Its channels, unit, range of levels, margin, and the multiple of its sides.
+        run: ``(image, level=level) -> restored``: image float32 ``(h, w, channels)`` in [0, 1],
+            level ``()`` or ``(h, w)``.
+        tile: Tile size in pixels without the margin, a multiple of `network.multiple`.
+        on_tile: Called with the tiles done and their number.
+
+    Returns:
+        A picture of the same shape and type.
+
+    Raises:
+        ValueError: If picture, level or tile is not as above.
+    """
+    pixels, alpha = split_alpha(checked_picture(picture))
+    levels = checked_level(level, picture.shape[:2], network.level_range, network.unit)
+    restored = np.empty_like(pixels)
+    rows = windows(pixels.shape, tile, network.halo, network.multiple)
+    for done, (window, kept, inside) in enumerate(rows, 1):
+        here = levels if levels.ndim == 0 else levels[window]
+        image = to_float(pixels[window])
+        result = through_channels(image, network.channels, functools.partial(run, level=here))
+        restored[kept] = to_type(result[inside], pixels.dtype)
+        on_tile(done, len(rows))
+    if alpha is not None:
+        restored = np.concatenate([restored, alpha], axis=-1)
+    return restored.reshape(picture.shape)
+
 
 def tiles(length: int, tile: int, halo: int, multiple: int = 2) -> list[tuple[slice, slice, slice]]:
     """Splits one side of a picture into windows that overlap by the margin of a network.

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.paper.published import MARKS, PAPER, marks_for, paper_for
+from benchmarks.paper.published import MARKS, PAPER, marks_for, paper_for, published_points
 from pipelines import TASKS, get_protocol
 
 
@@ -39,3 +39,11 @@ def test_figures_of_another_protocol_or_set_are_not_offered():
     assert paper_for("denoise", "paper", "CBSD68") is PAPER["denoise"]
     assert paper_for("denoise", "literature", "CBSD68") is None
     assert paper_for("denoise", "paper", "photos") is None
+
+
+def test_points_of_a_plot_are_of_its_task_protocol_and_set():
+    labels = [points.label for points in published_points("denoise", "paper", "CBSD68")]
+    assert labels == ["paper: one network a level", "paper: one network for all"]
+    labels = [points.label for points in published_points("denoise", "literature", "CBSD68")]
+    assert "FFDNet (published)" in labels and not any("paper" in label for label in labels)
+    assert not published_points("denoise", "clipped", "CBSD68")

@@ -73,11 +73,11 @@ def test_restores_a_folder_and_keeps_its_tree(pictures, model, tmp_path):
     assert found == {"a.png", "deep/b.jpg"}
 
 
-def test_a_broken_file_among_good_ones_is_named_and_left_out(pictures, model, tmp_path, capsys):
+def test_a_broken_file_among_good_ones_is_named_and_skipped(pictures, model, tmp_path, capsys):
     (pictures / "bad.png").write_text("no picture")
     assert denoise(pictures, tmp_path / "out", model) == 1
     said = capsys.readouterr().out
-    assert "2 of 3 restored" in said and "left out: " in said and "bad.png" in said
+    assert "2 of 3 restored" in said and "skipped: " in said and "bad.png" in said
 
 
 def test_nothing_is_overwritten_without_force(pictures, model, tmp_path, capsys):
@@ -112,9 +112,9 @@ def test_level_beyond_the_range_works_and_says_so(pictures, model, tmp_path, cap
         ({"--level": "nan"}, "got nan"),
         ({"--level": "much"}, "'much'"),
         ({"--task": "paint"}, "'paint'"),
-        ({"--task": "sr"}, "a model for sr was wanted; this one is for denoise"),
+        ({"--task": "sr"}, "expected a model for sr, got one for denoise"),
         ({"--model": "nowhere.keras"}, "none at nowhere.keras"),
-        ({"IN": "nowhere.png"}, "none at nowhere.png"),
+        ({"IN": "nowhere.png"}, "no such file: nowhere.png"),
         ({"OUT": "out.xyz"}, "suffix"),
     ],
     ids=str,
@@ -133,7 +133,7 @@ def test_in_and_out_may_not_be_the_same(pictures, model, capsys):
     one = pictures / "a.png"
     assert "same file" in wrong(capsys, lambda: denoise(one, one, model, "--force"))
     assert "same folder" in wrong(capsys, lambda: denoise(pictures, pictures, model, "--force"))
-    assert "a folder was wanted" in wrong(capsys, lambda: denoise(pictures, one, model))
+    assert "expected a folder to write to" in wrong(capsys, lambda: denoise(pictures, one, model))
 
 
 def test_a_single_broken_file_is_a_failed_job(model, tmp_path, capsys):

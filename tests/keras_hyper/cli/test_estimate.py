@@ -88,18 +88,18 @@ def test_rows_alone_are_printed_for_programs(pictures, models, capsys):
     assert rows[0]["jpeg"] == {"quality": 42, "exact": False, "source": "network"}
 
 
-def test_what_cannot_be_told_is_left_out_and_named(pictures, models, capsys):
+def test_what_cannot_be_told_is_skipped_and_named(pictures, models, capsys):
     Image.fromarray(np.zeros((9, 40), np.uint8)).save(pictures / "small.png")
     (pictures / "torn.png").write_bytes(b"\x89PNG")
     assert tell(models, pictures) == 1
     said = " ".join(capsys.readouterr().out.split())
-    assert "left out: A level can be told of pictures of 16x16" in said and "torn.png" in said
+    assert "skipped: expected a picture of at least 16x16" in said and "torn.png" in said
 
 
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (["estimate", "nowhere.png"], 2, "there is none at nowhere.png"),
+        (["estimate", "nowhere.png"], 2, "no such file: nowhere.png"),
         (["estimate", "IN", "--model", "RESTORER"], 2, "holds a HyperRes; a LevelEstimator was"),
         (
             ["estimate", "IN", "--quality-model", "TELLER"],

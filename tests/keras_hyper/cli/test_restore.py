@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from keras_hyper.cli import main
-from keras_hyper.restoration.resume import RECORD
+from keras_hyper.restoration.folder import RECORD
 from pipelines import images as picture_files
 from pipelines.degradations.bicubic import enlarge_picture
 from tests.conftest import random_network
@@ -111,7 +111,7 @@ def test_one_file_in_the_way_stops_a_folder_before_any_work(call, tmp_path, rng,
         noise("RGB", rng).save(place / "b.png")
     noise("RGB", rng).save(folder / "a.png")
     before = (out / "b.png").read_bytes()
-    assert call(folder, out) == 2 and "b.png is there" in capsys.readouterr().err
+    assert call(folder, out) == 2 and "b.png exists" in capsys.readouterr().err
     assert [path.name for path in out.iterdir()] == ["b.png"]
     assert (out / "b.png").read_bytes() == before
     assert call(folder, out, "--force") == 0 and (out / "b.png").read_bytes() != before
@@ -171,7 +171,7 @@ def test_super_resolution_enlarges_before_it_restores(call, tmp_path, rng):
 def test_a_tile_of_no_sense_is_a_wrong_argument(call, tmp_path, rng, capsys, tile):
     noise("RGB", rng).save(tmp_path / "in.png")
     assert call(tmp_path / "in.png", tmp_path / "out.png", "--tile", tile) == 2
-    assert f"Received: {tile}" in capsys.readouterr().err
+    assert f"got {tile}" in capsys.readouterr().err
 
 
 def test_the_level_is_checked_by_the_task_when_the_network_knows_none(call, tmp_path, rng, capsys):

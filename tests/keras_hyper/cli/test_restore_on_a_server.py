@@ -13,7 +13,7 @@ import keras_hyper
 from keras_hyper.cli import main
 from keras_hyper.export.saved_model import export_saved_model
 from keras_hyper.export.session import ServingSession
-from keras_hyper.restoration.resume import RECORD
+from keras_hyper.restoration.folder import RECORD
 from tests.conftest import random_network
 from tests.keras_hyper.serving.small_servicer import SmallServicer, serving
 
@@ -99,7 +99,7 @@ def test_a_resumed_folder_does_nothing_twice(
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and f"server {address}, model denoise: FAILED_PREC" in said
     done = len(list((tmp_path / "out").rglob("*.png")))
-    assert 2 <= done <= 5 and f"({done} restored before; with --resume" in said
+    assert 2 <= done <= 5 and f"({done} restored before; --resume" in said
     there = {read(path).shape[0] for path in (tmp_path / "out").rglob("*.png")}
     asked = set()  # heights, of which each picture has its own
 
@@ -109,12 +109,12 @@ def test_a_resumed_folder_does_nothing_twice(
 
     servicer.before, servicer.faults = note, []
     assert call(pictures, *options) == 2
-    assert "--resume passes over" in capsys.readouterr().err
+    assert "--resume skips them" in capsys.readouterr().err
     assert call(pictures, *options, "--resume", level="30") == 2
-    assert "begun with level 25.0. Received: --resume with 30" in capsys.readouterr().err
+    assert "begun with level 25.0, got 30" in capsys.readouterr().err
     assert call(pictures, *options, "--resume") == 0
     said = capsys.readouterr().out
-    assert f"{7 - done} of 7 restored" in said and f"{done} were there" in said
+    assert f"{7 - done} of 7 restored" in said and f"{done} existed" in said
     # Not counted: a call that was cancelled may reach the server late.
     heights = {read(path).shape[0] for path in pictures.rglob("*.png")}
     assert asked == heights - there
@@ -149,21 +149,21 @@ def test_a_picture_that_is_refused_leaves_the_others_done(
     assert call(pictures, "--server", address, "--concurrency", "1") == 1
     said = capsys.readouterr().out
     assert "6 of 7 restored" in said
-    assert f"left out: {pictures / 'a.png'}: server {address}" in said and "too many pixels" in said
+    assert f"skipped: {pictures / 'a.png'}: server {address}" in said and "too many pixels" in said
 
 
 @pytest.mark.parametrize(
     ("more", "status", "words"),
     [
         (["--server-model", "paint"], 1, "model paint: NOT_FOUND: Servable not found"),
-        (["--model", "m.keras"], 2, "--server-model one there. Received: m.keras"),
+        (["--model", "m.keras"], 2, "or --model, got both"),
         (["--concurrency", "0"], 2, "of at least 1, got 0"),
         (["--timeout", "0"], 2, "timeout=0"),
         (["--halo", "3"], 2, "halo=3"),
         (["--tls-cert", "here.pem"], 2, "together with its key"),
         (["--tls-ca", "nowhere.pem"], 1, "nowhere.pem"),
         (["--level", "nan"], 2, "got nan"),
-        (["--task", "sr", "--server-model", "denoise"], 2, "a model for sr was wanted"),
+        (["--task", "sr", "--server-model", "denoise"], 2, "expected a model for sr"),
         (["--resume", "--force"], 2, "not allowed with"),
     ],
     ids=str,
@@ -221,4 +221,4 @@ def test_an_interruption_does_not_wait_for_what_is_under_way(
     assert capsys.readouterr().err == "keras-hyper: interrupted\n"
     servicer.before = lambda request: None
     assert call(pictures, "--server", address, "--resume") == 0
-    assert "of 7 restored" in (said := capsys.readouterr().out) and "were there" in said
+    assert "of 7 restored" in (said := capsys.readouterr().out) and "existed" in said

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from keras_hyper.evaluation import level_rows, mean_row
-from keras_hyper.evaluation.plot import plot_psnr, save_figure
+from keras_hyper.evaluation.plot import Published, plot_psnr, save_figure
 
 
 def report(protocol="paper", pictures="CBSD68", model="m"):
@@ -19,17 +19,11 @@ def labels(figure):
     return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
 
 
-def test_the_papers_points_stand_beside_its_own_protocol_alone():
-    with_paper = labels(plot_psnr([report()]))
-    assert with_paper == ["degraded", "restored: m", "paper: one network a level",
-                          "paper: one network for all"]  # fmt: skip
-    assert labels(plot_psnr([report(pictures="photos")])) == ["degraded", "restored: m"]
-
-
-def test_published_marks_stand_beside_their_protocol_alone():
-    names = labels(plot_psnr([report("literature")]))
-    assert "FFDNet (published)" in names and not any("paper" in name for name in names)
-    assert not any("published" in name for name in labels(plot_psnr([report("clipped")])))
+def test_published_points_stand_beside_the_curves():
+    assert labels(plot_psnr([report()])) == ["degraded", "restored: m"]
+    figure = plot_psnr([report()], published=[Published("theirs", [5.0, 25.0], [31.0, 32.0], "x")])
+    assert labels(figure) == ["degraded", "restored: m", "theirs"]
+    assert list(figure.axes[0].lines[-1].get_ydata()) == [31.0, 32.0]
 
 
 def test_lines_are_the_rows_of_every_network():

@@ -1,6 +1,7 @@
 import json
 
-from keras_hyper.evaluation.store import FigureStore, figure_key, file_hash
+from keras_hyper.evaluation.store import FigureStore, figure_key
+from keras_hyper.restoration.restorer import hash_files
 
 
 def test_what_was_kept_is_found_again(tmp_path):
@@ -46,4 +47,4 @@ def test_keys_tell_every_fact_apart(tmp_path):
     a.write_bytes(b"1")
     copy.write_bytes(b"1")
     b.write_bytes(b"2")
-    assert file_hash(a) == file_hash(copy) != file_hash(b) != file_hash(a, b)
+    assert hash_files([a]) == hash_files([copy]) != hash_files([b]) != hash_files([a, b])

@@ -36,7 +36,7 @@ def test_a_gray_network_sees_colour_channel_by_channel(rng):
 @pytest.mark.parametrize(
     ("picture", "words"),
     [
-        (np.zeros((15, 40), np.uint8), "16x16 pixels and up. Received: 40x15"),
+        (np.zeros((15, 40), np.uint8), "at least 16x16 pixels to estimate a level, got 40x15"),
         (np.zeros((40, 40, 5), np.uint8), "1 to 4"),
         (np.full((40, 40), 200.0), "in \\[0, 1\\]"),
     ],

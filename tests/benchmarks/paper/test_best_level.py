@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_hyper.evaluation.calibration import best_level, least_risk_level
+from benchmarks.paper.best_level import best_level, least_risk_level
 
 SIGMA = 30.0
 

@@ -1,6 +1,6 @@
 import pytest
 
-from keras_hyper.evaluation.level_figures import level_figures, over_levels
+from benchmarks.paper.level_figures import level_figures, over_levels
 
 
 def test_figures_worked_out_by_hand():

@@ -1,0 +1,205 @@
+"""The report of a folder of pictures, measured by a protocol."""
+
+import functools
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from keras_hyper.errors import WrongArgumentError, checked
+from keras_hyper.evaluation.measure import Job, measure
+from keras_hyper.evaluation.score import Scoring
+from keras_hyper.evaluation.store import FigureStore, figure_key
+from keras_hyper.evaluation.tables import level_rows, mean_row
+from keras_hyper.restoration.restorer import Restorer, hash_files
+from pipelines import Protocol, Task, parse_levels
+from pipelines.dataset.benchmark import degraded_pair
+from pipelines.images import find_pictures
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A measurement.
+
+    Args:
+        task: The task.
+        protocol: How pictures are degraded and scored.
+        levels: In the task's unit.
+        metrics: Keys of `keras_hyper.evaluation.METRICS`.
+        seed: Of the noise.
+        precision: Of the layers.
+    """
+
+    task: Task
+    protocol: Protocol
+    levels: Sequence[float]
+    metrics: tuple[str, ...] = ("psnr", "ssim")
+    seed: int = 0
+    precision: str = "float32"
+
+
+def measure_folder(
+    measurement: Measurement,
+    data: Path,
+    restorer: Restorer | None,
+    *,
+    store: Path | None = None,
+    reuse: bool = False,
+    console=None,
+) -> dict[str, Any]:
+    """Measures a folder of pictures, with a progress bar on a terminal.
+
+    Args:
+        measurement: Task, protocol, levels, metrics.
+        data: Folder of clean pictures.
+        restorer: None measures the degraded pictures alone.
+        store: File that every figure is appended to.
+        reuse: Whether figures of that file are reused.
+        console: A rich console for the progress bar.
+
+    Returns:
+        The report as ``keras-hyper evaluate --json`` writes it, but for the command.
+
+    Raises:
+        WrongArgumentError: If the folder does not exist or has no picture.
+        ValueError: If no picture could be measured; the text names the first and why.
+    """
+    warnings.filterwarnings("ignore", message=".*outside the range trained on")
+    paths = checked(lambda: find_pictures(data))
+    figures = FigureStore(store, reuse)
+    channels = measurement.protocol.channels or (restorer.channels if restorer else 3)
+    jobs = _jobs(measurement, data, paths, channels, restorer)
+    pictures, failed = [], {}
+    missing = (job for job in jobs if job.key not in figures and job.name not in failed)
+    outcomes = measure(missing, restorer.restore_image if restorer else None)
+    columns = ("pictures", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    hidden = console is None or not console.is_terminal
+    with Progress(*columns, console=console, disable=hidden) as bar:
+        line = bar.add_task("pictures", total=len(jobs))
+        bar.advance(line, sum(job.key in figures for job in jobs))
+        for job, outcome in outcomes:
+            if isinstance(outcome, Exception):
+                text = " ".join(str(outcome).split()) or type(outcome).__name__
+                named = Path(job.name).name in text
+                failed[job.name] = text if named else f"{job.name}: {text}"
+            else:
+                figures.add(job.key, outcome, picture=job.name, level=job.level)
+            bar.advance(line)
+    for job in jobs:
+        if job.key in figures and job.name not in failed:
+            place = {"set": data.resolve().name, "picture": job.name, "level": job.level}
+            pictures.append(place | figures[job.key])
+    if not pictures:
+        raise ValueError(
+            f"none of {len(paths)} pictures could be measured; {[*failed.values()][0]}"
+        )
+    rows = level_rows(pictures)
+    return {
+        "task": measurement.task.name,
+        "unit": measurement.task.unit,
+        "model": restorer.name if restorer else None,
+        "protocol": measurement.protocol.text,
+        "protocol_name": measurement.protocol.name,
+        "seed": measurement.seed,
+        "precision": measurement.precision,
+        "rows": rows,
+        "mean": mean_row(rows),
+        "pictures": pictures,
+        "skipped": list(failed.values()),
+        "notes": _notes(measurement, paths, channels, restorer),
+    }
+
+
+def named_levels(
+    words: Sequence[str] | None, task: Task, protocol: Protocol, restorer: Restorer | None
+) -> tuple[float, ...]:
+    """Returns the levels that words name, ascending.
+
+    Args:
+        words: Numbers, or one of ``paper``, ``all`` and ``trained``; None for ``trained``.
+        task: Their unit.
+        protocol: Which has levels of its own.
+        restorer: Which was trained on some; None for none.
+
+    Raises:
+        WrongArgumentError: If a word is no level, or the restorer has another one only.
+    """
+    only = restorer.only_level if restorer else None
+    trained = (restorer.levels or restorer.level_range) if restorer else ()
+    named = {
+        "paper": protocol.levels,
+        "all": task.all_levels,
+        "trained": (only,) if only is not None else trained or task.levels,
+    }
+    words = words or ["trained"]
+    if len(words) == 1 and words[0] in named:
+        levels = tuple(sorted(named[words[0]]))
+    else:
+        levels = checked(lambda: parse_levels(words, task)).fixed
+        if not levels:
+            raise WrongArgumentError(
+                f"expected levels as numbers or one of {', '.join(named)}, got {' '.join(words)}"
+            )
+    if only is not None and levels != (only,):
+        raise WrongArgumentError(f"this model restores level {only:g} alone")
+    return checked(lambda: tuple(protocol.check_level(task.check_level(level)) for level in levels))
+
+
+def _jobs(measurement, data, paths, channels, restorer):
+    protocol, jobs = measurement.protocol, []
+    hashes = {path: hash_files([path]) for path in paths}
+    for level in measurement.levels:
+        scoring = Scoring(
+            measurement.metrics, protocol.psnr_on, protocol.ssim_on, protocol.border(level)
+        )
+        for path in paths:
+            make = functools.partial(
+                degraded_pair, path, protocol, level, channels, measurement.seed
+            )
+            key = figure_key(
+                model=restorer and restorer.identity,
+                precision=measurement.precision,
+                task=measurement.task.name,
+                protocol=protocol.text,
+                channels=channels,
+                seed=measurement.seed,
+                picture=hashes[path],
+                level=level,
+                metrics=sorted(measurement.metrics),
+            )
+            jobs.append(Job(path.relative_to(data).as_posix(), level, make, scoring, key))
+    return jobs
+
+
+def _notes(measurement, paths, channels, restorer):
+    """Facts that a reader of the figures has to know beside the protocol."""
+    notes = []
+    if restorer and restorer.channels != channels:
+        notes.append(
+            "the network is gray and the pictures are colour: their luma is restored, their "
+            "chroma left as it is" if channels == 3 else
+            "the network is for colour and the pictures are gray: each goes through it as three "
+            "equal channels"
+        )  # fmt: skip
+    modes = []
+    for path in paths:
+        try:
+            with Image.open(path) as picture:
+                modes.append("gray" if picture.mode in ("1", "L", "LA", "I", "I;16") else "colour")
+        except (OSError, ValueError):
+            continue  # listed among the skipped
+    gray = modes.count("gray")
+    if channels == 3 and gray:
+        notes.append(f"{gray} of {len(modes)} pictures are gray: measured as three equal channels")
+    if restorer:
+        low, high = restorer.level_range
+        beyond = [f"{level:g}" for level in measurement.levels if not low <= level <= high]
+        if beyond:
+            notes.append(
+                f"level {', '.join(beyond)} is outside the range trained on, {low:g} to {high:g}"
+            )
+    return notes

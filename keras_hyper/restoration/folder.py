@@ -1,0 +1,240 @@
+"""Files and folders of pictures: what is to be done, at once, and what was done before."""
+
+import json
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from keras_hyper.errors import WrongArgumentError
+from keras_hyper.restoration.level import LevelChoice, UsedLevel
+from keras_hyper.restoration.restorer import OnTile, Restorer
+from pipelines import Task
+from pipelines.degradations.bicubic import enlarge_picture
+from pipelines.images import (
+    check_holds,
+    find_pictures,
+    format_of,
+    read_picture_file,
+    write_picture_file,
+)
+
+# The settings of a folder, kept in it from the first picture until all are done. Hidden: folders
+# are listed without it.
+RECORD = ".keras-hyper.json"
+# Errors of one picture; those of a server are OSErrors. Anything else is a defect of the program.
+PICTURE_ERRORS = (ValueError, OSError, MemoryError)
+
+Pairs = list[tuple[Path, Path]]
+
+
+def find_pairs(source: Path, out: Path) -> Pairs:
+    """Returns the pictures to restore and where they go.
+
+    Args:
+        source: A picture, or a folder of pictures.
+        out: A file or a folder.
+
+    Raises:
+        ValueError: If a path does not exist, or the two do not fit.
+    """
+    if not source.exists():
+        raise ValueError(f"expected a picture or a folder of pictures; no such file: {source}")
+    if source.is_dir():
+        if out.is_file():
+            raise ValueError(f"{source} is a folder: expected a folder to write to, got {out}")
+        if out.resolve() == source.resolve():
+            raise ValueError(f"IN and OUT are the same folder: {out}")
+        # Results inside IN are not restored again.
+        inside = out.resolve()
+        found = [path for path in find_pictures(source) if inside not in path.resolve().parents]
+        if not found:
+            raise ValueError(f"{source} has no pictures but those in {out}")
+        return [(path, out / path.relative_to(source)) for path in found]
+    out = out / source.name if out.is_dir() else out
+    if out.resolve() == source.resolve():
+        raise ValueError(f"IN and OUT are the same file: {out}")
+    format_of(out)
+    return [(source, out)]
+
+
+def pending(pairs: Pairs, out: Path, settings: dict[str, Any], resume: bool, force: bool) -> Pairs:
+    """Returns the pairs that are still to be done.
+
+    Args:
+        pairs: As `find_pairs` returns them.
+        out: The folder that is resumed.
+        settings: What decides the results; a folder is resumed with the same settings.
+        resume: Whether pictures that were restored after they last changed are skipped. A restored
+            picture appears whole or not at all, so one that exists is complete.
+        force: Whether existing files are replaced.
+
+    Raises:
+        WrongArgumentError: If a file would be replaced without `force`, or the folder was begun
+            with other settings.
+    """
+    if resume:
+        _check_same(out / RECORD, settings)
+        return [
+            (source, target)
+            for source, target in pairs
+            if not target.exists() or target.stat().st_mtime_ns < source.stat().st_mtime_ns
+        ]
+    existing = [str(target) for _, target in pairs if target.exists()]
+    if existing and not force:
+        raise WrongArgumentError(
+            f"{existing[0]} exists (--force replaces {len(existing)} such files, --resume skips "
+            "them)"
+        )
+    return pairs
+
+
+def _check_same(record, settings):
+    if not record.exists():
+        return
+    try:
+        before = dict(json.loads(record.read_text()))
+    except (ValueError, TypeError) as error:
+        raise WrongArgumentError(
+            f"{record} is damaged; without it --resume works unchecked ({error})"
+        ) from error
+    for name, value in settings.items():
+        if before.get(name, value) != value:
+            raise WrongArgumentError(
+                f"{record.parent} was begun with {name} {before[name]}, got {value} with --resume "
+                "(--force restores all of it again)"
+            )
+
+
+def write_record(folder: Path, settings: dict[str, Any]) -> None:
+    """Keeps the settings in a folder until `remove_record`.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECORD).write_text(json.dumps(settings) + "\n")
+
+
+def remove_record(folder: Path) -> None:
+    """Removes the settings from a folder that is done."""
+    (folder / RECORD).unlink(missing_ok=True)
+
+
+def restore_file(
+    source: Path,
+    out: Path,
+    restorer: Restorer,
+    choose_level: LevelChoice,
+    task: Task,
+    *,
+    same_size: bool = False,
+    max_pixels: int,
+    tile: int = 512,
+    on_tile: OnTile = lambda done, count: None,
+) -> UsedLevel:
+    """Restores one file; returns the level used.
+
+    Args:
+        source: The picture.
+        out: Where it goes, in the format of its suffix.
+        restorer: What restores it.
+        choose_level: ``(path, pixels) -> level``.
+        task: Its row says whether a picture is enlarged first.
+        same_size: Whether a picture for super-resolution is enlarged already.
+        max_pixels: A picture with more is refused, also after enlarging.
+        tile: Tile size in pixels without the margin.
+        on_tile: Called with the tiles done and their number.
+
+    Raises:
+        ValueError: If the picture cannot be read, restored or written in this format.
+        OSError: If a file cannot be read or written.
+    """
+    picture = read_picture_file(source, max_pixels)
+    pixels = picture.pixels
+    check_holds(out, pixels)  # before the work
+    used = choose_level(source, pixels)
+    if task.enlarges and not same_size:
+        height, width = (max(1, round(side * used.level)) for side in pixels.shape[:2])
+        if height * width > max_pixels:
+            raise ValueError(
+                f"{source}: {width}x{height} pixels after enlarging are more than the limit of "
+                f"{max_pixels:,}"
+            )
+        pixels = enlarge_picture(pixels, height, width)
+    restored = restorer.restore(pixels, used.level, tile=tile, on_tile=on_tile)
+    write_picture_file(replace(picture, pixels=restored), out)
+    return used
+
+
+class StoppedError(RuntimeError):
+    """The work ended before its end.
+
+    Args:
+        error: Why.
+    """
+
+    def __init__(self, error: Exception):
+        super().__init__(error)
+        self.done = 0
+
+    def __str__(self):
+        return f"{self.args[0]} ({self.done} restored before; --resume goes on from there)"
+
+
+def restore_many(
+    sources: Collection[Path], restore_one: Callable[[Path], None], restorer: Restorer
+) -> dict[Path, Exception]:
+    """Restores pictures, `restorer.concurrency` at once, and goes on after errors of single ones.
+
+    Args:
+        sources: The pictures.
+        restore_one: Restores one of them.
+        restorer: Says how many may be under way, and which errors would occur with every picture.
+
+    Returns:
+        The errors by picture.
+
+    Raises:
+        StoppedError: After an error that would occur with every picture.
+    """
+    errors: dict[Path, Exception] = {}
+    done: list[Path] = []  # appending is atomic
+
+    def error_of(source):
+        try:
+            restore_one(source)
+        except PICTURE_ERRORS as error:
+            return error
+        done.append(source)
+        return None
+
+    try:
+        for source, error in _in_order_of_end(sources, error_of, restorer):
+            if error is not None and restorer.is_fatal(error):
+                raise StoppedError(error) from error
+            if error is not None:
+                errors[source] = error
+    except StoppedError as error:
+        error.done = len(done)  # now that none is under way any more
+        raise
+    return errors
+
+
+def _in_order_of_end(sources, error_of, restorer):
+    if restorer.concurrency == 1:  # in this thread, which Ctrl-C interrupts
+        for source in sources:
+            yield source, error_of(source)
+        return
+    pool = ThreadPoolExecutor(restorer.concurrency)
+    try:
+        calls = {pool.submit(error_of, source): source for source in sources}
+        for call in as_completed(list(calls)):
+            yield calls.pop(call), call.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        restorer.close()  # calls under way fail
+        raise
+    finally:
+        pool.shutdown()
