@@ -238,7 +238,7 @@ class ServerRestorer(Restorer):
 
     def is_fatal(self, error: Exception) -> bool:
         """See `Restorer`: refusals of one request concern one picture."""
-        return isinstance(error, self._call_error) and not error.of_one_request
+        return isinstance(error, self._call_error) and not error.request_specific
 
     def close(self) -> None:
         """See `Restorer`."""
