@@ -4,12 +4,8 @@ import json
 from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError, checked
-from keras_hyper.models.load import (
-    checked_level,
-    load_hyper_res,
-    load_level_estimator,
-    load_onnx_export,
-)
+from keras_hyper.models.load import load_hyper_res, load_level_estimator, load_onnx_export
+from pipelines import TASKS
 
 
 def add_arguments(parser):
@@ -35,7 +31,8 @@ def job(args) -> None:
         raise WrongArgumentError("--format onnx is float32 and takes no --estimator")
     model = load_hyper_res(args.model).with_precision(args.precision)
     if args.level is not None:
-        checked_level(model, args.level)
+        task = TASKS.get(model.task)
+        checked(lambda: task.check_level(args.level) if task else float(args.level))
     card = checked(lambda: _card(args.card))
     {"saved_model": _saved_model, "onnx": _onnx}[args.format](args, model, card)
 

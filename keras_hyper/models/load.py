@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_hyper.errors import WrongArgumentError, checked
+from keras_hyper.errors import WrongArgumentError
 
 
 def load_hyper_res(name: str):
@@ -64,15 +64,3 @@ def load_onnx_export():
     except ModuleNotFoundError as error:
         raise WrongArgumentError(f"{error.name} is missing: pip install '.[onnx]'") from error
     return onnx_export
-
-
-def checked_level(model, level: float) -> float:
-    """Checks a level against the model's own task.
-
-    Raises:
-        WrongArgumentError: If the level makes no sense there.
-    """
-    from pipelines import TASKS
-
-    task = TASKS.get(model.task)
-    return checked(lambda: task.check_level(level)) if task else float(level)
