@@ -84,7 +84,7 @@ def _joined(models, seconds, turns=5):
                 rows.append((f"{name}, --batch {batch}", rate, rate / off, 1e3 * cpu))
     show(
         f"{CLIENTS} clients with 128x128 tiles, tiny network in float32",
-        ("levels, pictures that run together", "pictures/s", "to --batch 1", "CPU ms/picture"),
+        ("levels, maximum batch size", "pictures/s", "to --batch 1", "CPU ms/picture"),
         rows,
     )
 

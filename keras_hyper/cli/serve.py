@@ -1,5 +1,7 @@
 """Serves SavedModels over TF-Serving's API, gRPC and REST, on one machine."""
 
+import argparse
+import dataclasses
 import gc
 import logging
 import math
@@ -7,155 +9,106 @@ import signal
 import ssl
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError, checked
 
 
-def add_arguments(parser):
-    """Adds the arguments of ``keras-hyper serve``."""
-    add = parser.add_argument
+def _number(kind, least, most=math.inf):
+    def number(text):
+        value = kind(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"expected {least} to {most}, got {text}")
+        return value
+
+    return number
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of ``keras-hyper serve``; `Options` has the other defaults."""
     models = parser.add_mutually_exclusive_group(required=True)
-    models.add_argument(
-        "--models", type=Path, metavar="DIR", help="folder with a folder a model, DIR/NAME/1"
-    )
+    models.add_argument("--models", type=Path, metavar="DIR", help="folder of models, DIR/NAME/1")
     models.add_argument(
         "--model_config_file", type=Path, metavar="F", help="TF-Serving's, with policies and labels"
     )
-    add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets others in")
-    add("--port", type=int, default=8500, help="of gRPC; 0 takes a free one")
-    add("--rest-port", type=int, default=8501, help="of REST and metrics; -1 opens none")
-    add("--poll", type=float, default=1.0, help="seconds between looks at the versions; 0: once")
-    add("--batch", type=int, default=1, help="most pictures that run together; 1 is off")
-    add("--running", type=int, default=2, help="runs of a network at once")
-    add("--waiting", type=int, default=64, help="requests that may wait or run; others must retry")
-    add("--max-pixels", type=int, default=1 << 24, help="of a request")
-    add("--max-message", type=int, default=1 << 28, help="bytes of a gRPC message")
+    add = partial(parser.add_argument, default=argparse.SUPPRESS)
+    port, count = partial(_number, int, most=65535), _number(int, 1)
+    add("--host", help="network interface, default 127.0.0.1; 0.0.0.0 is all of them")
+    add("--port", type=port(0), help="port of gRPC, default 8500; 0 takes a free one")
+    add("--rest-port", type=port(-1), help="port of REST and metrics, default 8501; -1 is off")
+    add("--poll", type=_number(float, 0), help="seconds between checks for new versions; 0 is once")
+    add("--batch", type=count, help="maximum batch size of joined requests; 1 turns batching off")
+    add("--running", type=count, help="most runs of a network at a time")
+    add("--max-queue", type=count, help="most requests, queued or running; others must retry")
+    add("--max-pixels", type=count, help="most pixels of a request")
+    # gRPC's number is a signed one of 32 bits.
+    add("--max-message", type=_number(int, 1, (1 << 31) - 1), help="most bytes of a message")
     add("--tensor-content", action="store_true", help="answer in packed bytes, as 2.19's switch")
-    add("--grace", type=float, default=10.0, help="seconds for requests to end when stopped")
-    add("--cert", type=Path, metavar="PEM", help="certificate chain: turns TLS on")
-    add("--key", type=Path, metavar="PEM", help="its key")
-    add("--client-ca", type=Path, metavar="PEM", help="let in only clients certified by these")
+    add("--grace", type=_number(float, 0), help="seconds for running requests when stopped")
+    add("--cert", type=Path, metavar="PEM", help="certificate chain; turns TLS on")
+    add("--key", type=Path, metavar="PEM", help="key of the certificate")
+    add("--client-ca", type=Path, metavar="PEM", help="require client certificates of these")
 
 
-def job(args) -> None:
+def job(args: argparse.Namespace) -> None:
     """Serves until SIGTERM or Ctrl-C."""
-    _check(args)
+    given = vars(args)
+    if args.models is not None and not args.models.is_dir():
+        raise WrongArgumentError(f"--models: no such folder: {args.models}")
+    _check_certificates(*map(given.get, ("cert", "key", "client_ca")))
     try:
-        from keras_hyper.serving.server.server import Server
+        from keras_hyper.serving.server import Options, Server
+        from keras_hyper.serving.server.config import models_of_file, models_of_folder
     except ModuleNotFoundError as error:
-        raise WrongArgumentError(f"{error.name} is missing: pip install '.[serving]'") from error
+        raise WrongArgumentError(f"expected {error.name}: pip install '.[serving]'") from error
+    configs = partial(models_of_folder, args.models)
+    if args.models is None:
+        models = checked(lambda: models_of_file(args.model_config_file))
+        configs = partial(list, models)
+    names = {field.name for field in dataclasses.fields(Options)}
+    options = Options(**{name: value for name, value in given.items() if name in names})
+    if options.rest_port == -1:
+        options = dataclasses.replace(options, rest_port=None)
     _log_to_stderr()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    # The libraries stay: looking for what can go when a version ends need not look at them.
+    # Excludes the libraries from the collections that follow the end of a version.
     gc.freeze()
-    with Server(_models(args), _options(args)) as server:
-        _say(server, args)
+    with Server(configs, options) as server:
+        rest = "" if server.rest_port is None else f", REST {options.host}:{server.rest_port}"
+        print(f"gRPC {options.host}:{server.port}{rest}", flush=True)
+        for name in server.models.names:
+            numbers = ", ".join(map(str, server.models.model(name).available))
+            print(f"{name}: version {numbers or 'none yet'}", flush=True)
+        if not server.models.names:
+            print(f"no model yet: expected {args.models}/NAME/1", file=sys.stderr)
         stopping.wait()
         print("stopping", file=sys.stderr)
+
+
+def _check_certificates(cert, key, client_ca):
+    if (cert is None) != (key is None) or (client_ca and not cert):
+        raise WrongArgumentError("TLS needs --cert and --key; --client-ca needs both")
+    if cert is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            # gRPC opens the port with invalid ones, and then every call fails.
+            context.load_cert_chain(cert, key)
+            if client_ca:
+                context.load_verify_locations(client_ca)
+        except (OSError, ssl.SSLError) as error:
+            raise WrongArgumentError(f"the certificates cannot be read: {error}") from error
 
 
 def _log_to_stderr():
     import tensorflow as tf
 
-    # The session loader that TF-Serving has is called deprecated in Python, at every load.
+    # Python's session loader, which TF-Serving's equals, warns at every load that it is deprecated.
     tf.get_logger().setLevel(logging.ERROR)
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log = logging.getLogger("keras_hyper.serving")
     log.addHandler(handler)
     log.setLevel(logging.INFO)
-
-
-def _check(args):
-    folder, file = args.models, args.model_config_file
-    if folder is not None and not folder.is_dir():
-        raise WrongArgumentError(f"--models must be a folder. Received: {folder}")
-    if file is not None:
-        from keras_hyper.serving.server.config import models_of_file
-
-        checked(lambda: models_of_file(file))
-    _check_numbers(args)
-    _check_certificates(args)
-
-
-# What a number must at least and at most be.
-_LIMITS = {
-    "port": (0, 65535),
-    "rest_port": (-1, 65535),
-    "poll": (0, math.inf),
-    "grace": (0, math.inf),
-    "batch": (1, math.inf),
-    "running": (1, math.inf),
-    "waiting": (1, math.inf),
-    "max_pixels": (1, math.inf),
-    # gRPC counts in 32 bits with a sign.
-    "max_message": (1, (1 << 31) - 1),
-}
-
-
-def _check_numbers(args):
-    for name, (least, most) in _LIMITS.items():
-        value = getattr(args, name)
-        if not least <= value <= most:
-            flag = name.replace("_", "-")
-            raise WrongArgumentError(f"--{flag} must be {least} to {most}. Received: {value}")
-
-
-def _check_certificates(args):
-    if (args.cert is None) != (args.key is None) or (args.client_ca and not args.cert):
-        raise WrongArgumentError("TLS needs --cert and --key; --client-ca needs both")
-    if args.cert is None:
-        return
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        # gRPC would open the port, and fail every caller.
-        context.load_cert_chain(args.cert, args.key)
-        if args.client_ca:
-            context.load_verify_locations(args.client_ca)
-    except (OSError, ssl.SSLError) as error:
-        raise WrongArgumentError(f"the certificates cannot be read: {error}") from error
-
-
-def _models(args):
-    from keras_hyper.serving.server.config import models_of_file, models_of_folder
-
-    if args.model_config_file is not None:
-        models = models_of_file(args.model_config_file)
-        return lambda: models
-    return lambda: models_of_folder(args.models)
-
-
-def _options(args):
-    from keras_hyper.serving.server.options import Options
-
-    return Options(
-        host=args.host,
-        port=args.port,
-        rest_port=None if args.rest_port < 0 else args.rest_port,
-        poll=args.poll,
-        running=args.running,
-        waiting=args.waiting,
-        batch=args.batch,
-        max_pixels=args.max_pixels,
-        max_message=args.max_message,
-        tensor_content=args.tensor_content,
-        grace=args.grace,
-        cert=args.cert,
-        key=args.key,
-        client_ca=args.client_ca,
-    )
-
-
-def _say(server, args):
-    rest = "" if server.rest_port is None else f", REST {args.host}:{server.rest_port}"
-    print(f"gRPC {args.host}:{server.port}{rest}", flush=True)
-    for name in server.watcher.names:
-        model = server.watcher.model(name)
-        numbers = ", ".join(map(str, model.available)) or "none yet"
-        print(f"{name}: version {numbers}", flush=True)
-    if not server.watcher.names:
-        wanted = (args.models or Path("DIR")) / "NAME" / "1"
-        print(f"no model yet: waiting for {wanted}", file=sys.stderr)

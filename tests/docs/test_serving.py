@@ -11,7 +11,7 @@ from keras_hyper.cli import restore
 from keras_hyper.export.saved_model import export_saved_model
 from keras_hyper.export.session import ServingSession
 from tests.conftest import ROOT, random_network
-from tests.keras_hyper.serving.small_servicer import SmallServicer, serving
+from tests.keras_hyper.serving.fake_server import FakeServer, serving
 
 PAGE = (ROOT / "docs" / "serving.md").read_text()
 
@@ -25,7 +25,7 @@ def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("denoise")
     with (
         ServingSession(export_saved_model(random_network(), folder)) as session,
-        serving(SmallServicer({1: session})) as address,
+        serving(FakeServer({1: session})) as address,
     ):
         yield address
 

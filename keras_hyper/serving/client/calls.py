@@ -1,5 +1,6 @@
 """Calls to one model of a server: connection, retries, errors and the model's description."""
 
+import contextlib
 import dataclasses
 import json
 import random
@@ -25,7 +26,7 @@ _OPTIONS = {
 }
 # Asks `keras-hyper serve` for tensors as packed bytes; TF-Serving ignores it.
 _METADATA = (("keras-hyper-tensor-content", "1"),)
-_MOST_VERSION_CHANGES = 4
+_MOST_VERSION_CHANGES = 3
 _CODE = grpc.StatusCode
 # The server was unreachable, busy, or cancelled the call; the request itself was valid.
 _TRANSIENT = {_CODE.UNAVAILABLE, _CODE.RESOURCE_EXHAUSTED, _CODE.ABORTED}
@@ -65,11 +66,9 @@ class VersionGoneError(CallError):
 
 def retry_on_version_change(function: Callable):
     """Returns ``function()``, called again when the version that it uses is unloaded."""
-    for _ in range(_MOST_VERSION_CHANGES - 1):
-        try:
+    for _ in range(_MOST_VERSION_CHANGES):
+        with contextlib.suppress(VersionGoneError):
             return function()
-        except VersionGoneError:
-            continue
     return function()
 
 
@@ -90,9 +89,7 @@ class Retries:
         ValueError: If `seconds` is not positive.
     """
 
-    def __init__(
-        self, seconds: float, first_contact: float = 5.0, pause: float = 0.1, longest: float = 2.0
-    ):
+    def __init__(self, seconds: float, first_contact=5.0, pause=0.1, longest=2.0):
         if not seconds > 0:
             raise ValueError(f"expected a positive timeout in seconds, got timeout={seconds}")
         self.seconds = seconds

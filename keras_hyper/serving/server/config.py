@@ -1,4 +1,4 @@
-"""Which models are served, and which of their versions."""
+"""Configuration: the server's options, the models to serve and their versions."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,15 +8,54 @@ from tensorflow_serving.config import model_server_config_pb2
 
 
 @dataclass(frozen=True)
+class Options:
+    """Settings of a server; the defaults are those of ``keras-hyper serve``.
+
+    Args:
+        host: Address of the network interface.
+        port: Port of gRPC; 0 takes a free one.
+        rest_port: Port of REST; 0 takes a free one, None opens none.
+        poll: Seconds between checks for new versions; 0 checks once.
+        running: Most runs of a graph at a time.
+        max_queue: Most Predict requests, queued or running; more are refused as UNAVAILABLE.
+        batch: Maximum batch size of requests that run together; 1 turns batching off.
+        max_pixels: Most pixels of a request, all pictures together.
+        max_message: Most bytes of a message.
+        tensor_content: Answer every client in packed bytes, not only those that ask for it.
+        drain: Seconds between NOT_SERVING and the refusal of calls.
+        grace: Seconds for running requests to finish when the server stops.
+        cert: PEM file with the server's certificate chain; None for no TLS.
+        key: PEM file with its key.
+        client_ca: PEM file with the authorities that certify clients; None admits all clients.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8500
+    rest_port: int | None = 8501
+    poll: float = 1.0
+    running: int = 2
+    max_queue: int = 64
+    batch: int = 1
+    max_pixels: int = 1 << 24
+    max_message: int = 1 << 28
+    tensor_content: bool = False
+    drain: float = 1.0
+    grace: float = 10.0
+    cert: Path | None = None
+    key: Path | None = None
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """One model.
 
     Args:
-        name: What requests call it.
-        base_path: Its folder; children whose whole name is a number are versions.
+        name: Its name in requests.
+        base_path: Its folder; the versions are the children whose whole name is a number.
         latest: How many of the newest versions are served; 0 for all.
-        specific: Exactly these versions instead, if there are any.
-        labels: Names of versions.
+        specific: The versions to serve instead; empty for `latest`.
+        labels: Versions by label.
     """
 
     name: str
@@ -54,40 +93,40 @@ def models_of_file(file: Path) -> list[ModelConfig]:
         file: A text protobuf, ``model_config_list { config { name: ... base_path: ... } }``.
 
     Raises:
-        ValueError: If it cannot be read, or a model has no name or path, or a name comes twice.
+        ValueError: If it cannot be read, a model has no name or path, or two have one name.
     """
     config = model_server_config_pb2.ModelServerConfig()
     try:
         text_format.Parse(file.read_text(), config)
     except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
         raise ValueError(f"{file} cannot be read as a model config: {error}") from error
-    models = [_of_message(file, message) for message in config.model_config_list.config]
+    models = [_model_of_message(file, message) for message in config.model_config_list.config]
     names = [model.name for model in models]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice or not models:
-        came = ", ".join(names) or "none"
-        raise ValueError(f"{file} must name at least one model, each once. Received: {came}")
+    if not names or len(names) > len(set(names)):
+        raise ValueError(
+            f"{file}: expected at least one model and different names, "
+            f"got {', '.join(names) or 'none'}"
+        )
     return models
 
 
-def _of_message(file, message):
+def _model_of_message(file, message):
     if not message.name or not message.base_path:
-        raise ValueError(f"{file}: a model needs name and base_path. Received: {message}")
+        raise ValueError(f"{file}: expected a model with name and base_path, got {message}")
     if message.model_platform != "tensorflow":
         raise ValueError(
-            f'{file}: {message.name} needs model_platform "tensorflow". '
-            f'Received: "{message.model_platform}"'
+            f'{file}: expected model_platform "tensorflow" of {message.name}, '
+            f'got "{message.model_platform}"'
         )
     if not Path(message.base_path).is_absolute():
         raise ValueError(
-            f"{file}: base_path of {message.name} must be absolute. Received: {message.base_path}"
+            f"{file}: expected an absolute base_path of {message.name}, got {message.base_path}"
         )
     policy = message.model_version_policy
-    latest = 0 if policy.HasField("all") else (policy.latest.num_versions or 1)
     return ModelConfig(
         message.name,
         Path(message.base_path),
-        latest,
+        0 if policy.HasField("all") else policy.latest.num_versions or 1,
         tuple(policy.specific.versions),
         dict(message.version_labels),
     )

@@ -1,40 +1,51 @@
-"""Errors with the code and the text that a caller gets."""
+"""Errors with the code and the text that a client receives."""
 
 import grpc
 import tensorflow as tf
 
-# TF-Serving cuts texts here, since they travel in a header.
-LONGEST = 1024
+# TF-Serving's limit of characters, since texts are sent in a header.
+_LONGEST = 1024
 _CUT = "...TRUNCATED"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+# Other codes are 500.
+HTTP_STATUS = {
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
 
 
 class ServingError(Exception):
     """A request that cannot be answered.
 
     Args:
-        code: The code of gRPC; REST has a status for each.
-        text: What was wanted and what came; cut to 1024 characters.
+        code: gRPC's code; `HTTP_STATUS` has the one of REST.
+        text: What was expected and what came; cut to 1024 characters.
     """
 
     def __init__(self, code: grpc.StatusCode, text: str):
-        # A header holds no other bytes; gRPC would refuse the whole answer.
+        # gRPC refuses an answer whose header has other bytes.
         text = text.encode("utf-8", "replace").decode()
-        if len(text) > LONGEST:
-            text = text[: LONGEST - len(_CUT)] + _CUT
+        if len(text) > _LONGEST:
+            text = text[: _LONGEST - len(_CUT)] + _CUT
         super().__init__(text)
         self.code = code
-        self.text = text
+        self.text = self.rest_text = text
 
 
 class UnknownSignatureError(ServingError):
-    """A signature that the version does not have: the two transports word it differently."""
+    """A signature that the version does not have; REST has a text of its own for it."""
 
     def __init__(self, signature: str):
         super().__init__(
             grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{signature}" not found.'
         )
-        self.signature = signature
+        self.rest_text = f'Serving signature name: "{signature}" not found in signature def'
 
 
 def invalid(text: str) -> ServingError:
@@ -47,14 +58,21 @@ def not_found(text: str) -> ServingError:
     return ServingError(grpc.StatusCode.NOT_FOUND, text)
 
 
-def too_late() -> ServingError:
+def overloaded(why: str) -> ServingError:
+    """Returns the UNAVAILABLE of a server at its limit."""
+    return ServingError(
+        grpc.StatusCode.UNAVAILABLE, f"{why}, which is this server's limit; try again later"
+    )
+
+
+def deadline_exceeded() -> ServingError:
     """Returns a DEADLINE_EXCEEDED."""
     return ServingError(
         grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the picture was restored"
     )
 
 
-def of_tensorflow(error: tf.errors.OpError) -> ServingError:
-    """Returns what a failed run of a graph means to the caller."""
+def graph_error(error: tf.errors.OpError) -> ServingError:
+    """Returns the error of a failed run of a graph."""
     code = _CODES.get(error.error_code, grpc.StatusCode.UNKNOWN)
     return ServingError(code, (error.message or "").removeprefix("Graph execution error:\n\n"))

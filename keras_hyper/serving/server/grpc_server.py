@@ -1,7 +1,7 @@
 """The API over gRPC.
 
-On asyncio: a call that was opened and never sent costs no thread, and health and status are not
-queued behind Predict.
+On asyncio, so that an open call without a request takes no thread, and health and status do not
+queue behind Predict.
 """
 
 import contextlib
@@ -13,128 +13,167 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    predict_pb2,
-)
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
-from keras_hyper.serving.server.errors import ServingError
-from keras_hyper.serving.server.grpc_messages import (
-    check_metadata_fields,
-    metadata_response,
-    model_of,
-    predict_request,
-    predict_response,
-    status_response,
-)
-from keras_hyper.serving.server.options import Options
-from keras_hyper.serving.server.service import Service
+from keras_hyper.serving.server.config import Options
+from keras_hyper.serving.server.errors import ServingError, invalid
+from keras_hyper.serving.server.request import Request
+from keras_hyper.serving.server.service import Answer, Service
+from keras_hyper.serving.server.tensors import fill, shape_of, to_array
 
 PREDICTION = "tensorflow.serving.PredictionService"
 MODEL = "tensorflow.serving.ModelService"
-# A caller who sends this with any value gets tensors as packed bytes, which are cheap to read.
+# A client that sends this metadata with any value receives tensors as packed bytes.
 CONTENT_KEY = "keras-hyper-tensor-content"
-_ABSENT = {
+_UNIMPLEMENTED = {
     PREDICTION: ("Classify", "Regress", "MultiInference"),
     MODEL: ("HandleReloadConfigRequest",),
 }
 HEALTH_NAMES = ("", "PredictionService", "ModelService", PREDICTION, MODEL)
 
 
-class Handlers:
-    """The methods: bytes of a request in, bytes of an answer out.
+def predict_request(message: predict_pb2.PredictRequest) -> Request:
+    """Returns the request of a PredictRequest.
 
-    Args:
-        service: What answers.
-        as_content: Whether everyone gets tensors as packed bytes.
+    Raises:
+        ServingError: INVALID_ARGUMENT without a ModelSpec or a name.
     """
+    model, version, label = _model_of(message)
+    return Request(
+        model,
+        lambda definition: message.inputs,
+        lambda name, tensor: shape_of(tensor),
+        lambda name, tensor, info: to_array(name, tensor),
+        version,
+        label,
+        message.model_spec.signature_name,
+        tuple(message.output_filter),
+    )
 
-    def __init__(self, service: Service, as_content: bool):
-        self._service = service
-        self._as_content = as_content
 
-    async def predict(self, data: bytes, context) -> bytes:
-        """PredictionService.Predict."""
-        packed = self._as_content or CONTENT_KEY in dict(context.invocation_metadata() or ())
-        return await self._service.predict(
-            lambda: predict_request(_parsed(predict_pb2.PredictRequest, data)),
-            lambda answer: predict_response(answer, packed).SerializeToString(),
-            len(data),
-            context.time_remaining(),
-            "GRPC",
-        )
+def _model_of(message):
+    """Returns name, version (None for the newest) and label of a request's ModelSpec."""
+    if not message.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+    spec = message.model_spec
+    if not spec.name:
+        raise invalid("ModelSpec has no name specified.")
+    return spec.name, spec.version.value if spec.HasField("version") else None, spec.version_label
 
-    async def metadata(self, data: bytes, context) -> bytes:
-        """PredictionService.GetModelMetadata."""
-        message = _parsed(get_model_metadata_pb2.GetModelMetadataRequest, data)
-        model, version, label = model_of(message)
-        check_metadata_fields(message)
-        found = self._service.metadata(model, version, label)
-        return metadata_response(model, *found).SerializeToString()
 
-    async def status(self, data: bytes, context) -> bytes:
-        """ModelService.GetModelStatus; a label is not looked at, as in TF-Serving."""
-        message = _parsed(get_model_status_pb2.GetModelStatusRequest, data)
-        model, version, _ = model_of(message)
-        return status_response(self._service.statuses(model, version)).SerializeToString()
-
-    def generic(self) -> list[grpc.GenericRpcHandler]:
-        """Returns the handlers of both services, with a plain word on what is absent."""
-        methods = {
-            PREDICTION: {"Predict": self.predict, "GetModelMetadata": self.metadata},
-            MODEL: {"GetModelStatus": self.status},
-        }
-        for service, names in _ABSENT.items():
-            methods[service] |= {name: _absent(name) for name in names}
-        return [
-            grpc.method_handlers_generic_handler(
-                service,
-                {
-                    name: grpc.unary_unary_rpc_method_handler(_answered(method))
-                    for name, method in found.items()
-                },
-            )
-            for service, found in methods.items()
-        ]
+def _predict_response(answer: Answer, as_content: bool) -> bytes:
+    message = predict_pb2.PredictResponse()
+    message.model_spec.name = answer.model
+    message.model_spec.version.value = answer.version
+    message.model_spec.signature_name = answer.signature
+    for name, array in answer.outputs.items():
+        fill(message.outputs[name], array, as_content)
+    return message.SerializeToString()
 
 
 def _parsed(kind, data):
     try:
         return kind.FromString(data)
     except DecodeError as error:
-        # What gRPC itself answers for a request that does not parse.
+        # gRPC's own code for a request that cannot be parsed.
         raise ServingError(
-            grpc.StatusCode.INTERNAL, f"the request is no {kind.DESCRIPTOR.name}: {error}"
+            grpc.StatusCode.INTERNAL, f"expected a {kind.DESCRIPTOR.name}: {error}"
         ) from error
 
 
-def _absent(name):
-    async def absent(data, context):
+class _Handlers:
+    """The methods: bytes of a request to bytes of an answer."""
+
+    def __init__(self, service: Service, as_content: bool):
+        self._service = service
+        self._as_content = as_content
+
+    async def predict(self, data, context):
+        as_content = self._as_content or CONTENT_KEY in dict(context.invocation_metadata() or ())
+        return await self._service.predict(
+            lambda: predict_request(_parsed(predict_pb2.PredictRequest, data)),
+            lambda answer: _predict_response(answer, as_content),
+            len(data),
+            context.time_remaining(),
+            "GRPC",
+        )
+
+    async def metadata(self, data, context):
+        message = _parsed(get_model_metadata_pb2.GetModelMetadataRequest, data)
+        model, version, label = _model_of(message)
+        if not message.metadata_field:
+            raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
+        for name in message.metadata_field:
+            if name != "signature_def":
+                raise invalid(f"Metadata field {name} is not supported")
+        number, definitions = self._service.metadata(model, version, label)
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        for name, definition in definitions.items():
+            signatures.signature_def[name].CopyFrom(definition)
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.name = model
+        response.model_spec.version.value = number
+        response.metadata["signature_def"].Pack(signatures)
+        return response.SerializeToString()
+
+    async def status(self, data, context):
+        """Ignores a label, as TF-Serving does."""
+        message = _parsed(get_model_status_pb2.GetModelStatusRequest, data)
+        model, number, _ = _model_of(message)
+        response = get_model_status_pb2.GetModelStatusResponse()
+        for version in self._service.statuses(model, number):
+            one = response.model_version_status.add(
+                version=version.number, state=int(version.state)
+            )
+            one.status.error_message = version.text
+            if version.error:
+                one.status.error_code = version.error.code.value[0]
+        return response.SerializeToString()
+
+    def generic(self) -> tuple[grpc.GenericRpcHandler, ...]:
+        """Returns the handlers of both services; absent methods answer UNIMPLEMENTED."""
+        methods: dict[str, dict[str, Callable]] = {
+            PREDICTION: {"Predict": self.predict, "GetModelMetadata": self.metadata},
+            MODEL: {"GetModelStatus": self.status},
+        }
+        for service, names in _UNIMPLEMENTED.items():
+            methods[service] |= {name: _unimplemented(name) for name in names}
+        return tuple(
+            grpc.method_handlers_generic_handler(
+                service,
+                {
+                    name: grpc.unary_unary_rpc_method_handler(_with_status(method))
+                    for name, method in found.items()
+                },
+            )
+            for service, found in methods.items()
+        )
+
+
+def _unimplemented(name):
+    async def unimplemented(data, context):
         raise ServingError(
             grpc.StatusCode.UNIMPLEMENTED, f"{name} is not part of this server; Predict is"
         )
 
-    return absent
+    return unimplemented
 
 
-def _answered(method: Callable[[bytes, Any], Any]):
-    async def answered(data, context):
+def _with_status(method: Callable[[bytes, Any], Any]):
+    async def with_status(data, context):
         try:
             return await method(data, context)
         except ServingError as error:
             await context.abort(error.code, error.text)
 
-    return answered
+    return with_status
 
 
 class GrpcServer:
-    """A gRPC server with health and reflection.
-
-    Made and used in one event loop.
+    """A gRPC server with health and reflection; made and used in one event loop.
 
     Args:
-        service: What answers.
+        service: The API.
         options: Address, limits and certificates.
     """
 
@@ -143,14 +182,14 @@ class GrpcServer:
             options=[
                 ("grpc.max_receive_message_length", options.max_message),
                 ("grpc.max_send_message_length", -1),
-                # Linux would let two servers share a port, each getting half the calls.
+                # Otherwise Linux lets two servers share a port, each with half the calls.
                 ("grpc.so_reuseport", 0),
                 ("grpc.server_handshake_timeout_ms", 20_000),
             ],
-            maximum_concurrent_rpcs=options.waiting + 1000,
+            maximum_concurrent_rpcs=options.max_queue + 1000,
         )
-        handlers = Handlers(service, options.tensor_content).generic()
-        self._server.add_generic_rpc_handlers(tuple(handlers))
+        handlers = _Handlers(service, options.tensor_content)
+        self._server.add_generic_rpc_handlers(handlers.generic())
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         _load_descriptions()
@@ -159,7 +198,7 @@ class GrpcServer:
         self._options = options
 
     async def start(self) -> int:
-        """Opens the port and returns it; health says NOT_SERVING until it is told otherwise.
+        """Opens the port and returns it; health is NOT_SERVING at first.
 
         Raises:
             OSError: If it cannot be opened, or a certificate cannot be read.
@@ -170,25 +209,25 @@ class GrpcServer:
         return port
 
     async def set_health(self, serving: bool) -> None:
-        """Tells whether requests can be answered."""
+        """Sets the health to SERVING or NOT_SERVING."""
         states = health_pb2.HealthCheckResponse
         for name in HEALTH_NAMES:
             await self._health.set(name, states.SERVING if serving else states.NOT_SERVING)
 
     async def drain(self) -> None:
-        """Says NOT_SERVING from now on, and goes on answering."""
+        """Sets the health to NOT_SERVING for good; requests are still answered."""
         await self._health.enter_graceful_shutdown()
 
     async def stop(self) -> None:
-        """Refuses new calls; those inside get the grace of the options to end."""
+        """Refuses new calls and waits for running ones, at most the seconds of `grace`."""
         await self._server.stop(self._options.grace)
 
 
 def _load_descriptions():
-    """Puts the files of both services where reflection finds them.
+    """Registers the files of both services for reflection.
 
-    These modules themselves cannot be imported beside protobuf 4 (they assign to a field that is
-    not writable there), but their files are registered by the time that they fail.
+    Protobuf 4 cannot import these modules: they assign to a read-only field. Their files are
+    registered before the error.
     """
     for name in ("prediction_service_pb2", "model_service_pb2"):
         with contextlib.suppress(AttributeError):
@@ -204,9 +243,9 @@ def _bound(server, options):
         else:
             port = server.add_secure_port(address, _credentials(options))
     except RuntimeError as error:
-        raise OSError(f"gRPC cannot listen at {address}: {error}") from error
+        raise OSError(f"gRPC cannot open {address}: {error}") from error
     if not port:
-        raise OSError(f"gRPC cannot listen at {address}: is the port taken?")
+        raise OSError(f"gRPC cannot open {address}: is the port in use?")
     return port
 
 

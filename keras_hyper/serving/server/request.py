@@ -1,34 +1,44 @@
-"""What a request asks for, whichever way it came, and the checks that come before the graph."""
+"""A Predict request of either transport, and the checks before the graph runs."""
 
+import io
 import math
+import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin
 
 from keras_hyper.serving.server.errors import invalid
-from keras_hyper.serving.server.picture_headers import check_files
 from keras_hyper.serving.server.tensors import type_name
 
-# Whatever a shape claims its last side to be.
+# Bounds the values of a request, whatever the last side of its shape is.
 MOST_CHANNELS = 4
+# The formats of `tf.io.decode_image`. These classes read the header alone; `Image.open` also warns
+# of large sizes.
+_FORMATS: dict[bytes, Callable[[Any], Any]] = {
+    b"\x89PNG": PngImagePlugin.PngImageFile,
+    b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
+    b"GIF8": GifImagePlugin.GifImageFile,
+    b"BM": BmpImagePlugin.BmpImageFile,
+}
 
 
 @dataclass(frozen=True)
 class Request:
-    """A Predict, from gRPC or REST.
+    """A Predict request.
 
     Args:
-        model: Its name.
+        model: The model's name.
         read: ``(SignatureDef) -> raw inputs by name``.
-        shape: ``(name, raw input) -> shape`` that it claims, before anything is allocated for it.
+        shape: ``(name, raw input) -> shape`` that it claims; allocates nothing for it.
         convert: ``(name, raw input, TensorInfo) -> array``.
         version: None for the newest.
         label: A version's label, or empty.
         signature: Its name; empty for the default one.
-        outputs: Those that are wanted; none means all.
+        outputs: Names of the requested outputs; empty for all.
     """
 
     model: str
@@ -38,28 +48,28 @@ class Request:
     version: int | None = None
     label: str = ""
     signature: str = ""
-    outputs: tuple[str, ...] = field(default=())
+    outputs: tuple[str, ...] = ()
 
 
 def inputs_of(
-    request: Request, definition, max_pixels: int, reserve: Callable[[int], None]
+    request: Request, definition: Any, max_pixels: int, reserve: Callable[[int], None]
 ) -> dict[str, np.ndarray]:
-    """Reads and checks the inputs against the signature.
+    """Reads the inputs and checks them against the signature.
 
-    Python's session would cast and TF-Serving's would pass on what does not fit; so the type and
-    the shape are checked here, in that order.
+    Python's session casts what does not fit, and TF-Serving's passes it on, so that type and shape
+    are checked here, in this order.
 
     Args:
         request: The request.
         definition: The SignatureDef.
-        max_pixels: The most that all pictures of the request may have together.
-        reserve: Called with the number of values, before memory is taken for them.
+        max_pixels: Most pixels of all pictures of the request.
+        reserve: Called with the number of values, before memory is allocated for them.
 
     Returns:
         Arrays by input name.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; the text says what was wanted and what came.
+        ServingError: INVALID_ARGUMENT; the text says what was expected and what came.
     """
     raw = request.read(definition)
     _check_names(definition, raw)
@@ -69,29 +79,27 @@ def inputs_of(
     arrays = {}
     for name, info in definition.inputs.items():
         array = request.convert(name, raw[name], info)
-        _check_fits(name, array, info)
+        _check_type_and_shape(name, array, info)
         if name.endswith("_bytes"):
-            check_files(name, array, max_pixels)
+            _check_files(name, array, max_pixels)
         arrays[name] = array
     return arrays
 
 
-def check_outputs(names: tuple[str, ...], definition) -> None:
+def check_outputs(names: tuple[str, ...], definition: Any) -> None:
     """Checks an output filter.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for an unknown name or one that comes twice.
+        ServingError: INVALID_ARGUMENT for an unknown name or a repeated one.
     """
-    seen = set()
-    for name in names:
+    for number, name in enumerate(names):
         if name not in definition.outputs:
             raise invalid(
                 f"output tensor alias not found in signature: {name} Outputs expected to be in "
                 f"the set {_set(definition.outputs)}."
             )
-        if name in seen:
+        if name in names[:number]:
             raise invalid(f"duplicate output tensor alias: {name}")
-        seen.add(name)
 
 
 def _set(names):
@@ -99,26 +107,27 @@ def _set(names):
 
 
 def _check_names(definition, raw):
-    wanted, came = set(definition.inputs), set(raw)
-    if len(wanted) != len(came):
+    """Checks the inputs' names; the texts are TF-Serving's."""
+    expected, got = set(definition.inputs), set(raw)
+    if len(expected) != len(got):
         raise invalid(
-            f"input size does not match signature: {len(came)}!={len(wanted)} len({_set(came)}) "
-            f"!= len({_set(wanted)}). Sent extra: {_set(came - wanted)}. "
-            f"Missing but required: {_set(wanted - came)}."
+            f"input size does not match signature: {len(got)}!={len(expected)} len({_set(got)}) "
+            f"!= len({_set(expected)}). Sent extra: {_set(got - expected)}. "
+            f"Missing but required: {_set(expected - got)}."
         )
-    for name in sorted(wanted - came):
+    for name in sorted(expected - got):
         raise invalid(
             f"Signature input alias: {name}(feed name: {definition.inputs[name].name}) not found "
             "in request and no default value provided. Inputs expected to be in the request "
-            f"{_set(wanted)}, or default input alias set: "
+            f"{_set(expected)}, or default input alias set: "
         )
 
 
 def _check_sizes(shapes, max_pixels):
-    """Limits the pixels that come in, and those that go out where one picture has many levels."""
-    most = max((shape[0] for shape in shapes.values() if shape), default=1)
+    """Limits the pixels of the inputs, and of the outputs where one picture has many levels."""
+    batch = max((shape[0] for shape in shapes.values() if shape), default=1)
     for name, shape in shapes.items():
-        pixels = most * math.prod(shape[1:3]) if len(shape) == 4 else math.prod(shape)
+        pixels = batch * math.prod(shape[1:3]) if len(shape) == 4 else math.prod(shape)
         if pixels > max_pixels or math.prod(shape) > MOST_CHANNELS * max_pixels:
             raise invalid(
                 f"{name}: shape {list(shape)}, {pixels} pixels in all, is beyond this server's "
@@ -126,12 +135,36 @@ def _check_sizes(shapes, max_pixels):
             )
 
 
-def _check_fits(name, array, info):
-    came = tf.as_dtype(array.dtype if array.dtype != object else tf.string).as_datatype_enum
-    if came != info.dtype:
+def _check_type_and_shape(name, array, info):
+    got = tf.as_dtype(array.dtype if array.dtype != object else tf.string).as_datatype_enum
+    if got != info.dtype:
         raise invalid(
-            f"Type mismatch: {name}: actual {type_name(came)} vs. expect {type_name(info.dtype)}"
+            f"Type mismatch: {name}: actual {type_name(got)} vs. expect {type_name(info.dtype)}"
         )
-    wanted = tf.TensorShape(info.tensor_shape)
-    if not wanted.is_compatible_with(array.shape):
-        raise invalid(f"{name}: shape {wanted} was wanted; {list(array.shape)} came")
+    expected = tf.TensorShape(info.tensor_shape)
+    if not expected.is_compatible_with(array.shape):
+        raise invalid(f"{name}: expected shape {expected}, got {list(array.shape)}")
+
+
+def _check_files(name, files, max_pixels):
+    """Checks the sizes in the headers, since decoding allocates memory for them."""
+    pixels = 0
+    for data in files.ravel():
+        pixels += _pixels_of(name, data)
+        if pixels > max_pixels:
+            raise invalid(
+                f"{name}: pictures of {pixels} pixels are beyond this server's limit of "
+                f"{max_pixels} pixels a request"
+            )
+
+
+def _pixels_of(name, data):
+    # Chosen by the first bytes, as the graph's decoder does.
+    kinds = [kind for start, kind in _FORMATS.items() if data.startswith(start)]
+    if not kinds:
+        raise invalid(f"{name}: Unknown image file format. One of JPEG, PNG, GIF, BMP required.")
+    try:
+        with kinds[0](io.BytesIO(data)) as picture:
+            return math.prod(picture.size)
+    except (OSError, ValueError, SyntaxError, struct.error, IndexError) as error:
+        raise invalid(f"{name}: a picture's header is damaged: {error}") from error

@@ -1,45 +1,35 @@
-"""The API over HTTP, and the metrics."""
+"""The API over HTTP with JSON, and the metrics."""
 
+import base64
+import binascii
 import json
 import ssl
+from typing import Any
 
 import grpc
+import numpy as np
+import tensorflow as tf
 from aiohttp import web
 
-from keras_hyper.serving.server.errors import ServingError, UnknownSignatureError, invalid
-from keras_hyper.serving.server.options import Options
-from keras_hyper.serving.server.rest_json import (
-    metadata_answer,
-    predict_answer,
-    predict_body,
-    predict_request,
-    status_answer,
-)
-from keras_hyper.serving.server.service import Service
+from keras_hyper.serving.server.config import Options
+from keras_hyper.serving.server.errors import HTTP_STATUS, ServingError, invalid
+from keras_hyper.serving.server.request import Request
+from keras_hyper.serving.server.service import Answer, Service
+from keras_hyper.serving.server.tensors import type_name
 
 # TF-Serving's --rest_api_timeout_in_ms.
 _SECONDS = 30.0
-# JSON takes many times its size in memory while it is read.
+# Reading JSON takes many times its size in memory.
 _LARGEST_BODY = 1 << 26
 METRICS_PATH = "/monitoring/prometheus/metrics"
 _WHICH = r"/v1/models/{model:[^/:]+}{which:(?:/(?:versions|labels)/[^/:]+)?}"
-_STATUS = {
-    grpc.StatusCode.INVALID_ARGUMENT: 400,
-    grpc.StatusCode.FAILED_PRECONDITION: 400,
-    grpc.StatusCode.OUT_OF_RANGE: 400,
-    grpc.StatusCode.NOT_FOUND: 404,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
-    grpc.StatusCode.UNIMPLEMENTED: 501,
-    grpc.StatusCode.UNAVAILABLE: 503,
-    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
-}
 
 
 class RestServer:
-    """An HTTP server beside the one of gRPC.
+    """An HTTP server.
 
     Args:
-        service: What answers.
+        service: The API.
         options: Address and certificates.
     """
 
@@ -62,15 +52,19 @@ class RestServer:
             OSError: If it cannot be opened.
         """
         await self._runner.setup()
-        options = self._options
-        site = web.TCPSite(
-            self._runner, options.host, options.rest_port, ssl_context=_context(options)
-        )
-        await site.start()
+        options, context = self._options, None
+        if options.cert is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=options.client_ca)
+            context.load_cert_chain(options.cert, options.key)
+            if options.client_ca:
+                context.verify_mode = ssl.CERT_REQUIRED
+        await web.TCPSite(
+            self._runner, options.host, options.rest_port, ssl_context=context
+        ).start()
         return self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Refuses new requests; those inside get the grace of the options to end."""
+        """Refuses new requests and waits for running ones, at most the seconds of `grace`."""
         await self._runner.cleanup()
 
     async def _method(self, request):
@@ -91,7 +85,7 @@ class RestServer:
 
         text = await self._service.predict(
             read,
-            lambda answer: json.dumps(predict_answer(bodies[0], answer)),
+            lambda answer: json.dumps(_predict_answer(bodies[0], answer)),
             len(data),
             _SECONDS,
             "REST",
@@ -101,54 +95,205 @@ class RestServer:
     async def _status(self, request):
         model, version, label = _which(request)
         if label:
-            hold = self._service.watcher.acquire(model, None, label)
+            hold = self._service.models.acquire(model, None, label)
             hold.release()
             version = hold.number
-        return web.json_response(status_answer(self._service.statuses(model, version)))
+        rows = [
+            {
+                "version": str(one.number),
+                "state": one.state.name,
+                "status": {
+                    "error_code": one.error.code.name if one.error else "OK",
+                    "error_message": one.text,
+                },
+            }
+            for one in self._service.statuses(model, version)
+        ]
+        return web.json_response({"model_version_status": rows})
 
     async def _metadata(self, request):
         model, version, label = _which(request)
-        found = self._service.metadata(model, version, label)
-        return web.json_response(metadata_answer(model, *found))
+        number, definitions = self._service.metadata(model, version, label)
+        signatures = {
+            name: {
+                "inputs": {key: _tensor_info(info) for key, info in definition.inputs.items()},
+                "outputs": {key: _tensor_info(info) for key, info in definition.outputs.items()},
+                "method_name": definition.method_name,
+                "defaults": {},
+            }
+            for name, definition in definitions.items()
+        }
+        spec = {"name": model, "signature_name": "", "version": str(number)}
+        metadata = {"signature_def": {"signature_def": signatures}}
+        return web.json_response({"model_spec": spec, "metadata": metadata})
 
     async def _metrics(self, request):
         return web.Response(text=self._service.metrics.text(), content_type="text/plain")
 
 
 def _which(request):
+    """Returns name, version (None for the newest) and label of the model in the path."""
     kind, _, value = request.match_info["which"].strip("/").partition("/")
     if kind != "versions":
         return request.match_info["model"], None, value
     if not (value.isascii() and value.isdecimal() and int(value) < 1 << 63):
-        raise invalid(f"a version must be a number. Received: {value}")
+        raise invalid(f"expected a version number, got {value}")
     return request.match_info["model"], int(value), ""
+
+
+def _tensor_info(info):
+    sides = [{"size": str(side.size), "name": side.name} for side in info.tensor_shape.dim]
+    return {
+        "dtype": f"DT_{type_name(info.dtype).upper()}",
+        "tensor_shape": {"dim": sides, "unknown_rank": info.tensor_shape.unknown_rank},
+        "name": info.name,
+    }
 
 
 @web.middleware
 async def _errors(request, handler):
-    """Makes every error an object with the key ``error``."""
+    """Answers every error with an object with the key ``error``."""
     try:
         return await handler(request)
-    except UnknownSignatureError as error:
-        text = f'Serving signature name: "{error.signature}" not found in signature def'
-        return web.json_response({"error": text}, status=400)
     except ServingError as error:
-        return web.json_response({"error": error.text}, status=_STATUS.get(error.code, 500))
+        status, text = HTTP_STATUS.get(error.code, 500), error.rest_text
     except web.HTTPRequestEntityTooLarge:
+        status = 413
         text = f"the body is larger than {_LARGEST_BODY} bytes: send encoded pictures, or use gRPC"
-        return web.json_response({"error": text}, status=413)
     except web.HTTPException as error:
-        text = f"Malformed request: {request.method} {request.path}"
-        # Under /v1/ TF-Serving calls a path that it does not know a wrong argument.
+        # TF-Serving answers unknown paths under /v1/ with INVALID_ARGUMENT.
         status = 400 if request.path.startswith("/v1/") else error.status
-        return web.json_response({"error": text}, status=status)
+        text = f"Malformed request: {request.method} {request.path}"
+    return web.json_response({"error": text}, status=status)
 
 
-def _context(options):
-    if options.cert is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=options.client_ca)
-    context.load_cert_chain(options.cert, options.key)
-    if options.client_ca:
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
+def predict_body(data: bytes) -> dict:
+    """Parses the body of a predict.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT unless it is an object with either ``instances`` (rows) or
+            ``inputs`` (columns).
+    """
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise invalid(f"JSON Parse error: {error}") from error
+    if not isinstance(body, dict):
+        raise invalid(f"JSON Parse error: expected an object, got {type(body).__name__}")
+    if len({"instances", "inputs"} & set(body)) != 1:
+        raise invalid("expected either 'instances' or 'inputs' in the body")
+    if "instances" in body and not (isinstance(body["instances"], list) and body["instances"]):
+        raise invalid("expected 'instances' to be a list with at least one row")
+    if not isinstance(body.get("signature_name", ""), str):
+        raise invalid(
+            f"expected text in 'signature_name', got {type(body['signature_name']).__name__}"
+        )
+    return body
+
+
+def predict_request(body: dict, model: str, version: int | None, label: str) -> Request:
+    """Returns the request of a parsed body to the model of its path."""
+    return Request(
+        model,
+        lambda definition: _columns(body, list(definition.inputs)),
+        lambda name, values: _shape(values),
+        _converted,
+        version,
+        label,
+        body.get("signature_name", ""),
+    )
+
+
+def _columns(body, names):
+    """Returns the inputs by name, from the rows or the columns of the body."""
+    values = body["inputs"] if "inputs" in body else body["instances"]
+    if "inputs" in body and _has_names(values):
+        return values
+    if "instances" in body and any(map(_has_names, values)):
+        if any(not _has_names(row) or set(row) != set(values[0]) for row in values):
+            raise invalid("expected the same input names in all rows of 'instances'")
+        return {name: [row[name] for row in values] for name in values[0]}
+    if len(names) != 1:
+        raise invalid(f"expected inputs with names: {', '.join(sorted(names))}")
+    return {names[0]: values}
+
+
+def _has_names(value):
+    return isinstance(value, dict) and set(value) != {"b64"}
+
+
+def _shape(values):
+    shape = []
+    while isinstance(values, list):
+        shape.append(len(values))
+        values = values[0] if values else None
+    return tuple(shape)
+
+
+def _converted(name, values, info):
+    if info.dtype == tf.string.as_datatype_enum:
+        shape = _shape(values)
+        return np.array(list(_files(name, values, shape)), object).reshape(shape)
+    try:
+        array = np.array(values)
+    except ValueError as error:
+        raise invalid(f"{name}: expected rows of one size") from error
+    dtype = np.dtype(tf.as_dtype(info.dtype).as_numpy_dtype)
+    if array.size and not _can_hold(dtype, array):
+        raise invalid(f"{name}: expected numbers of type {type_name(info.dtype)}")
+    return array.astype(dtype)
+
+
+def _can_hold(dtype, array):
+    if dtype.kind == "f":
+        return array.dtype.kind in "iuf"
+    if dtype.kind not in "iu" or array.dtype.kind not in "iu":
+        return dtype.kind == array.dtype.kind
+    limits = np.iinfo(dtype)
+    return limits.min <= array.min() and array.max() <= limits.max
+
+
+def _files(name, values, shape):
+    """Yields the bytes of all files in lists of a shape."""
+    if not shape:
+        yield _file(name, values)
+    elif isinstance(values, list) and len(values) == shape[0]:
+        for value in values:
+            yield from _files(name, value, shape[1:])
+    else:
+        raise invalid(f"{name}: expected rows of one size")
+
+
+def _file(name, value):
+    if isinstance(value, str):
+        return value.encode()
+    try:
+        return base64.b64decode(value["b64"], validate=True)
+    except (TypeError, KeyError, ValueError, binascii.Error) as error:
+        got = type(value).__name__
+        raise invalid(f'{name}: expected text or {{"b64": "..."}}, got {got}') from error
+
+
+def _predict_answer(body: dict, answer: Answer) -> dict:
+    """Returns the answer in the request's form: rows for rows, columns for columns."""
+    columns = {
+        name: array.tolist() if array.dtype != object else _texts(array.tolist(), name)
+        for name, array in answer.outputs.items()
+    }
+    if "inputs" in body:
+        return {"outputs": next(iter(columns.values())) if len(columns) == 1 else columns}
+    shapes = {array.shape[:1] for array in answer.outputs.values()}
+    if len(shapes) > 1 or () in shapes:
+        raise invalid("the outputs differ in their number of rows; use 'inputs' instead")
+    if len(columns) == 1:
+        return {"predictions": next(iter(columns.values()))}
+    rows = zip(*columns.values(), strict=True)
+    return {"predictions": [dict(zip(columns, row, strict=True)) for row in rows]}
+
+
+def _texts(value: Any, name: str) -> Any:
+    if isinstance(value, list):
+        return [_texts(one, name) for one in value]
+    if name.endswith("_bytes"):
+        return {"b64": base64.b64encode(value).decode()}
+    return value.decode("utf-8", "replace")

@@ -1,9 +1,11 @@
-"""The API itself, whichever way a request comes: one place maps it to an answer or an error."""
+"""The API behind both transports: every request becomes an answer or a `ServingError`."""
 
 import asyncio
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -11,28 +13,97 @@ from typing import Any
 
 import grpc
 import numpy as np
+from prometheus_client import CollectorRegistry, Histogram, Metric, generate_latest
 
-from keras_hyper.serving.server.budget import Budget, full
-from keras_hyper.serving.server.errors import ServingError, not_found, too_late
-from keras_hyper.serving.server.loaded import DEFAULT_SIGNATURE
-from keras_hyper.serving.server.metrics import Metrics
-from keras_hyper.serving.server.options import Options
-from keras_hyper.serving.server.queue import Job, Queue, batch_key
+from keras_hyper.serving.server.config import Options
+from keras_hyper.serving.server.errors import (
+    ServingError,
+    deadline_exceeded,
+    not_found,
+    overloaded,
+)
+from keras_hyper.serving.server.models import Models
+from keras_hyper.serving.server.queue import Budget, Job, Queue, batch_key
 from keras_hyper.serving.server.request import MOST_CHANNELS, Request, check_outputs, inputs_of
-from keras_hyper.serving.server.version import Version
-from keras_hyper.serving.server.watcher import Watcher
+from keras_hyper.serving.server.version import DEFAULT_SIGNATURE, Hold, Version
 
-# Messages and tensors that wait take as much memory as this many of the largest ones.
-LARGEST_AT_ONCE = 4
+# Queued messages and tensors take at most the memory of this many of the largest ones.
+LARGEST_AT_A_TIME = 4
+_PREFIX = ":tensorflow:serving:"
+# Microseconds: 10 times powers of 1.8, up to some 20 minutes.
+_BUCKETS = [10 * 1.8**power for power in range(33)]
+# Clients send the names of models, any number of them.
+_MOST_MODELS = 1000
 _log = logging.getLogger(__name__)
+
+
+class Metrics:
+    """Prometheus metrics with TF-Serving's names, labels and buckets; for any thread.
+
+    They are those of servables/tensorflow/util.cc at 2.17.1, so that its dashboards work.
+    """
+
+    def __init__(self):
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        self._latencies = {
+            name: Histogram(
+                f"{_PREFIX}{name}",
+                f"Microseconds of a request's {what}.",
+                ["model_name", "API", label],
+                buckets=_BUCKETS,
+                registry=self._registry,
+            )
+            for name, label, what in (
+                ("request_latency", "entrypoint", "whole time"),
+                ("runtime_latency", "runtime", "time in queue and graph"),
+            )
+        }
+
+    def collect(self) -> Iterator[Metric]:
+        """Yields the counts of requests, for the registry."""
+        # The library appends `_total` to the names of its own counters, which TF-Serving's lack.
+        metric = Metric(f"{_PREFIX}request_count", "Requests by model and status.", "unknown")
+        with self._lock:
+            for (model, status), number in sorted(self._counts.items()):
+                metric.add_sample(metric.name, {"model_name": model, "status": status}, number)
+        yield metric
+
+    def count(self, model: str, status: str) -> None:
+        """Counts a request.
+
+        Args:
+            model: The model's name in the request.
+            status: ``OK`` or the name of the code.
+        """
+        with self._lock:
+            if (model, status) not in self._counts and len(self._counts) >= _MOST_MODELS:
+                model = ""
+            self._counts[model, status] += 1
+
+    def latency(self, model: str, entrypoint: str, seconds: float) -> None:
+        """Adds the time of an answered Predict; `entrypoint` is ``GRPC`` or ``REST``."""
+        self._latencies["request_latency"].labels(model, "Predict", entrypoint).observe(
+            seconds * 1e6
+        )
+
+    def runtime(self, model: str, seconds: float) -> None:
+        """Adds the time of a run of the graph, with its time in the queue."""
+        self._latencies["runtime_latency"].labels(model, "Predict", "TF1").observe(seconds * 1e6)
+
+    def text(self) -> str:
+        """Returns everything in Prometheus's text format."""
+        return generate_latest(self._registry).decode()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Of a Predict.
+    """The answer to a Predict.
 
     Args:
-        model: Its name.
+        model: The model's name.
         version: The version that answered.
         signature: The signature that ran.
         outputs: Arrays by output name.
@@ -48,21 +119,21 @@ class Service:
     """Predict, GetModelMetadata and GetModelStatus.
 
     Args:
-        watcher: The models.
+        models: The models.
         options: Limits.
         metrics: Counts and times.
     """
 
-    def __init__(self, watcher: Watcher, options: Options, metrics: Metrics):
-        self.watcher = watcher
+    def __init__(self, models: Models, options: Options, metrics: Metrics):
+        self.models = models
         self.metrics = metrics
         self._options = options
-        # Some threads more than runs: reading a request must not wait for a restoration.
+        # More threads than runs, so that no request is read later because of a running one.
         self._threads = ThreadPoolExecutor(options.running + 2, thread_name_prefix="serving")
         self._queue = Queue(self._threads, options.running, options.batch)
-        self._inside = 0
+        self._requests = 0
         self._bytes = 0
-        self._values = Budget(LARGEST_AT_ONCE * MOST_CHANNELS * options.max_pixels)
+        self._values = Budget(LARGEST_AT_A_TIME * MOST_CHANNELS * options.max_pixels)
 
     async def predict(
         self,
@@ -71,55 +142,53 @@ class Service:
         size: int,
         seconds: float | None,
         entrypoint: str,
-    ):
+    ) -> Any:
         """Answers a Predict.
 
         Args:
             read: Parses the request; called in a thread, like `write`.
             write: Makes the transport's answer.
-            size: Bytes of the message that came.
-            seconds: Until the caller's deadline; None for no deadline.
+            size: Bytes of the received message.
+            seconds: Until the client's deadline; None for no deadline.
             entrypoint: ``GRPC`` or ``REST``, for the metrics.
 
         Returns:
-            What `write` returns.
+            The result of `write`.
 
         Raises:
-            ServingError: With the code and text for the caller.
+            ServingError: With the code and text for the client.
         """
-        if (
-            self._inside >= self._options.waiting
-            or self._bytes + size > LARGEST_AT_ONCE * self._options.max_message
-        ):
-            raise full(f"{self._inside} requests of {self._bytes} bytes wait or run")
-        self._inside += 1
+        too_many = self._requests >= self._options.max_queue
+        if too_many or self._bytes + size > LARGEST_AT_A_TIME * self._options.max_message:
+            raise overloaded(f"{self._requests} requests of {self._bytes} bytes are in work")
+        self._requests += 1
         self._bytes += size
         try:
             async with asyncio.timeout(seconds):
                 return await self._predict(read, write, seconds, entrypoint)
         except TimeoutError as error:
-            raise too_late() from error
+            raise deadline_exceeded() from error
         finally:
-            self._inside -= 1
+            self._requests -= 1
             self._bytes -= size
 
     def metadata(self, model: str, version: int | None, label: str) -> tuple[int, dict]:
-        """Returns the number of the version and its SignatureDefs by name, the initialiser's too.
+        """Returns the version's number and its SignatureDefs by name, the initialiser included.
 
         Raises:
             ServingError: NOT_FOUND or INVALID_ARGUMENT.
         """
-        hold = self.watcher.acquire(model, version, label)
+        hold = self.models.acquire(model, version, label)
         hold.release()
         return hold.number, hold.loaded.definitions
 
     def statuses(self, model: str, version: int | None) -> list[Version]:
-        """Returns the versions of a model that were ever seen, or the one; highest number first.
+        """Returns all known versions of a model, or the given one; the highest number first.
 
         Raises:
             ServingError: NOT_FOUND, or INVALID_ARGUMENT for an empty name.
         """
-        known = self.watcher.model(model)
+        known = self.models.model(model)
         versions = known.statuses() if known else []
         if version is not None:
             versions = [one for one in versions if one.number == version]
@@ -130,17 +199,17 @@ class Service:
         return versions
 
     def close(self) -> None:
-        """Begins nothing any more; what runs is stopped by closing the models."""
+        """Starts no more work; closing the models ends what runs."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _predict(self, read, write, seconds, entrypoint):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         deadline = None if seconds is None else time.monotonic() + seconds
         model = ""
         try:
             request = await self._in_thread(read)
             model = request.model
-            hold = self.watcher.acquire(model, request.version, request.label)
+            hold = self.models.acquire(model, request.version, request.label)
             job = await self._prepared(request, hold, deadline)
             queued = time.perf_counter()
             outputs = await self._queue.run(job)
@@ -155,12 +224,12 @@ class Service:
             self.metrics.count(model, "DEADLINE_EXCEEDED" if late else "CANCELLED")
             raise
         except Exception as error:
-            # A fault of ours: the caller gets an answer, the log the reason.
+            # An error of the server: the client receives an answer, the log the reason.
             _log.exception("a request for %r failed", model)
             self.metrics.count(model, "INTERNAL")
             raise ServingError(grpc.StatusCode.INTERNAL, type(error).__name__) from error
         self.metrics.count(model, "OK")
-        self.metrics.latency(model, entrypoint, time.perf_counter() - begun)
+        self.metrics.latency(model, entrypoint, time.perf_counter() - start)
         return result
 
     async def _prepared(self, request, hold, deadline):
@@ -170,7 +239,7 @@ class Service:
             hold.release()
             raise
 
-    def _prepare(self, request, hold, deadline):
+    def _prepare(self, request: Request, hold: Hold, deadline: float | None) -> Job:
         name = request.signature or DEFAULT_SIGNATURE
         definition = hold.loaded.signature(name)
         reserve = partial(self._values.take, hold)

@@ -15,7 +15,7 @@ from keras_hyper.export.saved_model import export_saved_model
 from keras_hyper.export.session import ServingSession
 from keras_hyper.restoration.folder import RECORD
 from tests.conftest import random_network
-from tests.keras_hyper.serving.small_servicer import SmallServicer, serving
+from tests.keras_hyper.serving.fake_server import FakeServer, serving
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def session(model, tmp_path_factory):
 
 @pytest.fixture
 def servicer(session):
-    return SmallServicer({1: session})
+    return FakeServer({1: session})
 
 
 @pytest.fixture

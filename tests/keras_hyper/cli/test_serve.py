@@ -13,11 +13,11 @@ import pytest
 
 from keras_hyper.cli import main
 from keras_hyper.serving.server.config import ModelConfig
-from keras_hyper.serving.server.model import Model
+from keras_hyper.serving.server.models import Model
 from tests.conftest import ROOT, random_network
-from tests.keras_hyper.serving.asking import arrays, ask
 from tests.keras_hyper.serving.conftest import MODELS, Target
-from tests.keras_hyper.serving.requests_to_make import floats
+from tests.keras_hyper.serving.request_cases import floats
+from tests.keras_hyper.serving.responses import arrays, ask
 
 EXPORT = MODELS / "denoise" / "1"
 
@@ -55,10 +55,12 @@ def wrong(capsys, *arguments):
 
 def test_wrong_arguments_are_one_line(capsys, tmp_path):
     assert "required" in wrong(capsys)
-    assert "must be a folder" in wrong(capsys, "--models", tmp_path / "nowhere")
+    assert "no such folder" in wrong(capsys, "--models", tmp_path / "nowhere")
     assert "cannot be read" in wrong(capsys, "--model_config_file", tmp_path / "nowhere")
-    assert "--batch must be 1 to" in wrong(capsys, "--models", tmp_path, "--batch", 0)
-    assert "--port must be 0 to 65535" in wrong(capsys, "--models", tmp_path, "--port", 70_000)
+    assert "--batch: expected 1 to inf, got 0" in wrong(capsys, "--models", tmp_path, "--batch", 0)
+    assert "--port: expected 0 to 65535, got 70000" in wrong(
+        capsys, "--models", tmp_path, "--port", 70_000
+    )
     assert "needs --cert and --key" in wrong(capsys, "--models", tmp_path, "--cert", "x")
     pem = tmp_path / "pem"
     pem.write_text("no certificate")

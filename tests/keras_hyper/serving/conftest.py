@@ -14,9 +14,8 @@ import pytest
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from keras_hyper.export.session import ServingSession
-from keras_hyper.serving.server.config import models_of_folder
-from keras_hyper.serving.server.options import Options
-from keras_hyper.serving.server.server import Server
+from keras_hyper.serving.server import Server
+from keras_hyper.serving.server.config import Options, models_of_folder
 from tests.conftest import ROOT
 
 MODELS = ROOT / "saved_models"

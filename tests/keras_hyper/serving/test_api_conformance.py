@@ -11,8 +11,7 @@ from tensorflow_serving.apis import (
     predict_pb2,
 )
 
-from tests.keras_hyper.serving.asking import arrays, refusal, status_request
-from tests.keras_hyper.serving.requests_to_make import (
+from tests.keras_hyper.serving.request_cases import (
     CASES,
     INVALID,
     MISSING,
@@ -21,6 +20,7 @@ from tests.keras_hyper.serving.requests_to_make import (
     png,
     request_for,
 )
+from tests.keras_hyper.serving.responses import arrays, refusal, status_request
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -19,14 +19,14 @@ from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2
 
 from keras_hyper.serving.server.errors import ServingError
-from keras_hyper.serving.server.grpc_messages import predict_request
-from keras_hyper.serving.server.loaded import LoadedVersion
+from keras_hyper.serving.server.grpc_server import predict_request
 from keras_hyper.serving.server.request import check_outputs, inputs_of
-from keras_hyper.serving.server.rest_json import predict_body
-from keras_hyper.serving.server.rest_json import predict_request as rest_request
+from keras_hyper.serving.server.rest import predict_body
+from keras_hyper.serving.server.rest import predict_request as rest_request
 from keras_hyper.serving.server.tensors import to_array
+from keras_hyper.serving.server.version import LoadedVersion
 from tests.keras_hyper.serving.conftest import MODELS
-from tests.keras_hyper.serving.requests_to_make import floats, pixels, png, request_for
+from tests.keras_hyper.serving.request_cases import floats, pixels, png, request_for
 
 FUZZ = settings(
     max_examples=int(os.environ.get("SERVING_FUZZ_EXAMPLES", "60")),

@@ -14,10 +14,10 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 from keras_hyper.serving.server.grpc_server import CONTENT_KEY
-from tests.keras_hyper.serving.asking import arrays, ask, refusal
 from tests.keras_hyper.serving.conftest import target_of
-from tests.keras_hyper.serving.requests_to_make import floats, pixels, png, request_for
-from tests.keras_hyper.serving.serving_one import health, serve
+from tests.keras_hyper.serving.one_model_server import health, serve
+from tests.keras_hyper.serving.request_cases import floats, pixels, png, request_for
+from tests.keras_hyper.serving.responses import arrays, ask, refusal
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
@@ -25,7 +25,7 @@ PREDICT = "/tensorflow.serving.PredictionService/Predict"
 @pytest.fixture(scope="module")
 def small():
     """A server with small limits."""
-    with serve(max_pixels=4096, max_message=1 << 20, waiting=3, running=1) as server:
+    with serve(max_pixels=4096, max_message=1 << 20, max_queue=3, running=1) as server:
         yield target_of(server)
 
 

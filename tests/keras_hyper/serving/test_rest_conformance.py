@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.keras_hyper.serving.asking import arrays, ask
-from tests.keras_hyper.serving.requests_to_make import CASES, MISSING, floats, png
+from tests.keras_hyper.serving.request_cases import CASES, MISSING, floats, png
+from tests.keras_hyper.serving.responses import arrays, ask
 
 
 def as_rest(request):

@@ -15,7 +15,7 @@ from keras_hyper.export.saved_model import export_saved_model
 from keras_hyper.export.session import ServingSession
 from keras_hyper.serving.client import CallError, Client, tls
 from tests.conftest import ROOT, random_network
-from tests.keras_hyper.serving.small_servicer import SmallServicer, serving
+from tests.keras_hyper.serving.fake_server import FakeServer, serving
 
 
 def session_of(model, folder, **kwargs):
@@ -59,7 +59,7 @@ def other(session):
 
 @pytest.fixture
 def servicer(session):
-    return SmallServicer({1: session})
+    return FakeServer({1: session})
 
 
 @pytest.fixture

@@ -34,11 +34,14 @@ def test_reads_policies_and_labels(tmp_path):
     ("text", "says"),
     [
         ("nonsense", "cannot be read as a model config"),
-        ("", "at least one model"),
-        (GOOD.replace('name: "b"', 'name: "a"'), "each once"),
-        (GOOD.replace('name: "b"', ""), "needs name and base_path"),
-        (GOOD.replace("/m/b", "m/b"), "must be absolute"),
-        (GOOD.replace('"tensorflow"', '"other"'), 'needs model_platform "tensorflow"'),
+        ("", "expected at least one model .* got none"),
+        (GOOD.replace('name: "b"', 'name: "a"'), "different names, got a, a, c, d"),
+        (GOOD.replace('name: "b"', ""), "expected a model with name and base_path"),
+        (GOOD.replace("/m/b", "m/b"), "expected an absolute base_path of b, got m/b"),
+        (
+            GOOD.replace('"tensorflow"', '"other"'),
+            'got "other"',
+        ),
     ],
 )
 def test_refuses_with_a_reason(tmp_path, text, says):

@@ -11,7 +11,7 @@ import pytest
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from keras_hyper.serving.server.errors import ServingError, invalid
-from keras_hyper.serving.server.queue import Job, Queue, batch_key
+from keras_hyper.serving.server.queue import Budget, Job, Queue, batch_key
 from keras_hyper.serving.server.version import Hold
 
 
@@ -199,3 +199,20 @@ def test_keys_differ_by_size_version_and_outputs():
         batch_key(version, "s", small, ("restored",)),
     }
     assert len(keys) == 5
+
+
+def test_a_budget_is_returned_when_the_hold_is_released():
+    budget, left = Budget(10), []
+    first, second = (Hold(1, None, lambda: left.append(1)) for _ in range(2))
+    budget.take(first, 6)
+    with pytest.raises(ServingError, match="try again later") as caught:
+        budget.take(second, 5)
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+    first.release()
+    first.release()
+    budget.take(second, 10)
+    second.release()
+    # A client that cancels while its request is read returns its part too.
+    budget.take(second, 10)
+    budget.take(Hold(1, None, lambda: None), 10)
+    assert left == [1, 1]

@@ -13,14 +13,13 @@ import trustme
 from grpc_health.v1 import health_pb2
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from keras_hyper.serving.server.config import models_of_folder
+from keras_hyper.serving.server import Server
+from keras_hyper.serving.server.config import Options, models_of_folder
 from keras_hyper.serving.server.grpc_server import HEALTH_NAMES
-from keras_hyper.serving.server.options import Options
-from keras_hyper.serving.server.server import Server
-from tests.keras_hyper.serving.asking import refusal
 from tests.keras_hyper.serving.conftest import MODELS, SMALL, target_of
-from tests.keras_hyper.serving.requests_to_make import floats, pixels, request_for
-from tests.keras_hyper.serving.serving_one import health, serve, states_of, until
+from tests.keras_hyper.serving.one_model_server import health, serve, states_of, until
+from tests.keras_hyper.serving.request_cases import floats, pixels, request_for
+from tests.keras_hyper.serving.responses import refusal
 
 EXPORT = MODELS / "denoise" / "1"
 

@@ -4,11 +4,10 @@ import time
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from keras_hyper.serving.server.config import ModelConfig
-from keras_hyper.serving.server.options import Options
-from keras_hyper.serving.server.server import Server
-from tests.keras_hyper.serving.asking import status_request
+from keras_hyper.serving.server import Server
+from keras_hyper.serving.server.config import ModelConfig, Options
 from tests.keras_hyper.serving.conftest import MODELS, SMALL
+from tests.keras_hyper.serving.responses import status_request
 
 
 def serve(folder=MODELS / "denoise", **options):

@@ -7,7 +7,7 @@ import pytest
 from keras_hyper.serving.server import version as version_module
 from keras_hyper.serving.server.config import ModelConfig
 from keras_hyper.serving.server.errors import ServingError
-from keras_hyper.serving.server.model import Model
+from keras_hyper.serving.server.models import Model
 from keras_hyper.serving.server.version import State
 from tests.conftest import ROOT
 
@@ -99,7 +99,7 @@ def test_a_new_version_that_is_not_whole_leaves_the_old_one_and_says_why(stubs, 
     newest, *_ = model.statuses()
     assert newest.number == 2 and newest.state is not State.AVAILABLE
     assert newest.text == (
-        "ValueError: broken pb" if text else f"there is no saved_model.pb in {folder / '2'}"
+        "ValueError: broken pb" if text else f"no such file: {folder / '2' / 'saved_model.pb'}"
     )
     put(folder, 2, "whole, and longer")  # recovers as soon as its files change
     model.poll()
@@ -135,7 +135,7 @@ def test_removed_while_serving_answers_on_and_says_so(stubs, folder):
     model = model_of(folder)
     shutil.rmtree(folder / "1")
     model.poll()
-    assert model.available == [1] and "is gone" in model.statuses()[0].text
+    assert model.available == [1] and "was removed" in model.statuses()[0].text
     shutil.rmtree(folder)
     model.poll()
     assert model.available == [1]

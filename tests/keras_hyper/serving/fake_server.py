@@ -19,7 +19,7 @@ from tensorflow_serving.apis import (
 from keras_hyper.export.session import ServingSession
 
 
-class SmallServicer(
+class FakeServer(
     prediction_service_pb2_grpc.PredictionServiceServicer,
     model_service_pb2_grpc.ModelServiceServicer,
 ):
