@@ -1,4 +1,4 @@
-"""Serving on one machine: what the call adds, and what joining requests brings."""
+"""Serving on one machine: the cost of a call, and the effect of batching."""
 
 import tempfile
 import threading

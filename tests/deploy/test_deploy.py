@@ -174,7 +174,7 @@ def test_kubernetes_objects_name_each_other():
     assert {mount["name"] for mount in container()["volumeMounts"]} == volumes
 
 
-def test_probes_use_ports_that_are_there():
+def test_probes_use_ports_of_the_container():
     probes = {
         name: container()[name] for name in ("startupProbe", "readinessProbe", "livenessProbe")
     }
@@ -233,7 +233,7 @@ def test_batching_parameters_are_known_and_never_pad(name):
     assert not sizes or sizes[-1] == int(values["max_batch_size"])
 
 
-def test_monitoring_is_where_prometheus_is_told_to_look():
+def test_monitoring_path_is_the_one_of_the_annotations():
     text = re.sub(r"#.*", "", (DEPLOY / "monitoring.config").read_text())
     match = re.fullmatch(r"\s*prometheus_config\s*\{(.*)\}\s*", text, re.DOTALL)
     inner = dict(re.findall(r'(\w+)\s*:\s*"?([\w/]+)"?', match[1]))

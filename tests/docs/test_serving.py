@@ -57,7 +57,7 @@ def test_options_that_the_page_names_exist():
     assert all(name in PAGE and name in known for name in named)
 
 
-def test_files_that_the_page_names_are_there():
+def test_files_on_the_page_exist():
     named = set(re.findall(r"`([\w./]+\.(?:yaml|config))`", PAGE))
     assert named == {
         path.name for path in (ROOT / "deploy").iterdir() if path.suffix in (".yaml", ".config")

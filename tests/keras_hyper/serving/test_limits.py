@@ -86,7 +86,7 @@ def test_what_is_absent_is_said_plainly(small, method):
     assert refusal(lambda: call(b""))[0] is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_too_many_at_once_are_told_to_come_again_and_health_answers_meanwhile(small):
+def test_too_many_requests_are_unavailable_while_health_answers(small):
     codes = []
 
     def ask_once(_):
@@ -104,7 +104,7 @@ def test_too_many_at_once_are_told_to_come_again_and_health_answers_meanwhile(sm
     assert set(codes) == {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
 
 
-def test_a_hundred_connections_that_send_nothing_harm_nobody(small):
+def test_a_hundred_idle_connections_delay_no_request(small):
     port = int(small.address.rpartition(":")[2])
     rest = int(small.rest.rpartition(":")[2])
     idle = [socket.create_connection(("127.0.0.1", one)) for one in (port, rest) * 50]

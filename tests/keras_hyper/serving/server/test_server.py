@@ -24,7 +24,7 @@ from tests.keras_hyper.serving.responses import refusal
 EXPORT = MODELS / "denoise" / "1"
 
 
-def test_everyone_gets_tensor_content_by_the_switch_and_joined_requests_their_own(local):
+def test_batched_requests_get_their_own_answers_in_packed_bytes(local):
     with serve(tensor_content=True, batch=8, running=1, rest_port=None) as server:
         target = target_of(server)
         images = [pixels(1, 24, 24, 3, seed=seed) for seed in range(12)]
