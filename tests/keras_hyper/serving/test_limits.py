@@ -126,7 +126,7 @@ def _nothing_yet():
     yield from ()
 
 
-def test_tensor_content_for_who_asks_for_it(small):
+def test_clients_that_ask_receive_tensor_content(small):
     request = request_for(signature="serving_uint8", image=pixels(1, 9, 8, 3), level=[25.0])
     typed = small.predict(request)
     packed = small.predict(request, metadata=[(CONTENT_KEY, "1")])
@@ -148,4 +148,4 @@ def test_metrics_count_over_http(small):
     with urllib.request.urlopen(f"{small.rest}/monitoring/prometheus/metrics") as answer:
         text = answer.read().decode()
     assert ':tensorflow:serving:request_count{model_name="denoise",status="OK"}' in text
-    assert 'runtime_latency_count{model_name="denoise",API="Predict",runtime="TF1"}' in text
+    assert 'runtime_latency_count{API="Predict",model_name="denoise",runtime="TF1"}' in text
