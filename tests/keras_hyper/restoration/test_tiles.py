@@ -31,3 +31,23 @@ def test_windows_of_a_picture_cover_it_once():
 def test_odd_tile_is_refused():
     with pytest.raises(ValueError, match="tile=33"):
         windows((4, 4), 33, 0)
+
+
+def test_a_side_of_one_window_is_not_split():
+    assert len(tiles(32 + 2 * 12, 32, 12)) == 1
+    assert len(tiles(32 + 2 * 12 + 1, 32, 12)) == 2
+
+
+@pytest.mark.parametrize("multiple", [4, 8])
+def test_windows_start_at_multiples(multiple):
+    for length in range(40, 120):
+        for window, kept, _ in tiles(length, 16, 8, multiple):
+            assert window.start % multiple == 0
+            assert window.start == 0 or kept.start - window.start >= 8
+            assert window.stop == length or window.stop - kept.stop >= 8
+
+
+@pytest.mark.parametrize(("tile", "multiple"), [(0, 2), (-2, 2), (1, 1), (6, 4)])
+def test_an_invalid_tile_is_refused(tile, multiple):
+    with pytest.raises(ValueError, match=f"tile={tile}"):
+        windows((4, 4), tile, 0, multiple)
