@@ -1,4 +1,4 @@
-"""Commands that fail in one line: what was wanted, what came."""
+"""Commands that report an error in one line: expected X, got Y."""
 
 import argparse
 import shlex
@@ -26,7 +26,7 @@ class OneLineParser(argparse.ArgumentParser):
         super().__init__(**kwargs)
 
     def convert_arg_line_to_args(self, arg_line: str) -> list[str]:
-        """Splits a line of a file of arguments as a shell does, ``#`` comments left out."""
+        """Splits a line of a file of arguments as a shell does, without ``#`` comments."""
         return shlex.split(arg_line, comments=True)
 
     def error(self, message: str) -> NoReturn:

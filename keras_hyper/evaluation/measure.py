@@ -46,7 +46,7 @@ def measure(
 
     Yields:
         The job, and its figures: ``psnr_before``, ``psnr_after``, ... by the metrics' names and
-        ``seconds`` of the network; or the ValueError or OSError that the picture was left out for.
+        ``seconds`` of the network; or the ValueError or OSError of a skipped picture.
         In the order of `jobs`.
     """
     with ThreadPoolExecutor(1) as maker, ThreadPoolExecutor(1) as judge:

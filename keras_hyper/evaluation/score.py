@@ -89,8 +89,8 @@ class Scoring:
         height, width = pictures.shape[1:3]
         if min(height, width) <= 2 * self.border:
             raise ValueError(
-                f"sides above {2 * self.border} pixels were wanted, for the border that does not "
-                f"count. Received: {width}x{height} pixels"
+                f"expected sides above {2 * self.border} pixels, as the border does not count, "
+                f"got {width}x{height} pixels"
             )
         return pictures[:, self.border : height - self.border, self.border : width - self.border]
 

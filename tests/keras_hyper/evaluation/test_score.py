@@ -52,5 +52,5 @@ def test_several_pictures_are_scored_at_once_and_unrounded(pair):
 
 
 def test_a_picture_smaller_than_its_border_is_refused(pair):
-    with pytest.raises(ValueError, match="sides above 24 pixels.*Received: 30x24"):
+    with pytest.raises(ValueError, match="sides above 24 pixels.*got 30x24"):
         Scoring(border=12).figures(*[pair[0], [pair[1]]])
