@@ -1,17 +1,190 @@
-"""What TensorFlow makes of the network's graph."""
+"""The trunk of one scale and of several, and its graph in TensorFlow."""
 
+import json
 import platform
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
+from keras_hyper import HyperRes, restore
 from keras_hyper.export.saved_model import export_saved_model
 from keras_hyper.export.session import ServingSession
 from keras_hyper.models import MultiLevel
 from tests.conftest import random_network
+
+VARIANTS = {
+    "paper": {"blocks": 2},
+    "light": {"blocks": 2, "tail": "light"},
+    "two scales": {"blocks": (1, 2), "filters": (4, 8), "tail": "light"},
+    "three scales": {"blocks": (2, 1, 1), "filters": (4, 6, 8)},
+}
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def network(request):
+    return random_network(**{"filters": 4, **VARIANTS[request.param]})
+
+
+@pytest.fixture(scope="module")
+def unet():
+    return random_network(**VARIANTS["two scales"])
+
+
+def restored(network, image, level=25.0):
+    return ops.convert_to_numpy(network({"image": image, "level": level}))
+
+
+def test_the_papers_trunk_is_a_single_scale_with_the_paper_tail():
+    model = random_network(blocks=1, filters=64)
+    assert (model.multiple, model.halo, model.tail_form) == (2, 12, "paper")
+    assert not model.downs and not model.ups and model.count_params() == 372_803
+
+
+@pytest.mark.parametrize("sides", [(1, 1), (1, 6), (7, 13), (16, 24)])
+def test_output_has_the_sides_of_the_image(network, rng, sides):
+    image = rng.random((2, *sides, 3), dtype="float32")
+    assert restored(network, image, np.float32([10, 40])).shape == image.shape
+
+
+def test_multiple_is_two_for_each_scale(network):
+    assert network.multiple == 2 ** len(network.scales)
+
+
+def test_odd_sides_are_padded_by_reflection_to_the_multiple(network, rng):
+    image = rng.random((1, 17, 9, 3), dtype="float32")
+    extra = -np.array(image.shape[1:3]) % network.multiple
+    padded = np.pad(image, ((0, 0), (0, extra[0]), (0, extra[1]), (0, 0)), "reflect")
+    expected = restored(network, padded)[:, :17, :9]
+    np.testing.assert_allclose(restored(network, image), expected, atol=1e-5)
+
+
+def test_halo_is_the_largest_distance_that_affects_an_output(network):
+    model = network.with_precision("bfloat16").with_precision("float32")  # a copy
+    rng = np.random.default_rng(0)
+    # Positive weights: no ReLU cuts a path, and no two paths cancel.
+    model.set_weights(
+        [rng.uniform(0.5, 1, w.shape) / max(np.prod(w.shape[:-1]), 1) for w in model.get_weights()]
+    )
+    multiple = model.multiple
+    height = 4 * model.halo
+    first = height // 2 // multiple * multiple
+    image = tf.constant(rng.random((1, height, multiple, 3)), tf.float32)
+    distances = []
+    for row in range(first, first + multiple):
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            output = tf.reduce_sum(model({"image": image, "level": 25.0})[:, row])
+        used = np.flatnonzero(np.abs(tape.gradient(output, image)).sum((0, 2, 3)))
+        distances += [row - used[0], used[-1] - row]
+    assert model.halo == -(-max(distances) // multiple) * multiple
+
+
+def test_at_level_equals_the_network_at_that_level(network, rng):
+    image = rng.random((2, 9, 14, 3), dtype="float32")
+    np.testing.assert_allclose(network.at_level(40)(image), restored(network, image, 40), atol=1e-5)
+
+
+def test_level_map_of_one_value_equals_the_scalar(network, rng):
+    image = rng.random((2, 11, 6, 3), dtype="float32")
+    level_map = np.full((2, 11, 6), 25, np.float32)
+    np.testing.assert_allclose(
+        restored(network, image, level_map), restored(network, image), atol=1e-5
+    )
+
+
+def test_level_map_is_averaged_at_every_scale(unet, rng):
+    # In each cell of the coarsest scale the mean of the levels counts, at the finer ones that of
+    # each 2x2 pixels; a map that subsamples would take the first pixel of each cell.
+    image = rng.random((1, 8, 8, 3), dtype="float32")
+    first, last = np.zeros((2, 1, 8, 8), np.float32)
+    first[:, ::2, ::2] = 80.0
+    last[:, 1::2, 1::2] = 80.0
+    np.testing.assert_allclose(restored(unet, image, first), restored(unet, image, last), atol=1e-5)
+    np.testing.assert_allclose(restored(unet, image, first), restored(unet, image, 20.0), atol=1e-5)
+
+
+def test_sweep_equals_its_levels_one_by_one(network, rng):
+    image = rng.random((1, 9, 7, 3), dtype="float32")
+    levels = [5.0, 25.0, 110.0]
+    alone = [restored(network, image, level)[0] for level in levels]
+    np.testing.assert_allclose(network.sweep(image, levels), alone, atol=1e-5)
+
+
+def test_tiles_equal_the_whole_image(unet, rng):
+    image = rng.random((133, 90, 3), dtype="float32")
+    whole, tiled = (restore(image, level=25, model=unet, tile=tile) for tile in (256, 16))
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+def test_saved_network_is_loaded_to_the_bit(network, tmp_path, rng):
+    image = rng.random((1, 9, 7, 3), dtype="float32")
+    network.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.get_config() == network.get_config()
+    np.testing.assert_array_equal(restored(loaded, image), restored(network, image))
+
+
+def test_untrained_blocks_and_tail_start_small():
+    model = HyperRes(blocks=(1, 1), filters=(64, 64), tail="paper")
+    model.build()
+    he = (2 / (9 * 64)) ** 0.5
+    for conv in model.block_convs:
+        assert np.std(conv.b) == pytest.approx(0.3 * he, rel=0.05)
+    assert np.std(model.tail.kernel) == pytest.approx(0.01 * he, rel=0.1)
+    assert np.std(model.skip.kernel) == pytest.approx(he, rel=0.05)
+    without_residual = HyperRes(blocks=1, image_residual=False)
+    without_residual.build()
+    assert np.std(without_residual.tail.kernel) == pytest.approx(he, rel=0.1)
+
+
+def test_a_training_step_changes_every_weight_of_a_unet(rng):
+    model = MultiLevel(random_network(**VARIANTS["two scales"]))
+    model.compile("sgd", "mae")
+    image = rng.random((2, 3, 8, 12, 3), dtype="float32")
+    level = np.tile(np.float32([5, 25, 60]), (2, 1))
+    model.build()
+    before = model.get_weights()
+    model.train_on_batch({"image": image, "level": level}, image)
+    assert all((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_unet_answers_the_same_as_a_saved_model(unet, tmp_path, rng):
+    image = rng.random((2, 7, 13, 3), dtype="float32")
+    level = np.float32([10, 40])
+    version = export_saved_model(unet, tmp_path / "denoise")
+    card = json.loads((version / "assets.extra" / "card.json").read_text())
+    assert (card["multiple"], card["halo"], card["tail"]) == (4, unet.halo, "light")
+    with ServingSession(version) as session:
+        output = session.predict("serving_default", {"image": image, "level": level})["restored"]
+    np.testing.assert_allclose(output, np.clip(restored(unet, image, level), 0, 1), atol=1e-5)
+
+
+def test_a_unet_is_exported_to_onnx(unet, tmp_path):
+    pytest.importorskip("tf2onnx", reason="the extra `onnx` is not installed")
+    from keras_hyper.export.onnx import export_onnx
+
+    # The export itself compares the file with the network, at sides that are no multiple of 4.
+    assert export_onnx(unet, tmp_path).is_file()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"blocks": (1, 1)},
+        {"blocks": (1, 0), "filters": (4, 8)},
+        {"blocks": (), "filters": ()},
+        {"tail": "heavy"},
+    ],
+    ids=str,
+)
+def test_arguments_that_make_no_network_are_refused(options):
+    with pytest.raises(ValueError, match="blocks|tail"):
+        HyperRes(**options)
 
 
 def optimised_nodes(session, signature, inputs):
