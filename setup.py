@@ -1,5 +1,16 @@
-"""The package's metadata is in pyproject.toml; this file is for tools that still ask for it."""
+"""Packages of the wheel; all other metadata is in pyproject.toml.
 
-from setuptools import setup
+The trained models lie in ``saved_models`` at the top of a clone, and in the wheel in
+``keras_hyper/saved_models``. pyproject.toml cannot add this mapping to the packages that setuptools
+finds.
+"""
 
-setup()
+from setuptools import find_packages, setup
+
+setup(
+    packages=[
+        *find_packages(include=["keras_hyper", "keras_hyper.*", "pipelines", "pipelines.*"]),
+        "keras_hyper.saved_models",
+    ],
+    package_dir={"keras_hyper.saved_models": "saved_models"},
+)

@@ -1,15 +1,18 @@
-"""Perceptual distance, by a package of its own."""
+"""Perceptual distance by the package lpips."""
 
 import functools
 import warnings
+from typing import Any
 
 import numpy as np
 
-# The smallest side that each network's pooling leaves something of.
-_LEAST = {"vgg": 16, "alex": 31}
+# The smallest side in pixels that survives the pooling of each network.
+_MIN_SIDES = {"vgg": 16, "alex": 31}
 
 
-def lpips(clean, restored, peak: float = 1.0, net: str = "vgg") -> np.ndarray:
+def lpips(
+    clean: np.ndarray, restored: np.ndarray, peak: float = 1.0, net: str = "vgg"
+) -> np.ndarray:
     """Returns the LPIPS distance of each picture; 0 is equal, lower is better.
 
     Args:
@@ -31,10 +34,10 @@ def lpips(clean, restored, peak: float = 1.0, net: str = "vgg") -> np.ndarray:
         Zhang et al., CVPR (2018).
     """
     height, width = np.shape(clean)[1:3]
-    if min(height, width) < _LEAST[net]:
+    if min(height, width) < _MIN_SIDES[net]:
         raise ValueError(
-            f"LPIPS is of pictures of {_LEAST[net]} pixels and more a side. "
-            f"Received: {width}x{height} pixels"
+            f"LPIPS: expected sides of {_MIN_SIDES[net]} pixels or more, "
+            f"got {width}x{height} pixels"
         )
     torch, distance = lpips_network(net)
     pictures = []
@@ -48,8 +51,8 @@ def lpips(clean, restored, peak: float = 1.0, net: str = "vgg") -> np.ndarray:
 
 
 @functools.cache
-def lpips_network(net: str = "vgg"):
-    """Returns PyTorch and the package's network, loaded once: asked early, it fails early.
+def lpips_network(net: str = "vgg") -> tuple[Any, Any]:
+    """Returns PyTorch and the network of the package, loaded once.
 
     Raises:
         ValueError: As `lpips` does.

@@ -1,12 +1,13 @@
 """Peak signal-to-noise ratio."""
 
 import math
+from typing import Any
 
 import numpy as np
 from keras import ops
 
 
-def psnr(clean, restored, peak=1.0):
+def psnr(clean: Any, restored: Any, peak: float = 1.0) -> Any:
     """Returns the PSNR of each picture in dB, over all its pixels and channels.
 
     Args:
@@ -15,11 +16,11 @@ def psnr(clean, restored, peak=1.0):
         peak: The highest value a pixel can have: 1.0, or 255.0 for bytes.
 
     Returns:
-        float32 of the leading shape, an array for two arrays. Equal pictures give 100 dB for `peak`
-        1, a bound instead of infinity so that means stay finite.
+        float32 of the leading shape, an array for two arrays. Equal pictures give 100 dB, a bound
+        that keeps means finite.
 
     Example:
-        >>> float(psnr(keras.ops.zeros((1, 8, 8, 3)), keras.ops.full((1, 8, 8, 3), 0.1))[0])
+        >>> round(float(psnr(np.zeros((1, 8, 8, 3)), np.full((1, 8, 8, 3), 0.1))[0]), 3)
         20.0
     """
     if isinstance(clean, np.ndarray) and isinstance(restored, np.ndarray):
@@ -31,9 +32,9 @@ def psnr(clean, restored, peak=1.0):
 
 
 def _psnr_of_arrays(clean, restored, peak):
-    """The same one by one, in a tenth of the time that tensors take outside a graph."""
+    """PSNR of each picture by NumPy: ten times as fast as tensors outside a graph."""
     mean_square = np.empty(clean.shape[:-3], np.float32)
-    for place in np.ndindex(mean_square.shape):
-        off = np.subtract(clean[place], restored[place], dtype=np.float32).ravel()
-        mean_square[place] = np.dot(off, off) / (off.size * peak**2)
+    for index in np.ndindex(mean_square.shape):
+        error = np.subtract(clean[index], restored[index], dtype=np.float32).ravel()
+        mean_square[index] = np.dot(error, error) / (error.size * peak**2)
     return -10.0 * np.log10(np.maximum(mean_square, np.float32(1e-10)))

@@ -1,4 +1,4 @@
-"""PSNR that also counts the edges of JPEG's blocks."""
+"""PSNR with a penalty for blocking artefacts of JPEG."""
 
 import math
 
@@ -7,11 +7,11 @@ import numpy as np
 BLOCK = 8
 
 
-def psnr_b(clean, restored, peak: float = 1.0) -> np.ndarray:
+def psnr_b(clean: np.ndarray, restored: np.ndarray, peak: float = 1.0) -> np.ndarray:
     """Returns the PSNR-B of each picture in dB.
 
-    To the mean squared error it adds by how much `restored` steps more across the borders of 8x8
-    blocks than elsewhere, where it does.
+    Adds to the mean squared error the excess of squared steps in `restored` across the borders of
+    8x8 blocks over those elsewhere.
 
     Args:
         clean: ``(batch, height, width, channels)``, values in [0, peak], sides of 9 and more: the
@@ -32,7 +32,7 @@ def psnr_b(clean, restored, peak: float = 1.0) -> np.ndarray:
     height, width = restored.shape[1:3]
     if min(height, width) <= BLOCK:
         raise ValueError(
-            f"sides of {BLOCK + 1} pixels and more were wanted. Received: {width}x{height} pixels"
+            f"expected sides of {BLOCK + 1} pixels or more, got {width}x{height} pixels"
         )
     error = np.mean((clean - restored) ** 2, axis=(1, 2, 3))
     error = error + _blocking(restored).mean(axis=-1)

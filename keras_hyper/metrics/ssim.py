@@ -12,7 +12,7 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _BAND = 16
 
 
-def ssim(clean, restored, peak: float = 1.0) -> np.ndarray:
+def ssim(clean: np.ndarray, restored: np.ndarray, peak: float = 1.0) -> np.ndarray:
     """Returns the SSIM of each picture, the mean over its channels.
 
     An 11x11 Gaussian window of sigma 1.5 over the valid region, K1 = 0.01, K2 = 0.03.
@@ -41,7 +41,7 @@ def ssim(clean, restored, peak: float = 1.0) -> np.ndarray:
     return whole.mean(axis=1, dtype=np.float32)
 
 
-def ms_ssim(clean, restored, peak: float = 1.0) -> np.ndarray:
+def ms_ssim(clean: np.ndarray, restored: np.ndarray, peak: float = 1.0) -> np.ndarray:
     """Returns the multi-scale SSIM of each picture, the mean over its channels.
 
     Contrast and structure at five scales, each half as large as the one before (means of 2x2
@@ -77,9 +77,7 @@ def _checked(pictures, least):
     pictures = np.asarray(pictures, np.float32)
     height, width = pictures.shape[1:3]
     if min(height, width) < least:
-        raise ValueError(
-            f"sides of {least} pixels and more were wanted. Received: {width}x{height} pixels"
-        )
+        raise ValueError(f"expected sides of {least} pixels or more, got {width}x{height} pixels")
     return pictures
 
 
@@ -92,7 +90,7 @@ def _similarities(clean, restored, peak):
     # A plane at a time stays in the processor's cache.
     for channel in range(channels):
         for number, picture in enumerate(restored):
-            # One clean picture for all is looked at once.
+            # One clean picture for all is prepared once.
             if number < len(clean):
                 similar.to(clean[number, ..., channel])
             figures[:, number, channel] = similar.of(picture[..., channel])
@@ -153,8 +151,8 @@ class _Similarity:
         for first, last, weights in _bands(out.shape[0]):
             np.matmul(weights.T, plane[first : last + WINDOW - 1], out=self.weighed[first:last])
         for first, last, weights in _bands(out.shape[1]):
-            seen = self.weighed[:, first : last + WINDOW - 1]
-            np.matmul(seen, weights, out=out[:, first:last])
+            columns = self.weighed[:, first : last + WINDOW - 1]
+            np.matmul(columns, weights, out=out[:, first:last])
 
 
 def _bands(length):

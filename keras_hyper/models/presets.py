@@ -8,13 +8,15 @@ from typing import Any
 
 import keras
 
-# What of a trained model's configuration a table of them tells.
-_TOLD = ("task", "unit", "channels", "blocks", "level_range")
+# The part of a trained model's configuration that `Presets` returns.
+_SHOWN = ("task", "unit", "channels", "blocks", "level_range")
 
 
 def shipped_models() -> Path:
-    """Returns the folder of the models that ship: ``saved_models`` beside the package."""
-    return Path(__file__).resolve().parents[2] / "saved_models"
+    """Returns the folder of the shipped models: in the package if installed, else in the clone."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "saved_models"
+    return installed if installed.is_dir() else package.parent / "saved_models"
 
 
 class Presets(Mapping):
@@ -32,12 +34,12 @@ class Presets(Mapping):
         self.kind, self.sizes = kind, sizes
 
     def __getitem__(self, name: str) -> dict[str, Any]:
-        """Returns what a size sets; of a trained model its ``folder`` and what it is for."""
+        """Returns the arguments of a size, or the ``folder`` and main facts of a trained model."""
         if name in self.sizes:
             return self.sizes[name]
         folder = self.folders()[name]
         config = _config_in(folder / "model.keras")["config"]
-        return {"folder": folder, **{key: config[key] for key in _TOLD if key in config}}
+        return {"folder": folder, **{key: config[key] for key in _SHOWN if key in config}}
 
     def __iter__(self) -> Iterator[str]:
         return iter([*self.sizes, *self.folders()])
@@ -46,7 +48,7 @@ class Presets(Mapping):
         return len(list(iter(self)))
 
     def folders(self) -> dict[str, Path]:
-        """Returns the folders of the trained models that are there, by name."""
+        """Returns the folders of the trained models by name."""
         named: dict[str, Path] = {}
         sized: dict[str, Path] = {}
         for path in sorted(shipped_models().glob("*/model.keras")):
@@ -79,5 +81,5 @@ def from_preset(cls, name: str, overrides: dict):
             f"Trained models in {shipped_models()}: {shipped}."
         )
     if overrides:
-        raise ValueError(f"A trained model takes no further arguments. Received: {overrides}")
+        raise ValueError(f"A trained model takes no further arguments, got {overrides}")
     return keras.models.load_model(folders[name] / "model.keras")

@@ -24,7 +24,7 @@ class Server:
         options: Ports, limits and certificates.
 
     Example:
-        >>> with Server(lambda: models_of_folder(Path("saved_models"))) as server:
+        >>> with Server(lambda: models_of_folder(folder)) as server:  # doctest: +SKIP
         ...     print(server.port)
     """
 

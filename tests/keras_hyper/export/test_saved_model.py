@@ -315,3 +315,7 @@ def test_an_estimator_that_does_not_fit_is_refused(model, tmp_path):
     with pytest.raises(ValueError, match="needs no estimator. Received: level=25"):
         export_saved_model(model, tmp_path, level=25.0, estimator=random_estimator())
     assert not list(tmp_path.iterdir())
+
+
+def test_the_version_can_be_read_by_other_users(version):
+    assert version.stat().st_mode & 0o777 == 0o755

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_hyper.layers import HyperConv2D
+from keras_hyper.layers import HyperConv2D, hyper_conv2d
 
 
 @pytest.fixture
@@ -95,6 +95,51 @@ def test_map_decides_pixel_by_pixel(features):
     np.testing.assert_allclose(mixed[:, :, 4:], zero[:, :, 4:], atol=1e-4)
 
 
+@pytest.mark.parametrize("level", [0.6, [0.1, 0.9, -0.4], "map"], ids=str)
+def test_channels_first_equals_channels_last(features, level, monkeypatch):
+    last = filled(HyperConv2D(8, 3, activation="relu"), features)
+    first = HyperConv2D(8, 3, activation="relu", data_format="channels_first")
+    transposed = features.transpose(0, 3, 1, 2)
+    first.build(transposed.shape, ())
+    first.set_weights(last.get_weights())
+    if level == "map":
+        level = np.random.default_rng(1).random((3, 7, 9), dtype="float32")
+    # TensorFlow on a processor convolves channels_last alone.
+    convolve = ops.conv
+
+    def conv(x, kernel, data_format, **kwargs):
+        x = ops.transpose(x, (0, 2, 3, 1)) if data_format == "channels_first" else x
+        y = convolve(x, kernel, data_format="channels_last", **kwargs)
+        return ops.transpose(y, (0, 3, 1, 2)) if data_format == "channels_first" else y
+
+    monkeypatch.setattr(hyper_conv2d.ops, "conv", conv)
+    expected = numpy(last(features, level=np.float32(level))).transpose(0, 3, 1, 2)
+    assert first.bias_at(1.0).shape == (8,)
+    np.testing.assert_allclose(first(transposed, level=np.float32(level)), expected, atol=1e-4)
+
+
+def test_groups_must_divide_the_channels_of_the_features(features):
+    with pytest.raises(ValueError, match="divisible by `groups`"):
+        HyperConv2D(9, 3, groups=3)(features, level=0.5)
+
+
+def test_the_poster_form_has_no_offset_for_a_level_per_image(features):
+    layer = HyperConv2D(8, 3, use_offset=False)
+    levels = np.float32([0.0, 1.0, 2.0])
+    outputs = numpy(layer(features, level=levels))
+    assert not outputs[0].any() and outputs[1].any()
+
+
+def test_defaults_are_those_of_an_unstrided_linear_convolution_with_bias():
+    config = HyperConv2D(8, 3).get_config()
+    expected = {
+        "strides": (1, 1), "padding": "same", "data_format": "channels_last",
+        "dilation_rate": (1, 1), "groups": 1, "activation": "linear", "use_bias": True,
+        "use_offset": True,
+    }  # fmt: skip
+    assert {name: config[name] for name in expected} == expected
+
+
 def test_begins_as_an_ordinary_convolution_at_every_level(features):
     layer = HyperConv2D(64, 3)
     layer.build((None, None, None, 64), ())
@@ -126,6 +171,9 @@ def test_level_is_not_rounded_in_mixed_precision(features):
     ("options", "words"),
     [
         ({"filters": 0}, "filters"),
+        ({"filters": True}, "filters"),
+        ({"filters": 1.5}, "filters"),
+        ({"data_format": "channels"}, "data_format"),
         ({"kernel_size": 0}, "kernel_size"),
         ({"kernel_size": (3, 3, 3)}, "kernel_size"),
         ({"padding": "reflect"}, "padding"),

@@ -60,5 +60,5 @@ def test_one_line_says_that_weights_cannot_be_fetched(monkeypatch):
 @pytest.mark.parametrize(("net", "side"), [("vgg", 15), ("alex", 30)])
 def test_small_pictures_are_refused_by_lpips(net, side):
     small = np.zeros((1, 40, side, 3))
-    with pytest.raises(ValueError, match=rf"{side + 1} pixels and more .* Received: {side}x40"):
+    with pytest.raises(ValueError, match=rf"{side + 1} pixels or more, got {side}x40"):
         lpips(small, small, net=net)

@@ -1,0 +1,18 @@
+import doctest
+import importlib
+
+import pytest
+
+from tests.conftest import ROOT
+
+MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for package in ("keras_hyper", "pipelines")
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if ">>> " in path.read_text()
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_docstrings_return_what_they_show(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
