@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError, checked
-from keras_hyper.models.load import load_hyper_res, load_level_estimator, load_onnx_export
+from keras_hyper.models.load import load_hyper_res, load_level_estimator
 from pipelines import TASKS
 
 
@@ -78,3 +78,16 @@ def _card(path):
     if not isinstance(card, dict):
         raise ValueError(f"{path} must hold a JSON object. Received: {type(card).__name__}")
     return card
+
+
+def load_onnx_export():
+    """Returns the module that writes ONNX files.
+
+    Raises:
+        WrongArgumentError: If a package that it needs is missing.
+    """
+    try:
+        from keras_hyper.export import onnx as onnx_export
+    except ModuleNotFoundError as error:
+        raise WrongArgumentError(f"{error.name} is missing: pip install '.[onnx]'") from error
+    return onnx_export

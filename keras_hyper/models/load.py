@@ -1,4 +1,4 @@
-"""Networks as the command line names them."""
+"""Networks by the name that a command takes: a file, a folder or a preset."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ def load_hyper_res(name: str):
     """Loads a `HyperRes` from a file, a folder that holds a ``model.keras``, or by preset.
 
     Raises:
-        WrongArgumentError: If there is no such file or preset, or it holds something else.
+        WrongArgumentError: If no such file or preset exists, or it holds another class.
     """
     from keras_hyper.models import HyperRes
 
@@ -20,7 +20,7 @@ def load_level_estimator(name: str):
     """Loads a `LevelEstimator` likewise.
 
     Raises:
-        WrongArgumentError: If there is no such file or preset, or it holds something else.
+        WrongArgumentError: If no such file or preset exists, or it holds another class.
     """
     from keras_hyper.models import LevelEstimator
 
@@ -38,7 +38,7 @@ def _load(kind, name):
         if name in shipped:
             return kind.from_preset(name)
         raise WrongArgumentError(
-            f"a model.keras was wanted; there is none at {name} (models that ship: "
+            f"expected a model.keras, no such file: {name} (shipped models: "
             f"{', '.join(shipped) or 'none'}; python train.py --task TASK trains one)"
         )
     try:
@@ -48,19 +48,6 @@ def _load(kind, name):
         raise WrongArgumentError(f"{path} cannot be loaded as a Keras model: {reason}") from error
     if not isinstance(model, kind):
         raise WrongArgumentError(
-            f"{path} holds a {type(model).__name__}; a {kind.__name__} was wanted"
+            f"expected a {kind.__name__}, got a {type(model).__name__} in {path}"
         )
     return model
-
-
-def load_onnx_export():
-    """Returns the module that writes ONNX files.
-
-    Raises:
-        WrongArgumentError: If a package that it needs is missing.
-    """
-    try:
-        from keras_hyper.export import onnx as onnx_export
-    except ModuleNotFoundError as error:
-        raise WrongArgumentError(f"{error.name} is missing: pip install '.[onnx]'") from error
-    return onnx_export

@@ -148,7 +148,7 @@ def test_a_model_of_another_kind_is_refused(pictures, tmp_path, capsys):
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(other)
     garbage = tmp_path / "garbage.keras"
     garbage.write_text("no model")
-    for path, words in ((other, "a HyperRes was wanted"), (garbage, "cannot be loaded")):
+    for path, words in ((other, "expected a HyperRes"), (garbage, "cannot be loaded")):
         said = wrong(capsys, lambda: denoise(pictures / "a.png", tmp_path / "o.png", str(path)))  # noqa: B023
         assert words in said
 

@@ -100,7 +100,7 @@ def test_what_cannot_be_told_is_skipped_and_named(pictures, models, capsys):
     ("words", "status", "said"),
     [
         (["estimate", "nowhere.png"], 2, "no such file: nowhere.png"),
-        (["estimate", "IN", "--model", "RESTORER"], 2, "holds a HyperRes; a LevelEstimator was"),
+        (["estimate", "IN", "--model", "RESTORER"], 2, "expected a LevelEstimator, got a HyperRes"),
         (
             ["estimate", "IN", "--quality-model", "TELLER"],
             2,
