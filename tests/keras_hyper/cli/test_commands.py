@@ -113,7 +113,7 @@ def test_level_beyond_the_range_works_and_says_so(pictures, model, tmp_path, cap
         ({"--level": "much"}, "'much'"),
         ({"--task": "paint"}, "'paint'"),
         ({"--task": "sr"}, "expected a model for sr, got one for denoise"),
-        ({"--model": "nowhere.keras"}, "none at nowhere.keras"),
+        ({"--model": "nowhere.keras"}, "no such file: nowhere.keras"),
         ({"IN": "nowhere.png"}, "no such file: nowhere.png"),
         ({"OUT": "out.xyz"}, "suffix"),
     ],
@@ -164,7 +164,7 @@ def test_export_writes_a_version_and_says_how_to_serve_it(model, tmp_path, capsy
     card.write_text("[")
     assert "cannot be read as JSON" in wrong(capsys, lambda: main(argv))
     assert (tmp_path / "denoise" / "1" / "saved_model.pb").exists()
-    assert "none at nothing" in wrong(capsys, lambda: main(["export", "nothing", str(tmp_path)]))
+    assert "no such file: nothing" in wrong(capsys, lambda: main(["export", "nothing", str(tmp_path)]))
 
 
 def test_convert_makes_a_network_that_loads(shared, tmp_path, capsys):
