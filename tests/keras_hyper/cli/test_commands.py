@@ -164,7 +164,7 @@ def test_export_writes_a_version_and_says_how_to_serve_it(model, tmp_path, capsy
     card.write_text("[")
     assert "cannot be read as JSON" in wrong(capsys, lambda: main(argv))
     assert (tmp_path / "denoise" / "1" / "saved_model.pb").exists()
-    assert "no such file: nothing" in wrong(capsys, lambda: main(["export", "nothing", str(tmp_path)]))
+    assert "such file: nothing" in wrong(capsys, lambda: main(["export", "nothing", str(tmp_path)]))
 
 
 def test_convert_makes_a_network_that_loads(shared, tmp_path, capsys):

@@ -275,7 +275,7 @@ def test_wrong_models_and_folders_are_one_line(pictures, models, tmp_path, capsy
     assert "expected a model for denoise, got one for sr" in wrong(
         capsys, pictures, "--model", models / "sr"
     )
-    assert "none at nowhere" in wrong(capsys, pictures, "--model", "nowhere")
+    assert "no such file: nowhere" in wrong(capsys, pictures, "--model", "nowhere")
     assert "expected a whole level" in wrong(
         capsys, pictures, "--model", models / "dejpeg", "--levels", 12.5, task="dejpeg"
     )
