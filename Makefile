@@ -1,4 +1,4 @@
-# One Python of 3.11 or 3.12 and nothing else is needed: everything lands in .venv.
+# Needs Python 3.11 or 3.12 and nothing else: everything is installed in .venv.
 # Some installers leave stubs named python3.12 that do not run, so each candidate is tried.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
@@ -12,7 +12,7 @@ SOURCES = keras_hyper pipelines benchmarks tests train.py setup.py
 .PHONY: demo test test-portable test-latest browser lint third-party bench results clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 was wanted; none was found" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "expected Python 3.11 or 3.12, found none" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -q -c constraints.txt -e .
 	touch $@
@@ -21,17 +21,17 @@ $(VENV)/installed-$(EXTRAS): $(VENV)/installed
 	$(VENV)/bin/pip install -q -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
-# The newest TensorFlow has no tensorflow-io, which pyproject.toml asks for: leave it out by hand.
+# The newest TensorFlow has no tensorflow-io, which pyproject.toml requires: install without dependencies.
 $(LATEST)/installed: pyproject.toml latest.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 was wanted; none was found" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "expected Python 3.11 or 3.12, found none" >&2; exit 1; }
 	$(PYTHON) -m venv $(LATEST)
 	$(LATEST)/bin/pip install -q -r latest.txt
 	$(LATEST)/bin/pip install -q --no-deps -e .
 	touch $@
 
-# Trains the tiny network for some minutes on the pictures that ship, and shows what it learned.
+# Trains the tiny network for some minutes on the pictures that ship, and writes a sheet.
 demo: $(VENV)/installed
-	$(VENV)/bin/python -m keras_hyper.cli.first_run
+	$(VENV)/bin/python -m keras_hyper.cli.sheet
 
 lint: $(VENV)/installed-$(EXTRAS)
 	$(VENV)/bin/ruff check $(SOURCES)
@@ -44,12 +44,12 @@ browser: $(VENV)/installed-$(EXTRAS)
 	|| { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core; } > /dev/null 2>&1 \
 	|| $(VENV)/bin/playwright install --with-deps chromium \
 	|| $(VENV)/bin/playwright install chromium \
-	|| { echo "A Chromium was wanted for the page's tests; none could be installed" >&2; exit 1; }
+	|| { echo "expected a Chromium for the page's tests, could not install one" >&2; exit 1; }
 
 test: $(VENV)/installed-$(EXTRAS) lint browser
 	$(VENV)/bin/python -m pytest -n 2
 
-# The numerical tests as other processors compute them: oneDNN without AVX512 and AMX, and oneDNN off.
+# The numerical tests without newer processor features: oneDNN without AVX512 and AMX, and oneDNN off.
 PORTABLE = tests/pipelines tests/keras_hyper/layers tests/keras_hyper/models \
 	tests/keras_hyper/metrics tests/keras_hyper/training tests/test_conformance.py
 test-portable: $(VENV)/installed-$(EXTRAS)
@@ -59,7 +59,7 @@ test-portable: $(VENV)/installed-$(EXTRAS)
 test-latest: $(LATEST)/installed
 	$(LATEST)/bin/python -m pytest -n 2
 
-# Clients that nobody here wrote, each in an environment of its own, against `keras-hyper serve`.
+# Clients of other projects, each in its own environment, against `keras-hyper serve`.
 third-party: $(VENV)/installed-$(EXTRAS)
 	$(VENV)/bin/python -m tests.third_party
 

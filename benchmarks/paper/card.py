@@ -1,4 +1,4 @@
-"""Writes a model's card: what it is, what it reaches, what it does where nothing is wrong."""
+"""Writes a model's card: description, training, figures, change of clean images."""
 
 import shlex
 from pathlib import Path
@@ -25,12 +25,10 @@ def job(args) -> None:
     from keras_hyper.restoration.restorer import open_restorer
 
     if not args.data.is_dir():
-        raise WrongArgumentError(f"a folder of pictures was wanted. There is none at {args.data}")
+        raise WrongArgumentError(f"no such folder: {args.data}")
     restorer = open_restorer(args.model, None)
     if restorer.model is None or restorer.task not in TASKS:
-        raise WrongArgumentError(
-            f"a network that knows its task was wanted. Received: {args.model}"
-        )
+        raise WrongArgumentError(f"expected a network that records its task, got {args.model}")
     task = TASKS[restorer.task]
     protocol = get_protocol(task, args.protocol)
     known = {*protocol.levels, *task.all_levels, *restorer.levels, *task.extrapolated_levels}
@@ -54,8 +52,8 @@ def job(args) -> None:
 
 def _card(args, restorer, task, report):
     parts = [f"# {args.model}", _what(restorer, task), _training(restorer)]
-    parts += [_figures(restorer, report), _unseen(restorer, task, report)]
-    parts += [_unharmed(restorer, task), _monotonic(restorer, task)]
+    parts += [_figures(restorer, report), _untrained_levels(restorer, task, report)]
+    parts += [_clean_image_change(restorer, task), _monotonic(restorer, task)]
     words = ["python", "-m", "benchmarks.paper", "card", args.model, "--data", str(args.data)]
     words += ["--protocol", args.protocol] if args.protocol else []
     parts.append(f"Measured by `{shlex.join(words)}`.")
@@ -70,9 +68,9 @@ def _what(restorer, task):
     return (
         f"Restores {kind} pictures of any size, task `{task.name}`. {model.blocks} "
         f"block{'s' if model.blocks != 1 else ''} of {model.filters} features, "
-        f"{model.count_params():,} parameters. An output looks {model.halo} pixels far.\n\n"
+        f"{model.count_params():,} parameters. Margin of a tile: {model.halo} pixels.\n\n"
         f"The level is the {task.unit}: {way}. Trained on {trained}, from {low:g} to {high:g}; "
-        "levels between are as good as those, levels beyond are extrapolated."
+        "levels between them are interpolated, levels outside are extrapolated."
     )
 
 
@@ -87,7 +85,7 @@ def _training(restorer):
             f"{float(training['seconds']) / 60:.0f} minutes, " if "seconds" in training else ""
         )
         smaller = str(training.get("shrink", "")).strip("[]")
-        also = f"the photographs at {smaller} of their size among them, " if smaller else ""
+        also = f"also from the photographs resized by {smaller}, " if smaller else ""
         lines.append(
             f"Training: {training.get('steps')} steps of {training.get('batch')} patches of "
             f"{training.get('patch')} pixels at every level, {also}{minutes}"
@@ -104,7 +102,7 @@ def _figures(restorer, report):
     from benchmarks.paper.published import paper_for
     from keras_hyper.evaluation.tables import markdown_table, title_of
 
-    # The paper's figures are of one set, by one protocol.
+    # The paper reports one set by one protocol.
     paper = paper_for(report["task"], report["protocol_name"], report["rows"][0]["set"])
     known = dict(zip(paper.levels, paper.psnr["ours"], strict=True)) if paper else {}
     same = paper is not None
@@ -124,37 +122,41 @@ def _figures(restorer, report):
     return f"## Figures\n\n{title_of(report)}.\n\n{table}\n{protocol}"
 
 
-def _unseen(restorer, task, report):
+def _untrained_levels(restorer, task, report):
     from benchmarks.paper.untrained_levels import below_the_curve, degraded
 
     if task.enlarges:
         return (
-            "## Levels never trained on\n\nBefore anything is restored, the pictures of this "
-            "protocol lie on no curve over the factor: their content drifts where a side is no "
-            "multiple, and differently at every factor. So the levels above that were not trained "
-            "on are not held to a curve through their neighbours; their gains are in the table."
+            "## Untrained levels\n\nThe PSNR of the degraded pictures of this protocol is not "
+            "smooth over the factor: where a side is not a multiple of the factor, the content shifts. "
+            "So untrained levels are not compared with a curve through their neighbours. Their "
+            "gains are in the table above."
         )
     if not restorer.levels or len(degraded(report["rows"])) < 7:
         return ""
     rows = below_the_curve(report["rows"], restorer.levels)
     low, high = restorer.level_range
-    sentences = [f"{len(rows)} of the levels above were not trained on."]
-    for words, inside in (("between trained ones", True), ("beyond them", False)):
+    sentences = [f"{len(rows)} of the levels above are untrained."]
+    for words, inside in (("between trained levels", True), ("outside the trained range", False)):
         some = [row for row in rows if (low <= row["level"] <= high) == inside]
         if some:
             worst = max(some, key=lambda row: row["below"])
             own = min(worst["before"], worst["below"])
             sentences.append(
-                f"Of those {words} the worst against the curve through its four neighbours, "
-                f"{worst['level']:g}, is {worst['psnr']:.3f} dB where the curve has "
-                f"{worst['curve']:.3f}: {max(worst['below'], 0.0):.3f} dB below"
-                + (f", of which the pictures had {own:.3f} before." if own >= 0.01 else ".")
+                f"Worst level {words}: {worst['level']:g}, with {worst['psnr']:.3f} dB. The curve "
+                f"through its four neighbours has {worst['curve']:.3f} dB, so it is "
+                f"{max(worst['below'], 0.0):.3f} dB below"
+                + (
+                    f"; the degraded pictures are already {own:.3f} dB below."
+                    if own >= 0.01
+                    else "."
+                )
             )
-    return "## Levels never trained on\n\n" + " ".join(sentences)
+    return "## Untrained levels\n\n" + " ".join(sentences)
 
 
-def _unharmed(restorer, task):
-    from benchmarks.paper.clean_image_change import flat_pictures, unharmed
+def _clean_image_change(restorer, task):
+    from benchmarks.paper.clean_image_change import clean_image_change, flat_pictures
     from keras_hyper.evaluation.tables import markdown_table
     from pipelines.images import read_picture
 
@@ -166,12 +168,12 @@ def _unharmed(restorer, task):
     )
     cells = [
         [row["picture"], f"{row['change']:.2f}", f"{row['drift']:.2f}"]
-        for row in unharmed(restorer.restore_image, pictures, level)
+        for row in clean_image_change(restorer.restore_image, pictures, level)
     ]
-    table = markdown_table(["picture", "mean change", "drift of a channel"], cells)
+    table = markdown_table(["picture", "mean change", "largest change of a channel's mean"], cells)
     return (
-        f"## Pictures that need nothing\n\nAt the weakest level trained on, {level:g}, in 8-bit "
-        f"levels:\n\n{table}"
+        f"## Clean-image change\n\nAt the weakest trained level, {level:g}, in 8-bit "
+        f"steps:\n\n{table}"
     )
 
 
@@ -183,8 +185,8 @@ def _monotonic(restorer, task):
         return ""
     ((_, summary),) = sweeps.values()
     return (
-        "## Is more level more restoration?\n\n"
-        f"On a photograph with the noise it has, {summary['forward']:.0%} of the steps to the next "
-        f"stronger level change it more; the largest step back is {summary['step_back']:.2f} 8-bit "
-        "levels."
+        "## Strength over levels\n\n"
+        f"On a photograph with natural noise, {summary['forward']:.0%} of the steps to the next "
+        f"stronger level increase the change. Largest decrease: {summary['step_back']:.2f} 8-bit "
+        "steps."
     )

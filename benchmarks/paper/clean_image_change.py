@@ -1,4 +1,4 @@
-"""What a network does to pictures that need nothing: flat colours, and a clean photograph."""
+"""Change of clean images: flat colours and a clean photograph."""
 
 from collections.abc import Callable, Mapping
 
@@ -25,22 +25,22 @@ def flat_pictures(channels: int, side: int = 96) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-def unharmed(
+def clean_image_change(
     restore: Callable[[np.ndarray, float], np.ndarray],
     pictures: Mapping[str, np.ndarray],
     level: float,
 ) -> list[dict]:
-    """Restores pictures that need no restoration.
+    """Restores clean images and measures how much they change.
 
     Args:
         restore: ``(picture, level) -> restored``.
         pictures: float32 ``(height, width, channels)`` in [0, 1], by name.
-        level: In the task's unit: the weakest.
+        level: The weakest level, in the task's unit.
 
     Returns:
         A row a picture: ``picture``; ``change``, the mean absolute difference, and ``drift``, the
-        largest difference of a channel's mean, both in 8-bit levels of what is shown (clipped and
-        rounded).
+        largest difference of a channel's mean. Both are in 8-bit steps,
+        after clipping and rounding.
     """
     rows = []
     for name, picture in pictures.items():

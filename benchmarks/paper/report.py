@@ -1,4 +1,4 @@
-"""Prints the paper's tables and figures, ours beside them, as one HTML file and as Markdown."""
+"""Prints the paper's tables and figures, ours beside them, as Markdown."""
 
 import json
 import shlex
@@ -11,13 +11,13 @@ from pipelines import SAMPLE_PICTURES, TASKS, get_protocol
 def add_arguments(parser):
     """Adds the arguments of ``python -m benchmarks.paper report``."""
     add = parser.add_argument
-    add("models", nargs="+", metavar="[TASK=]MODEL", help="whatever `keras-hyper evaluate --model` "
-        "takes; with its task where it does not say so itself")  # fmt: skip
+    add("models", nargs="+", metavar="[TASK=]MODEL", help="as `keras-hyper evaluate --model` "
+        "takes it; with TASK= if the model does not record its task")  # fmt: skip
     add(
         "--data", required=True, type=Path, help="folder of test sets, such as LIVE1, a folder each"
     )
     add("--out", type=Path, default=Path("report"), metavar="DIR", help="folder to write to")
-    add("--name", default="results", help="of the page: NAME.html, NAME.md and a folder NAME")
+    add("--name", default="results", help="of the page: NAME.md and a folder NAME")
     add("--title", default="Results", help="of the page")
     add("--levels", choices=["paper", "all"], default="all", help="on the curves")
     add("--noisy", type=Path, default=SAMPLE_PICTURES, metavar="DIR",
@@ -29,7 +29,7 @@ def add_arguments(parser):
 
 
 def job(args) -> None:
-    """Measures what is missing, writes the pages."""
+    """Measures what is missing and writes the page."""
     from benchmarks.paper.paper_report import paper_page
     from benchmarks.paper.report_sections import (
         add_literature,
@@ -42,7 +42,7 @@ def job(args) -> None:
     figure_class()  # before hours of measuring
     calibration = _calibration(args.calibration)
     if not args.data.is_dir():
-        raise WrongArgumentError(f"a folder of test sets was wanted. There is none at {args.data}")
+        raise WrongArgumentError(f"no such folder: {args.data}")
     folder = args.out / args.name
     networks = [_measured(name, args, folder / "figures.jsonl") for name in args.models]
     page = paper_page(networks, args.title, calibration)
@@ -52,9 +52,9 @@ def job(args) -> None:
     add_sweeps(page, networks)
     _add_commands(page, networks, args)
     page.save_plots(folder)
-    (args.out / f"{args.name}.md").write_text(page.as_markdown(args.name))
-    (args.out / f"{args.name}.html").write_text(page.as_html())
-    print(f"{args.out / args.name}.html and .md")
+    written = args.out / f"{args.name}.md"
+    written.write_text(page.as_markdown(args.name))
+    print(written)
 
 
 def _calibration(paths):
@@ -65,7 +65,7 @@ def _calibration(paths):
 
     for path in paths:
         if not path.is_file():
-            raise WrongArgumentError(f"a calibration was wanted. There is none at {path}")
+            raise WrongArgumentError(f"no such file: {path}")
     return checked(read) if paths else None
 
 
@@ -104,7 +104,7 @@ def _measured(name, args, store):
 
 
 def _report(args, task, protocol, pictures, restorer, store, console):
-    """Measures one set by one protocol; None where nothing is to be compared, or no pictures."""
+    """Measures one set by one protocol; None without levels to compare or without pictures."""
     from keras_hyper.evaluation.report import Measurement, measure_folder
 
     levels = _levels(args, task, protocol, pictures)
@@ -112,11 +112,11 @@ def _report(args, task, protocol, pictures, restorer, store, console):
     if not levels or not folder.is_dir():
         return None
     console.print(f"{restorer.name}: {task}, {pictures}, {protocol} protocol", highlight=False)
-    wanted = Measurement(
+    measurement = Measurement(
         TASKS[task], get_protocol(TASKS[task], protocol), levels, precision=args.precision
     )
     # Figures are found by all that they depend on: those of an earlier run are as good as new.
-    return measure_folder(wanted, folder, restorer, store=store, reuse=True, console=console)
+    return measure_folder(measurement, folder, restorer, store=store, reuse=True, console=console)
 
 
 def _levels(args, task, protocol, pictures):
@@ -134,7 +134,7 @@ def _levels(args, task, protocol, pictures):
 
 
 def swept(restorer, task, paths, console=None):
-    """Restores noisy photographs at many levels, each its own middle, which is quick."""
+    """Restores the middle of noisy photographs at many levels."""
     from benchmarks.paper.level_sweep import level_sweep, monotonicity
     from pipelines.images import middle, read_picture
 

@@ -1,10 +1,10 @@
-"""Levels that were never trained on: do they fall below the curve through their neighbours?"""
+"""Untrained levels: do they fall below the curve through the neighbouring levels?"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-# What was not degraded has this PSNR before, a bound instead of infinity, and lies on no curve.
+# PSNR of pictures that were not degraded: a bound instead of infinity.
 _UNDEGRADED = 99.0
 
 # A cubic through two neighbours at each side.
@@ -12,30 +12,30 @@ _NEIGHBOURS = 4
 
 
 def degraded(rows: Sequence[dict]) -> list[dict]:
-    """Returns the rows of a report but for those of levels that degrade nothing."""
+    """Returns the rows of a report whose level degrades the picture."""
     return [row for row in rows if row["psnr_before"] < _UNDEGRADED]
 
 
 def below_the_curve(rows: Sequence[dict], trained: Sequence[float]) -> list[dict]:
-    """Compares levels that were not trained on with the curve through their neighbours.
+    """Compares untrained levels with the curve through their neighbours.
 
     Args:
-        rows: Means of a report, of seven levels and more, ascending: ``level``, ``psnr_before``,
-            ``psnr_after``. Those that are not `degraded` are passed over.
+        rows: Means of a report, at least seven levels, ascending: ``level``, ``psnr_before``,
+            ``psnr_after``. Rows that are not `degraded` are skipped.
         trained: Levels trained on.
 
     Returns:
-        A row for each level that was not: ``level``; ``psnr``; ``curve``, what the cubic over the
-        logarithm of the level gives there that goes through the four nearest other levels, as many
-        at each side as there are; ``below``, by how many dB the level falls under it; ``before``,
-        by how many the pictures fall under a curve of theirs before anything is restored.
+        A row for each untrained level: ``level``; ``psnr``; ``curve``, the value at that level of
+        the cubic over the logarithm of the level through the four nearest other levels; ``below``,
+        by how many dB the restored pictures are below the curve; ``before``, the same for the
+        degraded pictures.
 
     Raises:
         ValueError: If there are too few levels.
     """
     rows = degraded(rows)
     if len(rows) <= _NEIGHBOURS + 2:
-        raise ValueError(f"seven levels and more were wanted. Received: {len(rows)}")
+        raise ValueError(f"expected at least seven levels, got {len(rows)}")
     place = np.log([row["level"] for row in rows])
     psnr, before = (np.array([row[f"psnr_{when}"] for row in rows]) for when in ("after", "before"))
     found = []
@@ -52,7 +52,7 @@ def below_the_curve(rows: Sequence[dict], trained: Sequence[float]) -> list[dict
 
 
 def _through(x, y, at):
-    """The polynomial through points, by Lagrange."""
+    """Evaluates the Lagrange polynomial through the points (x, y)."""
     return sum(
         y[i] * np.prod([(at - x[j]) / (x[i] - x[j]) for j in range(len(x)) if j != i])
         for i in range(len(x))

@@ -17,23 +17,23 @@ def pictures(tmp_path, photo):
     return folder
 
 
-def test_a_card_says_what_a_model_is_and_reaches(tmp_path, pictures):
+def test_card_describes_the_model_and_its_figures(tmp_path, pictures):
     random_network(levels=(5, 75)).save(tmp_path / "model.keras")
     argv = ["card", str(tmp_path), "--data", str(pictures), "--out", str(tmp_path / "card.md")]
     assert main([*argv, "--store", str(tmp_path / "figures.jsonl")]) == 0
     text = (tmp_path / "card.md").read_text()
     for words in (
-        "An output looks 12 pixels far",
+        "Margin of a tile: 12 pixels",
         "Trained on 5, 75",
         "| 5 (trained) |",
-        "## Levels never trained on",
+        "## Untrained levels",
         "| a clean photograph |",
         "of the steps to the next",
         "Data: not recorded",
         f"python -m benchmarks.paper card {tmp_path} --data {pictures}",
     ):
         assert words in text
-    # The paper's own figures stand where they belong.
+    # The paper's figures are in its column.
     row = next(line for line in text.splitlines() if line.startswith("| 25 "))
     assert row.endswith("| 31.40 |")
 
@@ -47,7 +47,7 @@ def test_a_level_below_the_curve_is_told_with_its_distance(tmp_path, pictures, c
     assert "lower is more restoration" in text
     # Hardly touched by random weights, the pictures lie under the curve by what they did before.
     assert re.search(r"dB below, of which the pictures had 0\.\d+ before\.", text)
-    assert "At the weakest level trained on, 80" in text
+    assert "At the weakest trained level, 80" in text
     assert "paper |" not in text
 
 
@@ -62,8 +62,8 @@ def test_training_in_two_parts_is_told_as_such(tmp_path, pictures, capsys):
     (tmp_path / "1" / "saved_model.pb").touch()
     assert main(["card", str(tmp_path), "--data", str(pictures)]) == 0
     text = capsys.readouterr().out
-    assert "9 steps of 4 patches of 48 pixels at every level, the photographs at 0.5, 0.75" in text
-    assert "of their size among them, 2 minutes, a pocket." in text
+    assert "9 steps of 4 patches of 48 pixels at every level, also from the photographs" in text
+    assert "resized by 0.5, 0.75, 2 minutes, a pocket." in text
     assert "Before that: 7 steps of 16 patches." in text
     assert "`train.py one`, then\n`train.py two`" in text
 
@@ -72,13 +72,13 @@ def test_factors_are_held_to_no_curve(tmp_path, pictures, capsys):
     random_network(task="sr", levels=(2, 4), level_range=(2, 4)).save(tmp_path / "model.keras")
     assert main(["card", str(tmp_path), "--data", str(pictures)]) == 0
     text = capsys.readouterr().out
-    assert "lie on no curve over the factor" in text and "dB below" not in text
+    assert "is not smooth over the factor" in text and "dB below" not in text
 
 
 @pytest.mark.parametrize(
     ("task", "data", "words"),
-    [("", "CBSD68", "a network that knows its task was wanted"),
-     ("denoise", "nowhere", "a folder of pictures was wanted")],
+    [("", "CBSD68", "expected a network that records its task"),
+     ("denoise", "nowhere", "no such folder")],
 )  # fmt: skip
 def test_wrong_arguments_are_one_line(tmp_path, pictures, capsys, task, data, words):
     random_network(task=task).save(tmp_path / "model.keras")

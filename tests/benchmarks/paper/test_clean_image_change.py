@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.paper.clean_image_change import flat_pictures, unharmed
+from benchmarks.paper.clean_image_change import clean_image_change, flat_pictures
 
 
 def test_flat_pictures_are_of_one_colour_in_whole_levels():
@@ -22,7 +22,7 @@ def test_change_and_drift_are_in_levels_of_eight_bits():
         moved[1::2, :, 1] -= 2 / 255
         return moved
 
-    gray, white = unharmed(shifted, {"a": np.full((4, 4, 3), 0.2, np.float32),
+    gray, white = clean_image_change(shifted, {"a": np.full((4, 4, 3), 0.2, np.float32),
                                      "white": np.ones((4, 4, 3), np.float32)}, 3.0)  # fmt: skip
     assert gray["picture"] == "a"
     assert gray["change"] == pytest.approx((3 + 2) / 3) and gray["drift"] == pytest.approx(3)

@@ -42,5 +42,5 @@ def test_a_level_of_nothing_is_on_no_curve():
 
 
 def test_too_few_levels_say_so():
-    with pytest.raises(ValueError, match="seven levels and more were wanted. Received: 6"):
+    with pytest.raises(ValueError, match="expected at least seven levels, got 6"):
         below_the_curve(rows()[:6], trained=())
