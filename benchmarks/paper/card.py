@@ -128,9 +128,9 @@ def _untrained_levels(restorer, task, report):
     if task.enlarges:
         return (
             "## Untrained levels\n\nThe PSNR of the degraded pictures of this protocol is not "
-            "smooth over the factor: where a side is not a multiple of the factor, the content shifts. "
-            "So untrained levels are not compared with a curve through their neighbours. Their "
-            "gains are in the table above."
+            "smooth over the factor: where a side is not a multiple of the factor, the content "
+            "shifts. So untrained levels are not compared with a curve through their neighbours. "
+            "Their gains are in the table above."
         )
     if not restorer.levels or len(degraded(report["rows"])) < 7:
         return ""

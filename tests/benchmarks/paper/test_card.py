@@ -38,15 +38,15 @@ def test_card_describes_the_model_and_its_figures(tmp_path, pictures):
     assert row.endswith("| 31.40 |")
 
 
-def test_a_level_below_the_curve_is_told_with_its_distance(tmp_path, pictures, capsys):
+def test_card_reports_the_distance_below_the_curve(tmp_path, pictures, capsys):
     random_network(task="dejpeg", levels=(10, 80), level_range=(10, 80)).save(
         tmp_path / "model.keras"
     )
     assert main(["card", str(tmp_path), "--data", str(pictures), "--protocol", "colour"]) == 0
     text = capsys.readouterr().out
     assert "lower is more restoration" in text
-    # Hardly touched by random weights, the pictures lie under the curve by what they did before.
-    assert re.search(r"dB below, of which the pictures had 0\.\d+ before\.", text)
+    # Random weights hardly change the pictures: the degraded ones are below the curve as well.
+    assert re.search(r"dB below; the degraded pictures are already 0\.\d+ dB below\.", text)
     assert "At the weakest trained level, 80" in text
     assert "paper |" not in text
 
