@@ -15,7 +15,8 @@ from keras_hyper.evaluation.measure import Job, measure
 from keras_hyper.evaluation.score import Scoring
 from keras_hyper.evaluation.store import FigureStore, figure_key
 from keras_hyper.evaluation.tables import level_rows, mean_row
-from keras_hyper.restoration.restorer import Restorer, hash_files
+from keras_hyper.restoration.artifacts import hash_files
+from keras_hyper.restoration.restorer import Restorer
 from pipelines import Protocol, Task, parse_levels
 from pipelines.dataset.benchmark import degraded_pair
 from pipelines.images import find_pictures
@@ -152,6 +153,7 @@ def named_levels(
 def _jobs(measurement, data, paths, channels, restorer):
     protocol, jobs = measurement.protocol, []
     hashes = {path: hash_files([path]) for path in paths}
+    identity = restorer and restorer.identity  # a hash of all weights: once
     for level in measurement.levels:
         scoring = Scoring(
             measurement.metrics, protocol.psnr_on, protocol.ssim_on, protocol.border(level)
@@ -161,7 +163,7 @@ def _jobs(measurement, data, paths, channels, restorer):
                 degraded_pair, path, protocol, level, channels, measurement.seed
             )
             key = figure_key(
-                model=restorer and restorer.identity,
+                model=identity,
                 precision=measurement.precision,
                 task=measurement.task.name,
                 protocol=protocol.text,

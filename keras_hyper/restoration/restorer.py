@@ -3,13 +3,19 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_hyper.errors import WrongArgumentError
+from keras_hyper.restoration.artifacts import (
+    hash_files,
+    read_card,
+    saved_model_folder,
+    training_facts,
+)
 from keras_hyper.restoration.tiles import restore_in_tiles
 
 OnTile = Callable[[int, int], None]
@@ -18,8 +24,6 @@ _SERVER = re.compile(
 )
 # Tile size of benchmarks: their pictures stay whole, photographs keep within memory.
 _BENCHMARK_TILE = 1024
-# Facts of a card that the network itself does not hold.
-_OF_TRAINING = ("data", "terms", "command", "training", "validation")
 
 
 class Restorer:
@@ -166,7 +170,7 @@ class SavedModelRestorer(Restorer):
             self._session = ServingSession(version)
             self._inputs = self._session.signatures["serving_default"].inputs
             channels = self._inputs["image"].tensor_shape.dim[3].size
-        except (OSError, KeyError, IndexError, ValueError) as error:
+        except (OSError, KeyError, IndexError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise WrongArgumentError(
                 f"expected a SavedModel whose signature `serving_default` takes an `image`, got "
@@ -263,7 +267,7 @@ def open_restorer(
         WrongArgumentError: If no such model exists, or it is for another task.
     """
     path, server = Path(name), _SERVER.fullmatch(name)
-    version = _saved_model(path)
+    version = saved_model_folder(path)
     restorer: Restorer
     if version is not None:
         restorer = SavedModelRestorer(name, version)
@@ -274,29 +278,11 @@ def open_restorer(
         from keras_hyper.models.load import load_hyper_res
 
         network = load_hyper_res(name).with_precision(precision)
-        restorer = NetworkRestorer(name, network, _card_beside(path))
+        restorer = NetworkRestorer(name, network, training_facts(path))
     # A converted network may not know its task.
     if task and restorer.task and restorer.task != task:
         raise WrongArgumentError(f"expected a model for {task}, got one for {restorer.task}")
     return restorer
-
-
-def read_card(version: Path) -> dict[str, Any]:
-    """Returns the card of an export, empty without one."""
-    card = version / "assets.extra" / "card.json"
-    return json.loads(card.read_text()) if card.is_file() else {}
-
-
-def hash_files(paths: Iterable[Path]) -> str:
-    """Returns the hash of the contents of files, whatever their names.
-
-    Raises:
-        OSError: If one cannot be read.
-    """
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:32]
 
 
 def _whole_graph(model):
@@ -311,30 +297,3 @@ def _whole_graph(model):
 
     image = tf.TensorSpec((1, None, None, model.channels), tf.float32)
     return tf.function(run, input_signature=[image, tf.TensorSpec((), tf.float32)])
-
-
-def _card_beside(path):
-    """The facts of training in the newest export beside a ``model.keras``."""
-    from keras_hyper.models import HyperRes
-
-    shipped = HyperRes.presets.folders()
-    for folder in (path, path.parent, shipped.get(str(path), path)):
-        newest = _newest(folder) if folder.is_dir() else None
-        if newest is not None and (folder / "model.keras").exists():
-            return {k: v for k, v in read_card(newest).items() if k in _OF_TRAINING}
-    return {}
-
-
-def _saved_model(path):
-    """The folder of a SavedModel that a path means, or None."""
-    if (path / "saved_model.pb").is_file():
-        return path
-    if not path.is_dir() or (path / "model.keras").exists():
-        return None
-    return _newest(path)
-
-
-def _newest(folder):
-    versions = [path for path in folder.iterdir() if path.name.isdecimal()]
-    newest = max(versions, key=lambda path: int(path.name), default=None)
-    return newest if newest and (newest / "saved_model.pb").is_file() else None

@@ -1,4 +1,5 @@
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -6,6 +7,9 @@ from PIL import Image
 
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.restoration import folder
+from keras_hyper.restoration.level import UsedLevel
+from keras_hyper.restoration.restorer import Restorer
+from pipelines import TASKS
 
 
 @pytest.fixture
@@ -64,3 +68,129 @@ def test_results_inside_the_source_folder_are_not_restored_again(pairs):
     found = folder.find_pairs(inside.parent, inside)
     assert [source for source, _ in found] == [source for source, _ in pairs]
     assert found[0][1] == inside / "4.png"
+
+
+class Inverter(Restorer):
+    """Inverts pictures and fails for pictures of one width."""
+
+    def __init__(self, concurrency=1, fails_at=None, fatal=False):
+        super().__init__("inverter", 3, {"task": "denoise"})
+        self.concurrency, self.fails_at, self.fatal = concurrency, fails_at, fatal
+        self.closed = False
+
+    def restore(self, picture, level, *, tile=512, on_tile=lambda done, count: None):
+        if picture.shape[1] == self.fails_at:
+            raise OSError("refused")
+        on_tile(1, 1)
+        return 255 - picture
+
+    def is_fatal(self, error):
+        return self.fatal
+
+    def close(self):
+        self.closed = True
+
+
+def restore_file(source, out, restorer, task="denoise", level=25.0, **options):
+    options = {"max_pixels": 1000, **options}
+    choose = lambda path, pixels: UsedLevel(level)  # noqa: E731
+    return folder.restore_file(source, out, restorer, choose, TASKS[task], **options)
+
+
+def restore_many(pairs, restorer):
+    targets = dict(pairs)
+    return folder.restore_many(
+        targets, lambda source: restore_file(source, targets[source], restorer), restorer
+    )
+
+
+def read(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_the_others_are_restored_when_one_picture_fails(pairs, concurrency):
+    restorer = Inverter(concurrency, fails_at=5)
+    errors = restore_many(pairs, restorer)
+    assert [path.name for path in errors] == ["5.png"]
+    assert "refused" in str(errors[pairs[1][0]]) and not restorer.closed
+    assert [out.exists() for _, out in pairs] == [True, False, True, True]
+    np.testing.assert_array_equal(read(pairs[0][1]), 255 - read(pairs[0][0]))
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_a_fatal_error_ends_the_work_and_counts_what_was_done(pairs, concurrency):
+    restorer = Inverter(concurrency, fails_at=5, fatal=True)
+    with pytest.raises(folder.StoppedError, match="refused .*--resume") as stopped:
+        restore_many(pairs, restorer)
+    done = sum(out.exists() for _, out in pairs)
+    assert stopped.value.done == done and f"({done} restored before" in str(stopped.value)
+    assert restorer.closed == (concurrency > 1) and (concurrency > 1 or done == 1)
+
+
+def test_an_error_of_the_program_ends_the_work(pairs):
+    def broken(source):
+        raise KeyError("weights")
+
+    for concurrency in (1, 2):
+        with pytest.raises(KeyError, match="weights"):
+            folder.restore_many(dict(pairs), broken, Inverter(concurrency))
+
+
+def test_as_many_pictures_are_under_way_as_the_restorer_takes(pairs):
+    both, started, lock, most = threading.Barrier(2), [], threading.Lock(), 0
+
+    def restore_one(source):
+        nonlocal most
+        with lock:
+            started.append(source)
+            most = max(most, len(started))
+        both.wait(60)  # passes only with two under way
+        with lock:
+            started.remove(source)
+
+    assert folder.restore_many(dict(pairs), restore_one, Inverter(2)) == {}
+    assert most == 2
+
+
+def test_one_picture_at_once_runs_in_the_callers_thread(pairs):
+    threads, order = set(), []
+
+    def restore_one(source):
+        threads.add(threading.current_thread())
+        order.append(source)
+
+    folder.restore_many(dict(pairs), restore_one, Inverter())
+    assert threads == {threading.current_thread()} and order == [source for source, _ in pairs]
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_an_interruption_ends_the_work_and_calls_under_way(pairs, concurrency):
+    restorer, begun = Inverter(concurrency), []
+
+    def restore_one(source):
+        begun.append(source)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        folder.restore_many(dict(pairs), restore_one, restorer)
+    assert restorer.closed if concurrency > 1 else len(begun) == 1
+
+
+def test_enlarged_pictures_may_reach_the_limit_of_pixels(pairs):
+    source, out = pairs[0]
+    sr = {"task": "sr", "level": 2.0}
+    assert restore_file(source, out, Inverter(), **sr, max_pixels=48).level == 2.0
+    assert read(out).shape == (6, 8, 3)
+    with pytest.raises(ValueError, match="8x6 pixels after enlarging .* limit of 47"):
+        restore_file(source, out, Inverter(), **sr, max_pixels=47)
+    restore_file(source, out, Inverter(), **sr, same_size=True)
+    assert read(out).shape == (3, 4, 3)
+
+
+def test_a_format_that_cannot_hold_the_picture_is_refused_before_the_work(tmp_path, rng):
+    Image.fromarray(rng.integers(0, 65536, (4, 5), dtype=np.uint16)).save(tmp_path / "a.png")
+    restorer = Inverter(fails_at=5)
+    with pytest.raises(ValueError, match="JPEG cannot hold these 16 bits"):
+        restore_file(tmp_path / "a.png", tmp_path / "b.jpg", restorer)

@@ -1,0 +1,60 @@
+"""Files of exported models: versions, cards, hashes."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+# Facts of a card that the network itself does not hold.
+_TRAINING_FACTS = ("data", "terms", "command", "training", "validation")
+
+
+def read_card(version: Path) -> dict[str, Any]:
+    """Returns the card of an export, empty without one."""
+    card = version / "assets.extra" / "card.json"
+    return json.loads(card.read_text()) if card.is_file() else {}
+
+
+def training_facts(path: Path) -> dict[str, Any]:
+    """Returns the facts of training in the newest export beside a ``model.keras``.
+
+    Args:
+        path: The file, its folder, or the name of a model that ships.
+
+    Returns:
+        A part of the card; empty if no export exists.
+    """
+    from keras_hyper.models import HyperRes
+
+    shipped = HyperRes.presets.folders()
+    for folder in (path, path.parent, shipped.get(str(path), path)):
+        newest = _newest(folder) if (folder / "model.keras").exists() else None
+        if newest is not None:
+            return {k: v for k, v in read_card(newest).items() if k in _TRAINING_FACTS}
+    return {}
+
+
+def saved_model_folder(path: Path) -> Path | None:
+    """Returns the folder of the SavedModel at a path, the newest of several, or None."""
+    if (path / "saved_model.pb").is_file():
+        return path
+    return None if (path / "model.keras").exists() else _newest(path)
+
+
+def _newest(folder):
+    versions = [path for path in folder.glob("*") if path.name.isdecimal()]
+    newest = max(versions, key=lambda path: int(path.name), default=folder)
+    return newest if (newest / "saved_model.pb").is_file() else None
+
+
+def hash_files(paths: Iterable[Path]) -> str:
+    """Returns the hash of the contents of files, whatever their names.
+
+    Raises:
+        OSError: If one cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:32]
