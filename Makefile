@@ -7,6 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 EXTRAS ?= test
 VENV = .venv
 LATEST = .venv-latest
+SCRIPTS = keras_hyper/live/static
 SOURCES = keras_hyper pipelines benchmarks tests train.py setup.py
 
 .PHONY: demo test test-portable test-latest browser lint third-party bench results clean
@@ -37,6 +38,8 @@ lint: $(VENV)/installed-$(EXTRAS)
 	$(VENV)/bin/ruff check $(SOURCES)
 	$(VENV)/bin/ruff format --check $(SOURCES)
 	$(VENV)/bin/mypy
+	$(VENV)/bin/oxlint $(SCRIPTS)
+	$(VENV)/bin/oxfmt --check $(SCRIPTS)
 
 # A Chromium for the page's tests: Debian's where that can be installed, or the one of Playwright.
 browser: $(VENV)/installed-$(EXTRAS)

@@ -18,7 +18,7 @@ import train
 from benchmarks.paper.__main__ import main as paper
 from keras_hyper.cli import main
 from pipelines import ESTIMATOR_TASKS, TASKS, EstimatorTask, Task, register_task
-from tests.keras_hyper.live.asking import PIXELS, opened, png, seen, wished
+from tests.keras_hyper.live.requests import PIXELS, opened, png, seen, send_request
 
 
 def blur(image, level, seed):
@@ -142,7 +142,7 @@ def test_demo_degrades_and_restores(model, monkeypatch):
             picture = await opened(client)
             test = await client.post(f"/pictures/{picture}/test?task=deblur&level=1")
             async with client.ws_connect("/live") as socket:
-                await wished(socket, 1, picture, task="deblur", level=0.5)
+                await send_request(socket, 1, picture, task="deblur", level=0.5)
                 return about, test.status, seen((await socket.receive()).data)
 
     about, status, (facts, pixels) = asyncio.run(job())
@@ -169,7 +169,7 @@ def test_page_restores_in_the_browser(model, tmp_path):
 
     assert main(["page", str(tmp_path / "site"), "--models", str(model)]) == 0
     (task,) = json.loads((tmp_path / "site" / "about.json").read_text())["tasks"]
-    assert task["name"] == "deblur" and not task["tells"] and not task["spoils"]
+    assert task["name"] == "deblur" and not task["estimates"] and not task["degrades"]
     path = shutil.which("chromium") or shutil.which("google-chrome")
     large = np.tile(PIXELS, (20, 20, 1))  # shown smaller, at the level of a smaller picture
     with host(tmp_path / "site") as address, sync_playwright() as play:
@@ -181,5 +181,5 @@ def test_page_restores_in_the_browser(model, tmp_path):
         file = {"name": "a.png", "mimeType": "image/png", "buffer": png(large)}
         page.set_input_files("#file", file)
         page.wait_for_selector("#canvas[data-shown]")
-        assert page.is_hidden("#test") and page.is_hidden("#tell") and faults == []
+        assert page.is_hidden("#test") and page.is_hidden("#estimate") and faults == []
         browser.close()

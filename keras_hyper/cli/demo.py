@@ -1,23 +1,23 @@
-"""Opens a page on this machine: drop a picture, move the slider, see it change."""
+"""Serves the interactive page on this machine."""
 
 import warnings
-from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError
+from keras_hyper.live import MAX_PIXELS
 from keras_hyper.models.load import load_hyper_res, load_level_estimator
-from pipelines import SAMPLE_PICTURES, TASKS
+from pipelines import TASKS
 
 
 def add_arguments(parser):
     """Adds the arguments of ``keras-hyper demo``."""
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets others in")
-    add("--port", type=int, default=7860, help="of the page")
+    add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 for all")
+    add("--port", type=int, default=7860, help="port of the page")
     shipped = [task.preset for task in TASKS.values() if task.preset]
-    add("--models", nargs="+", default=shipped, help="networks, one a task")
+    add("--models", nargs="+", default=shipped, help="networks, one per task")
     shipped = [task.estimator for task in TASKS.values() if task.estimator]
-    add("--estimators", nargs="+", default=shipped, help="estimators of levels, one a task")
-    add("--max-pixels", type=int, default=64_000_000, help="pictures that claim more are refused")
+    add("--estimators", nargs="+", default=shipped, help="level estimators, one per task")
+    add("--max-pixels", type=int, default=MAX_PIXELS, help="larger pictures are refused")
     add("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of layers")
 
 
@@ -26,13 +26,15 @@ def job(args) -> None:
     try:
         from aiohttp import web
 
-        from keras_hyper.live.live_page import Page
+        from keras_hyper.live.app import Page
     except ModuleNotFoundError as error:
         raise WrongArgumentError(f"{error.name} is missing: pip install '.[demo]'") from error
 
+    from keras_hyper.live.task import sample_pictures
+
     # The page itself shows the range.
     warnings.filterwarnings("ignore", message="level .* outside the range trained on")
-    page = Page(_tasks(args), samples(), args.max_pixels)
+    page = Page(_tasks(args), sample_pictures(), args.max_pixels)
 
     def say(*_):
         print(f"http://{args.host}:{args.port}")
@@ -40,15 +42,8 @@ def job(args) -> None:
     web.run_app(page.app(), host=args.host, port=args.port, print=say, handle_signals=True)
 
 
-def samples() -> dict[str, Path]:
-    """Returns the pictures that ship, by name."""
-    from pipelines.images import find_pictures
-
-    return {path.stem: path for path in find_pictures(SAMPLE_PICTURES)}
-
-
 def _tasks(args):
-    from keras_hyper.live.tasks import live_task
+    from keras_hyper.live.task import live_task
 
     loaded = [load_level_estimator(name) for name in args.estimators]
     estimators = {estimator.task: estimator for estimator in loaded}
@@ -57,8 +52,8 @@ def _tasks(args):
         model = load_hyper_res(name).with_precision(args.precision)
         if model.task not in TASKS:
             raise WrongArgumentError(
-                f"a network for {' or '.join(TASKS)} was wanted. {name} is for "
-                f"{model.task or 'a task that it does not name'}"
+                f"expected a network for {' or '.join(TASKS)}, got {name}, which is for "
+                f"{model.task or 'an unknown task'}"
             )
         estimator = estimators.get(model.task)
         tasks[model.task] = live_task(name, model, TASKS[model.task], estimator)

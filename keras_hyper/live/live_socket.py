@@ -1,10 +1,10 @@
-"""The slider's line to the network: wishes in, restored views out, over a WebSocket.
+"""The WebSocket of the page: requests in, restored views out.
 
-A wish is a JSON object with a number ``n``, ``kind``, ``picture``, ``task``, ``level`` and
-``painted``. A ``view`` has a ``box`` and a ``scale`` too and is answered by bytes: 4 of a length,
-as much JSON, the pixels (8 bits, red, green, blue, alpha). A ``whole`` is answered by its tiles
-done while it is made, and by ``whole`` when it is there. What nobody waits for any more is answered
-by ``left``, what cannot be by ``error``.
+A request is a JSON object with ``id``, ``kind``, ``picture``, ``task``, ``level`` and ``painted``.
+A request of kind ``view`` also has ``box`` and ``scale``. The answer is binary: 4 bytes of a
+length, JSON of that length, and the pixels (8 bits, RGBA). A request of kind ``whole`` is answered
+by the number of tiles done, repeatedly, and by ``whole`` at the end. A request that a newer one
+replaced is answered by ``cancelled``, a wrong one by ``error``.
 """
 
 import asyncio
@@ -13,141 +13,138 @@ import logging
 
 from aiohttp import WSMsgType, web
 
-from keras_hyper.live.pictures import GoneError
-from keras_hyper.live.restoring import LeftOffError
+from keras_hyper.live.pictures import NotOpenError
+from keras_hyper.live.restorer import RequestCancelledError
 from keras_hyper.live.view import as_rgba, checked_box, checked_scale
 
-_WRONG = (ValueError, KeyError, TypeError, OverflowError)
+_USER_ERRORS = (ValueError, KeyError, TypeError, OverflowError)
 
 
-async def live_socket(page, request) -> web.WebSocketResponse:
-    """Answers the wishes of one open page, as long as it is open."""
+async def live_socket(page, request: web.Request) -> web.WebSocketResponse:
+    """Answers the requests of one browser tab until it closes."""
     socket = web.WebSocketResponse(heartbeat=20, max_msg_size=1 << 14, compress=False)
     await socket.prepare(request)
-    line = _Line(page, socket)
+    connection = _Connection(page, socket)
     try:
         async for message in socket:
             if message.type is WSMsgType.TEXT:
-                await line.take(message.data)
+                await connection.receive(message.data)
     finally:
-        line.close()
+        connection.close()
     return socket
 
 
-class _Line:
-    """One page's wishes."""
+class _Connection:
+    """The requests of one browser tab."""
 
     def __init__(self, page, socket):
         self.page, self.socket = page, socket
         self.newest: asyncio.Queue = asyncio.Queue(1)
-        self.answering = asyncio.create_task(self._views())
+        self.views = asyncio.create_task(self._restore_views())
         self.whole: _Whole | None = None
 
-    async def take(self, text):
-        """Takes a wish: of views that wait only the newest is made, of wholes only the last."""
-        number, of, wish = 0, None, None
+    async def receive(self, text):
+        """Queues a request. Only the newest view and the newest whole picture are kept."""
+        request_id = 0
         try:
-            of = json.loads(text)
-            number = int(of["n"])
-            wish = self.page.wish(of)
-            view = self._part(wish, of) if of.get("kind", "view") == "view" else None
-        except _WRONG as error:
-            return await self.refuse(number, error)
-        if self.whole and wish.key != self.whole.wish.key:
-            self.whole.left = True
+            fields = json.loads(text)
+            request_id = int(fields["id"])
+            request, view = self.page.request(fields), None
+            if fields.get("kind", "view") == "view":
+                box = checked_box(fields["box"], request.picture.file.pixels.shape)
+                factor = request.task.factor(request.level)
+                view = box, checked_scale(fields.get("scale", 1), box, factor)
+        except _USER_ERRORS as error:
+            return await self.refuse(request_id, error)
+        if self.whole and request.key != self.whole.request.key:
+            self.whole.cancelled = True
         elif self.whole and view is None and not self.whole.task.done():
-            return await self.whole.go_on_as(number)
+            return await self.whole.continue_as(request_id)
         if view is None:
-            self.whole = _Whole(self, number, wish)
+            self.whole = _Whole(self, request_id, request)
             return None
         if self.newest.full():
             old = self.newest.get_nowait()
-            await self.socket.send_str(json.dumps({"n": old[0], "left": True}))
-        self.newest.put_nowait((number, wish, *view))
+            await self.send(id=old[0], cancelled=True)
+        self.newest.put_nowait((request_id, request, *view))
         return None
 
-    def _part(self, wish, of):
-        view = checked_box(of["box"], wish.picture.file.pixels.shape)
-        return view, checked_scale(of.get("scale", 1), view, wish.task.factor(wish.level))
-
-    async def _views(self):
+    async def _restore_views(self):
         while True:
-            number, wish, view, scale = await self.newest.get()
+            job = await self.newest.get()
             try:
-                await self.socket.send_bytes(
-                    await self.page.run(self._restored, number, wish, view, scale)
-                )
-            # A fault of ours, too, is told and logged, and the next view is made.
+                await self.socket.send_bytes(await self.page.run(self._restore_view, *job))
+            # Unexpected errors too: they are logged, and the next view is restored.
             except Exception as error:
-                await self.refuse(number, error)
+                await self.refuse(job[0], error)
 
-    def _restored(self, number, wish, view, scale):
-        restored = self.page.restoring.view(wish, view, scale)
+    def _restore_view(self, request_id, request, view, scale):
+        restored = self.page.restorer.view(request, view, scale)
         shown = as_rgba(restored.pixels)
         known = restored.before is not None
         facts = {
-            "n": number,
+            "id": request_id,
             "width": shown.shape[1],
             "height": shown.shape[0],
             "exact": restored.exact,
             "psnr": {"before": restored.before, "after": restored.after} if known else None,
         }
-        head = json.dumps(facts).encode()
-        return len(head).to_bytes(4, "big") + head + shown.tobytes()
+        header = json.dumps(facts).encode()
+        return len(header).to_bytes(4, "big") + header + shown.tobytes()
 
-    async def refuse(self, number, error):
-        """Answers a wish by what is wrong with it."""
-        gone = isinstance(error, GoneError)
-        words = " ".join(str(error).split())
-        if not isinstance(error, _WRONG):
-            logging.error("a view could not be made", exc_info=error)
-            words = f"that could not be restored: {words or type(error).__name__}"
-        if isinstance(error, KeyError) and not gone:
-            words = f"{words} is missing"
+    async def send(self, **fields):
+        """Sends a JSON object, unless the tab is closed."""
         if not self.socket.closed:
-            await self.socket.send_str(json.dumps({"n": number, "error": words, "gone": gone}))
+            await self.socket.send_str(json.dumps(fields))
+
+    async def refuse(self, request_id, error):
+        """Answers a request by its error."""
+        not_open = isinstance(error, NotOpenError)
+        message = " ".join(str(error).split())
+        if not isinstance(error, _USER_ERRORS):
+            logging.error("restoration failed", exc_info=error)
+            message = f"restoration failed: {message or type(error).__name__}"
+        if isinstance(error, KeyError) and not not_open:
+            message = f"{message} is missing"
+        await self.send(id=request_id, error=message, gone=not_open)
 
     def close(self):
-        """Nobody waits any more."""
-        self.answering.cancel()
+        """Cancels all requests."""
+        self.views.cancel()
         if self.whole:
-            self.whole.left = True
+            self.whole.cancelled = True
 
 
 class _Whole:
-    """A whole picture that is being restored, until nobody waits for it."""
+    """The restoration of a whole picture, until it is cancelled."""
 
-    def __init__(self, line, number, wish):
-        self.line, self.number, self.wish = line, number, wish
-        self.left = False
+    def __init__(self, connection, request_id, request):
+        self.connection, self.id, self.request = connection, request_id, request
+        self.cancelled = False
         self.loop = asyncio.get_running_loop()
-        # Kept: the loop itself holds its tasks only weakly.
-        self.task = asyncio.create_task(self._make())
+        # References are kept: the loop itself holds its tasks only weakly.
+        self.task = asyncio.create_task(self._restore())
 
-    async def _make(self):
-        page, socket = self.line.page, self.line.socket
+    async def _restore(self):
+        page = self.connection.page
         try:
-            await page.run_whole(page.restoring.whole, self.wish, self._on_tile)
-            answer = {"n": self.number, "whole": True}
-        except LeftOffError:
-            answer = {"n": self.number, "left": True}
+            await page.run_whole(page.restorer.whole, self.request, self._on_tile)
+            await self.connection.send(id=self.id, whole=True)
+        except RequestCancelledError:
+            await self.connection.send(id=self.id, cancelled=True)
         except Exception as error:
-            return await self.line.refuse(self.number, error)
-        if not socket.closed:
-            await socket.send_str(json.dumps(answer))
-        return None
+            await self.connection.refuse(self.id, error)
 
-    async def go_on_as(self, number):
-        """The same is wanted again: goes on where it is, under the newer number."""
-        old, self.number, self.left = self.number, number, False
-        await self.line.socket.send_str(json.dumps({"n": old, "left": True}))
+    async def continue_as(self, request_id):
+        """Continues under the id of a newer, equal request."""
+        old, self.id, self.cancelled = self.id, request_id, False
+        await self.connection.send(id=old, cancelled=True)
 
     def _on_tile(self, done, count):
-        if self.left:
-            raise LeftOffError
-        self.loop.call_soon_threadsafe(self._say, done, count)
+        if self.cancelled:
+            raise RequestCancelledError
+        self.loop.call_soon_threadsafe(self._send_progress, done, count)
 
-    def _say(self, done, count):
-        if not self.line.socket.closed:
-            text = json.dumps({"n": self.number, "done": done, "count": count})
-            self.saying = self.loop.create_task(self.line.socket.send_str(text))
+    def _send_progress(self, done, count):
+        answer = self.connection.send(id=self.id, done=done, count=count)
+        self.progress = self.loop.create_task(answer)

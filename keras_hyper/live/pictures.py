@@ -1,6 +1,7 @@
-"""The pictures that a page has open."""
+"""The pictures that are open on the page, and what is painted on them."""
 
 import collections
+import io
 import secrets
 import tempfile
 import threading
@@ -10,19 +11,21 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_hyper.live.strength import read_painting
 from pipelines.images import PictureFile, read_picture_file
 
+# Paintings have few pixels, since the page sends one after every stroke.
+MAX_PAINTING_SIDE = 1024
+# The gray that keeps the level. Black is the weakest restoration, white the strongest.
+NEUTRAL = 128
+# More than one, since a queued view may need an older painting.
+_MAX_PAINTINGS = 4
 
-class GoneError(KeyError):
-    """A picture, or what was painted on it, that is not open any more."""
 
-    def __str__(self):
-        return "that picture is not open any more: open it again"
+class NotOpenError(KeyError):
+    """The picture or the painting is not open any more."""
 
-
-# A view that waits may still need an older one.
-_PAINTINGS = 4
+    def __str__(self) -> str:
+        return "the picture is not open any more: open it again"
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,11 @@ class OpenPicture:
     """One picture.
 
     Args:
-        name: What its file is called, without folders.
-        file: Its pixels and what surrounded them.
-        path: A copy of the file, for what is told from files.
-        clean: What it was before the page spoiled it, uint8; None for other pictures.
-        paintings: Where more or less restoration is wanted, by number.
+        name: Name of its file, without folders.
+        file: Its pixels and metadata.
+        path: A copy of the file, for levels that are estimated from files.
+        clean: The picture before the page degraded it, uint8; None for other pictures.
+        paintings: Paintings of stronger or weaker restoration, by number; see `read_painting`.
     """
 
     name: str
@@ -44,92 +47,151 @@ class OpenPicture:
     paintings: collections.OrderedDict = field(default_factory=collections.OrderedDict)
 
     def paint(self, number: int, data: bytes) -> None:
-        """Takes a painting, and forgets all but the newest few.
+        """Stores a painting; the newest few are kept.
 
         Raises:
-            ValueError: If it is none; see `read_painting`.
+            ValueError: If it is not a painting; see `read_painting`.
         """
         self.paintings[number] = read_painting(data)
-        while len(self.paintings) > _PAINTINGS:
+        while len(self.paintings) > _MAX_PAINTINGS:
             self.paintings.popitem(last=False)
 
     def painting(self, number: int) -> np.ndarray:
         """Returns a painting.
 
         Raises:
-            GoneError: If it was never there, or was forgotten.
+            NotOpenError: If it is not stored.
         """
         if number not in self.paintings:
-            raise GoneError(number)
+            raise NotOpenError(number)
         return self.paintings[number]
 
 
 class Pictures:
-    """Keeps the newest pictures and forgets the rest, so that an open page costs bounded memory.
+    """Keeps the newest pictures only, so that the page needs bounded memory.
 
     Args:
-        max_pixels: A picture that claims more is refused before it is decoded.
-        most: How many are kept.
+        max_pixels: Larger pictures are refused before they are decoded.
+        max_open: How many pictures are kept.
     """
 
-    def __init__(self, max_pixels: int, most: int = 8):
-        self.max_pixels, self.most = max_pixels, most
+    def __init__(self, max_pixels: int, max_open: int = 8):
+        self.max_pixels, self.max_open = max_pixels, max_open
         self._folder = tempfile.TemporaryDirectory(prefix="keras-hyper-")
         self._open: collections.OrderedDict[str, OpenPicture] = collections.OrderedDict()
         self._lock = threading.Lock()
 
     def add(self, name: str, data: bytes) -> str:
-        """Takes a file in and returns the word it is known by.
+        """Opens a file and returns the id of the picture.
 
         Raises:
-            ValueError: If it is no picture, a damaged one, or too large; the text says which.
+            ValueError: If it is not a picture, damaged, or too large.
         """
         name = Path(name.replace("\\", "/")).name or "picture"
-        word = secrets.token_urlsafe(9)
-        path = Path(self._folder.name) / word
+        picture_id = secrets.token_urlsafe(9)
+        path = Path(self._folder.name) / picture_id
         path.write_bytes(data)
         try:
             file = read_picture_file(path, self.max_pixels)
         except ValueError as error:
             path.unlink()
             raise ValueError(str(error).replace(str(path), name)) from error
-        self._keep(word, OpenPicture(name, file, path))
-        return word
+        self._keep(picture_id, OpenPicture(name, file, path))
+        return picture_id
 
-    def add_test(self, name: str, spoiled: np.ndarray, clean: np.ndarray) -> str:
-        """Takes in a picture whose clean form is known; returns the word it is known by.
+    def add_test(self, name: str, degraded: np.ndarray, clean: np.ndarray) -> str:
+        """Opens a degraded picture whose clean form is known, and returns its id.
 
         Args:
-            name: What it is called, without a suffix.
-            spoiled: uint8, as `keras_hyper.restore` takes it.
-            clean: uint8, what the restored one should be.
+            name: Its name without a suffix.
+            degraded: uint8, as `keras_hyper.restore` takes it.
+            clean: uint8, the expected result.
         """
-        word = secrets.token_urlsafe(9)
-        path = Path(self._folder.name) / word
-        Image.fromarray(spoiled).save(path, "PNG")
-        self._keep(word, OpenPicture(f"{name}.png", PictureFile(spoiled), path, clean))
-        return word
+        picture_id = secrets.token_urlsafe(9)
+        path = Path(self._folder.name) / picture_id
+        Image.fromarray(degraded).save(path, "PNG")
+        self._keep(picture_id, OpenPicture(f"{name}.png", PictureFile(degraded), path, clean))
+        return picture_id
 
-    def _keep(self, word, picture):
+    def _keep(self, picture_id, picture):
         with self._lock:
-            self._open[word] = picture
-            while len(self._open) > self.most:
+            self._open[picture_id] = picture
+            while len(self._open) > self.max_open:
                 _, oldest = self._open.popitem(last=False)
                 oldest.path.unlink(missing_ok=True)
 
-    def get(self, word: str) -> OpenPicture:
+    def get(self, picture_id: str) -> OpenPicture:
         """Returns a picture.
 
         Raises:
-            GoneError: If it was never there, or was forgotten.
+            NotOpenError: If it is not open.
         """
         with self._lock:
-            if word not in self._open:
-                raise GoneError(word)
-            self._open.move_to_end(word)
-            return self._open[word]
+            if picture_id not in self._open:
+                raise NotOpenError(picture_id)
+            self._open.move_to_end(picture_id)
+            return self._open[picture_id]
 
     def close(self) -> None:
-        """Forgets all."""
+        """Closes all pictures."""
         self._open.clear()
         self._folder.cleanup()
+
+
+def read_painting(data: bytes) -> np.ndarray:
+    """Reads a painting: any picture file, converted to gray.
+
+    Returns:
+        float32 ``(height, width)`` in [-1, 1]: -1 is the weakest end of the slider, 0 the level
+        of the slider, 1 the strongest end.
+
+    Raises:
+        ValueError: If it is not a picture, or has a side above `MAX_PAINTING_SIDE`.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            if max(picture.size) > MAX_PAINTING_SIDE:
+                raise ValueError(f"{picture.size[0]}x{picture.size[1]} pixels")
+            gray = np.asarray(picture.convert("L"), np.float32)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(
+            f"expected a painting of at most {MAX_PAINTING_SIDE} pixels a side, got {error}"
+        ) from error
+    return np.clip((gray - NEUTRAL) / (255 - NEUTRAL), -1.0, 1.0)
+
+
+def level_map(
+    painting: np.ndarray,
+    level: float,
+    ends: tuple[float, float],
+    shape: tuple[int, int],
+    view: tuple[slice, slice],
+) -> np.ndarray:
+    """Returns the levels of a part of a picture.
+
+    Args:
+        painting: See `read_painting`; it is scaled to the picture.
+        level: The level where nothing is painted.
+        ends: The levels of the weakest and of the strongest restoration.
+        shape: Height and width of the whole picture.
+        view: Rows and columns of the part.
+
+    Returns:
+        float32 of the part's shape.
+    """
+    rows, columns = (_neighbours(painting.shape[axis], shape[axis], view[axis]) for axis in (0, 1))
+    first, second, share = rows
+    strength = painting[first] * (1 - share[:, None]) + painting[second] * share[:, None]
+    first, second, share = columns
+    strength = strength[:, first] * (1 - share) + strength[:, second] * share
+    weakest, strongest = ends
+    end = np.where(strength < 0, weakest, strongest)
+    return (level + np.abs(strength) * (end - level)).astype(np.float32)
+
+
+def _neighbours(cells, length, part):
+    """For each pixel of a part of a side: its two nearest cells, and the share of the second."""
+    at = (np.arange(part.start, part.stop) + 0.5) * (cells / length) - 0.5
+    at = np.clip(at, 0, cells - 1)
+    first = np.floor(at).astype(int)
+    return first, np.minimum(first + 1, cells - 1), (at - first).astype(np.float32)

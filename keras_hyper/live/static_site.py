@@ -1,48 +1,102 @@
-"""The page without a server: a folder that any static host can serve."""
+"""The static page: a folder for any static host, where the browser itself restores."""
 
 import json
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from keras_hyper.live import MAX_BYTES, MAX_PIXELS
+from keras_hyper.live.pictures import NEUTRAL
+from keras_hyper.live.task import live_task
+from pipelines import TASKS
+from pipelines.color import LUMA
+from pipelines.jpeg_analysis import libjpeg_tables
 
 _HERE = Path(__file__).parent
-# The page's files, onnxruntime's for browsers, and the terms of the latter.
+# The page's files, and onnxruntime for browsers with its licences.
 _STATIC, _ORT = _HERE / "static", _HERE / "ort"
-# Nothing from elsewhere; the network is WebAssembly. A host that sends a policy needs the same.
+# The policy allows nothing from other sites; the networks run as WebAssembly.
 POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; "
     "worker-src 'self'"
 )
+_TILE = 256  # maximum side of a tile in pixels, without the margin
+
+
+def site_task(name: str, model, estimator) -> dict[str, Any]:
+    """Returns what the static page needs to know of a task.
+
+    Args:
+        name: Name of the network.
+        model: A network that keeps the size of the picture.
+        estimator: A `keras_hyper.LevelEstimator`, used if it is for the network's task.
+
+    Raises:
+        ValueError: If the network is for no known task, or enlarges.
+    """
+    task = TASKS.get(model.task)
+    if task is None or task.enlarges:
+        tasks = " or ".join(name for name, task in TASKS.items() if not task.enlarges)
+        raise ValueError(
+            f"expected a network for {tasks}, got {name}, which is for "
+            f"{model.task or 'an unknown task'}"
+        )
+    # The estimator takes colors; a gray picture becomes three equal channels.
+    estimates = task.name == estimator.task and estimator.channels == 3
+    facts = {
+        "name": task.name,
+        **live_task(Path(name).name, model, task, estimator).facts(),
+        "paints": False,
+        "estimates": estimates or "level_of_file" in task.browser,
+        "degrades": "degrade" in task.browser,
+        "degradation": task.browser.get("degrade"),
+        "strength": task.strength,
+        "file": f"models/{task.name}/model.onnx",
+        "channels": model.channels,
+        "halo": model.halo,
+        "multiple": model.multiple,
+    }
+    if estimates:
+        facts["estimator"] = {
+            "file": "models/estimate/model.onnx",
+            "crop": estimator.crop,
+            "grid": estimator.grid,
+            "min_side": estimator.min_side,
+        }
+    return facts
 
 
 def write_site(
-    folder: Path, tasks: list[dict], samples: dict[str, Path], write_models: Callable[[Path], None]
+    folder: Path,
+    tasks: list[dict[str, Any]],
+    samples: dict[str, Path],
+    write_models: Callable[[Path], None],
 ) -> None:
     """Writes the page with the engine that restores in the browser.
 
-    The folder appears when it is whole.
+    The folder appears only when it is complete.
 
     Args:
-        folder: A new one.
-        tasks: What the page is told of each task, with ``file``, ``channels`` and ``halo`` of its
-            network, and ``teller`` where a network tells its level.
-        samples: Pictures to try, by name.
-        write_models: Given the folder ``models`` of the site, puts there what `tasks` name.
+        folder: A new folder.
+        tasks: From `site_task`.
+        samples: Sample pictures by name.
+        write_models: Called with the folder ``models`` of the site; writes the files of `tasks`.
 
     Raises:
-        FileExistsError: If the folder is there.
+        FileExistsError: If the folder exists.
         OSError: If it cannot be written; nothing appears then.
     """
     if folder.exists():
-        raise FileExistsError(f"{folder} is there: a new folder was wanted")
+        raise FileExistsError(f"expected a new folder, got {folder}, which exists")
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
     try:
         (partial / "models").mkdir()
         write_models(partial / "models")
         _write_page(partial, tasks, samples)
-        partial.chmod(0o755)  # mkdtemp makes it the owner's alone
+        partial.chmod(0o755)  # mkdtemp gives rights to the owner only
         partial.rename(folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -50,23 +104,38 @@ def write_site(
 
 
 def _write_page(site, tasks, samples):
-    for name in ("static", "ort", "samples"):
-        (site / name).mkdir()
-    for file in _STATIC.iterdir():
-        if file.name not in ("index.html", "server_engine.js", "browser_engine.js"):
-            shutil.copyfile(file, site / "static" / file.name)
-    shutil.copyfile(_STATIC / "browser_engine.js", site / "static" / "engine.js")
+    engines = site / "static" / "engines"
+    shutil.copytree(_STATIC, site / "static")
+    (site / "static" / "index.html").unlink()
+    (engines / "server.js").unlink()
+    # The page imports its engine under this name.
+    (engines / "browser.js").rename(engines / "engine.js")
     index = (_STATIC / "index.html").read_text()
     start = '<meta charset="utf-8">\n'
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
     (site / "index.html").write_text(index.replace(start, start + policy, 1))
+    (site / "ort").mkdir()
     for file in _ORT.iterdir():
-        # Not every host knows that .mjs is JavaScript.
+        # Not every host serves .mjs as JavaScript.
         suffix = ".js" if file.suffix == ".mjs" else file.suffix
         shutil.copyfile(file, site / "ort" / (file.stem + suffix))
-    paths = {}
-    for name, source in samples.items():
-        paths[name] = f"samples/{source.name}"
-        shutil.copyfile(source, site / paths[name])
-    about = {"tasks": tasks, "samples": paths, "keeps": False}
-    (site / "about.json").write_text(json.dumps(about, indent=1))
+    (site / "samples").mkdir()
+    for source in samples.values():
+        shutil.copyfile(source, site / "samples" / source.name)
+    about = {
+        "tasks": tasks,
+        "samples": {name: f"samples/{source.name}" for name, source in samples.items()},
+        "neutral": NEUTRAL,
+        "limits": {"pixels": MAX_PIXELS, "bytes": MAX_BYTES, "tile": _TILE},
+        "luma": LUMA.round(3).tolist(),
+        "quantisation": _quantisation_tables(),
+    }
+    (site / "about.json").write_text(json.dumps(about))
+
+
+def _quantisation_tables():
+    """The luma tables of JPEG qualities 1 to 100, in the (zigzag) order of a file."""
+    places = [(row, column) for row in range(8) for column in range(8)]
+    places.sort(key=lambda place: (sum(place), place[0] if sum(place) % 2 else place[1]))
+    order = [8 * row + column for row, column in places]
+    return libjpeg_tables()[0][:, order].astype(int).tolist()

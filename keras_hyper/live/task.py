@@ -1,4 +1,4 @@
-"""A task on the page: a network and what is known of its levels."""
+"""A task of the page: a network, its slider, its degradation and its estimator."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,24 +7,28 @@ from typing import Any
 
 import numpy as np
 
+from keras_hyper.restoration.kinds import split_alpha, to_float, to_type
+from keras_hyper.restoration.level import find_level
+from pipelines import SAMPLE_PICTURES, Task
+from pipelines.images import find_pictures
+
 
 @dataclass(frozen=True)
 class LiveTask:
-    """A task on the page.
+    """A task of the page.
 
     Args:
-        name: What the network is called.
-        model: The network that restores.
-        check: ``level -> level``; raises ValueError where it makes no sense.
+        name: Name of the network.
+        model: The network.
+        check: ``level -> level``; raises ValueError if the level is not valid.
         slider: Lowest and highest level of the slider, and its step.
         rising: Whether a higher level means more restoration.
-        tell: ``(path, pixels) -> level`` or None where nothing tells it; None if nobody knows how.
-        spoil: ``(pixels, level) -> (spoiled, clean)``, uint8; None if the page makes no pictures
-            to test with.
-        reduced: ``(level, scale) -> level``, a number or a map, of a picture that was averaged to
-            `scale` times its size.
-        enlarge: ``(pixels, factor) -> pixels`` for a network that sharpens what was enlarged; None
-            where the size is kept.
+        estimate: ``(path, pixels) -> level``, or None if the picture does not show its level. None
+            if levels cannot be estimated.
+        degrade: ``(pixels, level) -> (degraded, clean)``, uint8. None if the page cannot degrade.
+        shrunk_level: ``(level, scale) -> level``, a number or a map: the level of a picture that
+            was averaged to `scale` times its size.
+        enlarge: ``(pixels, factor) -> pixels``, run before the network. None if the size stays.
     """
 
     name: str
@@ -32,17 +36,17 @@ class LiveTask:
     check: Callable[[float], float]
     slider: tuple[float, float, float]
     rising: bool = True
-    tell: Callable[[Path, np.ndarray], float | None] | None = None
-    spoil: Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]] | None = None
-    reduced: Callable[[Any, float], Any] = lambda level, scale: level
+    estimate: Callable[[Path, np.ndarray], float | None] | None = None
+    degrade: Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]] | None = None
+    shrunk_level: Callable[[Any, float], Any] = lambda level, scale: level
     enlarge: Callable[[np.ndarray, float], np.ndarray] | None = None
 
     def factor(self, level: float) -> float:
-        """Returns how many times larger than the picture its restoration at a level is."""
+        """Returns the side of the restored picture relative to the input."""
         return level if self.enlarge else 1.0
 
-    def facts(self) -> dict:
-        """Returns what the page asks of the task."""
+    def facts(self) -> dict[str, Any]:
+        """Returns what the page shows of the task."""
         return {
             "model": self.name,
             "unit": self.model.unit,
@@ -50,7 +54,88 @@ class LiveTask:
             "slider": self.slider,
             "rising": self.rising,
             "enlarges": self.enlarge is not None,
-            "tells": self.tell is not None,
-            "spoils": self.spoil is not None,
+            "estimates": self.estimate is not None,
+            "degrades": self.degrade is not None,
             "paints": self.enlarge is None,
         }
+
+
+def sample_pictures() -> dict[str, Path]:
+    """Returns the sample pictures of the package by name."""
+    return {path.stem: path for path in find_pictures(SAMPLE_PICTURES)}
+
+
+def live_task(name: str, model, task: Task, estimator) -> LiveTask:
+    """Returns a task of the page.
+
+    Args:
+        name: Name of the network.
+        model: The network.
+        task: Its row.
+        estimator: A `keras_hyper.LevelEstimator`, used if it is for this task; or None.
+    """
+    low, high = model.level_range
+    if task.enlarges:
+        low = max(task.minimum, low - 0.5)
+    else:  # Networks also work beyond the range trained on: half as far down, a quarter up.
+        low, high = max(task.minimum, np.floor(low / 2)), min(task.maximum, np.ceil(high * 1.25))
+    return LiveTask(
+        name,
+        model,
+        task.check_level,
+        (low, high, task.slider_step),
+        task.rising,
+        estimate=_estimate(task, estimator),
+        degrade=_shrink if task.enlarges else lambda pixels, level: _degrade(task, pixels, level),
+        shrunk_level=task.shrunk_level,
+        enlarge=_enlarge if task.enlarges else None,
+    )
+
+
+def _estimate(task, estimator):
+    fits = estimator is not None and estimator.task == task.name
+    if not (fits or task.level_of_file or task.level_of_pixels):
+        return None
+
+    def estimate(path, pixels):
+        found = find_level(task, path, pixels, estimator if fits else None)
+        return found and found.level
+
+    return estimate
+
+
+def _color_bytes(pixels):
+    """The colors of pixels of any kind, uint8 ``(height, width, channels)``."""
+    return to_type(to_float(split_alpha(pixels)[0]), np.dtype(np.uint8))
+
+
+def _drop_gray_axis(pixels):
+    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+
+
+def _degrade(task, pixels, level):
+    clean = _color_bytes(pixels)
+    if task.degrade_for_benchmark:
+        degraded = task.degrade_for_benchmark(to_float(clean), level)
+    else:
+        degraded = task.degrade(to_float(clean)[None], level, (0, 0))[0]
+    degraded = to_type(np.asarray(degraded), np.dtype(np.uint8))
+    return _drop_gray_axis(degraded), _drop_gray_axis(clean)
+
+
+def _shrink(pixels, level):
+    from pipelines.degradations.bicubic import enlarge_picture
+
+    clean = _color_bytes(pixels)
+    # The largest small picture whose enlargement is inside the clean one.
+    small = [int(side // level) for side in clean.shape[:2]]
+    height, width = (round(side * level) for side in small)
+    clean = clean[:height, :width]
+    return _drop_gray_axis(enlarge_picture(clean, *small)), _drop_gray_axis(clean)
+
+
+def _enlarge(pixels, factor):
+    from pipelines.degradations.bicubic import enlarge_picture
+
+    height, width = (max(1, round(side * factor)) for side in pixels.shape[:2])
+    return enlarge_picture(pixels, height, width)

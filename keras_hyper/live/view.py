@@ -1,4 +1,4 @@
-"""The part of a picture that a page looks at."""
+"""The part of a picture that is on the screen."""
 
 import math
 
@@ -7,28 +7,28 @@ from PIL import Image
 
 from keras_hyper.restoration.kinds import split_alpha, to_float, to_type
 
-# Pixels of a view: a large screen's. More would make the slider wait.
-MOST_PIXELS = 1 << 23
+# Maximum number of pixels of a view: those of a large screen.
+MAX_VIEW_PIXELS = 1 << 23
 
 
 def checked_box(box, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Returns the rows and columns of a view that lie in the picture.
+    """Returns the rows and columns of a box inside the picture.
 
     Args:
         box: Left, top, width and height in pixels.
         shape: Of the picture, height and width first.
 
     Raises:
-        ValueError: If the box is none.
+        ValueError: If it is not a box, or outside the picture.
     """
     try:
         left, top, width, height = (int(number) for number in box)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"a box is left, top, width, height. Received: {box!r}") from error
+        raise ValueError(f"expected a box (left, top, width, height), got {box!r}") from error
     rows = slice(max(top, 0), min(top + height, shape[0]))
     columns = slice(max(left, 0), min(left + width, shape[1]))
     if rows.stop <= rows.start or columns.stop <= columns.start:
-        raise ValueError(f"a box in the picture was wanted. Received: {box!r}")
+        raise ValueError(f"expected a box inside the picture, got {box!r}")
     return rows, columns
 
 
@@ -36,40 +36,39 @@ def checked_scale(scale, view: tuple[slice, slice], factor: float = 1.0) -> floa
     """Returns the scale of a view.
 
     Args:
-        scale: Pixels of the screen for one of the picture, above 0 to 1.
+        scale: Size of the view relative to the picture, above 0 and at most 1.
         view: Rows and columns.
-        factor: How many times larger than the view its restoration is.
+        factor: Side of the restored view relative to the view.
 
     Raises:
-        ValueError: If it is none, or would make a view of more than `MOST_PIXELS`.
+        ValueError: If it is out of range, or the view has more pixels than `MAX_VIEW_PIXELS`.
     """
     scale = float(scale)
     if not 0 < scale <= 1:
-        raise ValueError(f"a scale above 0 to 1 was wanted. Received: {scale:g}")
+        raise ValueError(f"expected a scale above 0 and at most 1, got {scale:g}")
     area = math.prod((side.stop - side.start) * scale * factor for side in view)
-    if area > MOST_PIXELS:
-        raise ValueError(f"a view of at most {MOST_PIXELS} pixels was wanted. Received: {area:.0f}")
+    if area > MAX_VIEW_PIXELS:
+        raise ValueError(f"expected a view of at most {MAX_VIEW_PIXELS} pixels, got {area:.0f}")
     return scale
 
 
-def window_of(
-    view: tuple[slice, slice], shape: tuple[int, ...], reach: int, multiple: int = 2
+def expand(
+    view: tuple[slice, slice], shape: tuple[int, ...], margin: int, multiple: int
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Grows a view by what a network looks at.
+    """Expands a view by the margin of a network.
 
     Args:
         view: Its rows and columns.
         shape: Of the picture, height and width first.
-        reach: How far an output looks, in pixels.
-        multiple: The window begins, and ends where the picture goes on, at a multiple of this: a
-            network sees pixels in pairs.
+        margin: Margin in pixels.
+        multiple: The window starts and ends at multiples of this, or at the picture's edge.
 
     Returns:
-        The window in the picture, and where the view lies in the window.
+        The window in the picture, and the view in the window.
     """
-    starts = [max(side.start - reach, 0) // multiple * multiple for side in view]
+    starts = [max(side.start - margin, 0) // multiple * multiple for side in view]
     stops = [
-        min(-(-(side.stop + reach) // multiple) * multiple, length)
+        min(-(-(side.stop + margin) // multiple) * multiple, length)
         for side, length in zip(view, shape, strict=False)
     ]
     window = tuple(slice(*ends) for ends in zip(starts, stops, strict=True))
@@ -81,19 +80,20 @@ def window_of(
 
 
 def times(view: tuple[slice, slice], factor: float) -> tuple[slice, slice]:
-    """Returns where a view lies in a picture that is `factor` times as large."""
+    """Returns a view of a picture in the same picture enlarged by `factor`."""
     rows, columns = (slice(round(side.start * factor), round(side.stop * factor)) for side in view)
     return rows, columns
 
 
-def reduced(pixels: np.ndarray, scale: float) -> np.ndarray:
+def shrink(pixels: np.ndarray, scale: float) -> np.ndarray:
     """Returns pixels averaged to `scale` times their size, of the same type."""
     if scale == 1:
         return pixels
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-    # Plane by plane: Pillow knows no 16-bit colour.
+    box = Image.Resampling.BOX
+    # Channel by channel: Pillow has no 16-bit color.
     planes = [
-        _smaller(plane, (width, height))
+        np.asarray(Image.fromarray(plane.astype(np.float32)).resize((width, height), box))
         for plane in np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), -1, 0)
     ]
     smaller = np.stack(planes, axis=-1)
@@ -102,16 +102,11 @@ def reduced(pixels: np.ndarray, scale: float) -> np.ndarray:
     return smaller.astype(pixels.dtype).reshape(*smaller.shape[:2], *pixels.shape[2:])
 
 
-def _smaller(plane, size):
-    picture = Image.fromarray(plane.astype(np.float32))
-    return np.asarray(picture.resize(size, Image.Resampling.BOX))
-
-
 def as_rgba(pixels: np.ndarray) -> np.ndarray:
-    """Returns pixels of any kind as a browser paints them: uint8 ``(height, width, 4)``."""
-    colours, alpha = split_alpha(pixels)
-    shown = np.full((*colours.shape[:2], 4), 255, np.uint8)
-    shown[..., :3] = _bytes(colours)
+    """Returns pixels of any kind as a browser shows them: uint8 ``(height, width, 4)``."""
+    colors, alpha = split_alpha(pixels)
+    shown = np.full((*colors.shape[:2], 4), 255, np.uint8)
+    shown[..., :3] = _bytes(colors)
     if alpha is not None:
         shown[..., 3:] = _bytes(alpha)
     return shown

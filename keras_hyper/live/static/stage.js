@@ -1,7 +1,7 @@
-// The canvas: where the picture lies on the screen, the divider, and what fingers do to them.
+// The canvas: the position of the picture, the divider, and input by pointer, wheel and keys.
 
-const NEAR = 14; // CSS pixels around the divider that take hold of it
-const MOST = 16; // device pixels for one of the picture
+const NEAR = 14; // CSS pixels around the divider in which it can be dragged
+const MAX_ZOOM = 16; // device pixels per pixel of the picture
 
 export class Stage {
   // onmove: the view changed; onsplit: the divider moved; onstroke(x, y, radius, end): a brush at a
@@ -9,20 +9,21 @@ export class Stage {
   constructor(canvas, { onmove, onsplit, onstroke }) {
     Object.assign(this, { canvas, onmove, onsplit, onstroke });
     this.split = 0.5;
-    this.brush = null; // radius in CSS pixels while a brush is in hand
+    this.brush = null; // radius in CSS pixels while a brush is selected
     this.overlay = null;
-    this.smooth = false; // whether large pixels are blurred into each other
+    this.smooth = false; // whether enlarged pixels are interpolated
     this.forget();
     this.fingers = new Map();
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => this.#up(event));
+    for (const end of ["pointerup", "pointercancel"])
+      canvas.addEventListener(end, (event) => this.#up(event));
     canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     canvas.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => this.#resized()).observe(canvas);
   }
 
-  // A new picture, seen whole where it is larger than the screen.
+  // A new picture, scaled down to fit the screen.
   show(width, height) {
     this.forget();
     Object.assign(this, { width, height });
@@ -34,11 +35,13 @@ export class Stage {
     this.width = this.height = 0;
     this.before = this.after = null; // {bitmap, box}
     this.x = this.y = 0; // of the picture at the canvas's corner
-    this.zoom = 1; // device pixels for one of the picture
+    this.zoom = 1; // device pixels per pixel of the picture
     this.fitted = true;
   }
 
-  get density() { return window.devicePixelRatio || 1; }
+  get density() {
+    return window.devicePixelRatio || 1;
+  }
 
   fit() {
     const whole = Math.min(this.canvas.width / this.width, this.canvas.height / this.height);
@@ -49,8 +52,8 @@ export class Stage {
   zoomTo(zoom, clientX, clientY) {
     const [x, y] = clientX === undefined ? this.middle() : this.place(clientX, clientY);
     const least = Math.min(this.canvas.width / this.width, this.canvas.height / this.height, 1) / 2;
-    zoom = Math.max(least, Math.min(MOST, zoom));
-    // The place under the finger stays under it.
+    zoom = Math.max(least, Math.min(MAX_ZOOM, zoom));
+    // The place under the pointer stays there.
     this.x = x - (x - this.x) * (this.zoom / zoom);
     this.y = y - (y - this.y) * (this.zoom / zoom);
     this.zoom = zoom;
@@ -59,10 +62,13 @@ export class Stage {
   }
 
   middle() {
-    return [this.x + this.canvas.width / 2 / this.zoom, this.y + this.canvas.height / 2 / this.zoom];
+    return [
+      this.x + this.canvas.width / 2 / this.zoom,
+      this.y + this.canvas.height / 2 / this.zoom,
+    ];
   }
 
-  // The picture's coordinates of a place on the screen.
+  // From client coordinates to coordinates of the picture.
   place(clientX, clientY) {
     const box = this.canvas.getBoundingClientRect();
     return [
@@ -73,23 +79,31 @@ export class Stage {
 
   // The part of the picture that is on the screen: left, top, width, height in its pixels.
   box() {
-    const left = Math.max(0, Math.floor(this.x)), top = Math.max(0, Math.floor(this.y));
+    const left = Math.max(0, Math.floor(this.x)),
+      top = Math.max(0, Math.floor(this.y));
     const right = Math.min(this.width, Math.ceil(this.x + this.canvas.width / this.zoom));
     const bottom = Math.min(this.height, Math.ceil(this.y + this.canvas.height / this.zoom));
     return [left, top, Math.max(1, right - left), Math.max(1, bottom - top)];
   }
 
   draw() {
-    const { canvas, before, after } = this, context = canvas.getContext("2d");
+    const { canvas, before, after } = this,
+      context = canvas.getContext("2d");
     context.clearRect(0, 0, canvas.width, canvas.height);
     if (!before) return;
     const middle = Math.round(canvas.width * this.split);
     this.#paint(context, before, 0, after ? middle : canvas.width);
     if (!after) return;
-    // Where nothing restored is there yet, the picture as it is.
+    // Where no restored view exists yet, the input.
     this.#paint(context, before, middle, canvas.width);
     this.#paint(context, after, middle, canvas.width);
-    if (this.overlay) this.#paint(context, { bitmap: this.overlay, box: [0, 0, this.width, this.height] }, 0, canvas.width);
+    if (this.overlay)
+      this.#paint(
+        context,
+        { bitmap: this.overlay, box: [0, 0, this.width, this.height] },
+        0,
+        canvas.width,
+      );
     context.fillStyle = "#fff";
     context.fillRect(middle - 1, 0, 2, canvas.height);
     context.fillStyle = "#0008";
@@ -108,9 +122,16 @@ export class Stage {
     context.beginPath();
     context.rect(from, 0, to - from, this.canvas.height);
     context.clip();
-    context.imageSmoothingEnabled = (width * this.zoom) / bitmap.width < 1.01 || this.smooth || bitmap === this.overlay;
+    context.imageSmoothingEnabled =
+      (width * this.zoom) / bitmap.width < 1.01 || this.smooth || bitmap === this.overlay;
     context.imageSmoothingQuality = "high";
-    context.drawImage(bitmap, (left - this.x) * this.zoom, (top - this.y) * this.zoom, width * this.zoom, height * this.zoom);
+    context.drawImage(
+      bitmap,
+      (left - this.x) * this.zoom,
+      (top - this.y) * this.zoom,
+      width * this.zoom,
+      height * this.zoom,
+    );
     context.restore();
   }
 
@@ -124,8 +145,12 @@ export class Stage {
   // Keeps the picture on the screen, in the middle where it is smaller, and its pixels on the
   // screen's own: between two of them it would be blurred.
   #settle() {
-    for (const [axis, side] of [["x", "width"], ["y", "height"]]) {
-      const seen = this.canvas[side] / this.zoom, room = this[side] - seen;
+    for (const [axis, side] of [
+      ["x", "width"],
+      ["y", "height"],
+    ]) {
+      const seen = this.canvas[side] / this.zoom,
+        room = this[side] - seen;
       const at = room <= 0 ? room / 2 : Math.max(0, Math.min(this[axis], room));
       this[axis] = Math.round(at * this.zoom) / this.zoom;
     }
@@ -142,16 +167,23 @@ export class Stage {
     if (!this.width) return;
     const middle = this.middle();
     this.#resize();
-    if (this.fitted) this.fit(); else this.#at(this.zoom, ...middle);
+    if (this.fitted) this.fit();
+    else this.#at(this.zoom, ...middle);
   }
 
   #down(event) {
     this.canvas.setPointerCapture(event.pointerId);
     this.fingers.set(event.pointerId, [event.clientX, event.clientY]);
-    if (this.fingers.size > 1) { this.#stroke(event, true); this.doing = "pinch"; return; }
+    if (this.fingers.size > 1) {
+      this.#stroke(event, true);
+      this.doing = "pinch";
+      return;
+    }
     if (this.#nearDivider(event)) this.doing = "divide";
-    else if (this.brush) { this.doing = "paint"; this.#stroke(event); }
-    else this.doing = "pan";
+    else if (this.brush) {
+      this.doing = "paint";
+      this.#stroke(event);
+    } else this.doing = "pan";
   }
 
   #move(event) {
@@ -164,7 +196,8 @@ export class Stage {
     this.fingers.set(event.pointerId, [event.clientX, event.clientY]);
     if (this.doing === "paint") this.#stroke(event);
     else if (this.doing === "divide") this.#divide(event);
-    else if (this.doing === "pinch" && before.length === 2) this.#pinch(before, [...this.fingers.values()]);
+    else if (this.doing === "pinch" && before.length === 2)
+      this.#pinch(before, [...this.fingers.values()]);
     else if (this.doing === "pan") this.#pan(event.clientX - was[0], event.clientY - was[1]);
   }
 
@@ -176,7 +209,11 @@ export class Stage {
 
   #stroke(event, end = false) {
     if (this.doing !== "paint" && !(this.doing === "pinch" && end)) return;
-    this.onstroke(...this.place(event.clientX, event.clientY), (this.brush * this.density) / this.zoom, end);
+    this.onstroke(
+      ...this.place(event.clientX, event.clientY),
+      (this.brush * this.density) / this.zoom,
+      end,
+    );
   }
 
   #nearDivider(event) {
@@ -214,13 +251,21 @@ export class Stage {
 
   #key(event) {
     if (!this.width || event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = 64, keys = {
-      ArrowLeft: () => this.#pan(step, 0), ArrowRight: () => this.#pan(-step, 0),
-      ArrowUp: () => this.#pan(0, step), ArrowDown: () => this.#pan(0, -step),
-      "+": () => this.zoomTo(this.zoom * 1.5), "=": () => this.zoomTo(this.zoom * 1.5),
-      "-": () => this.zoomTo(this.zoom / 1.5), 0: () => this.fit(), 1: () => this.zoomTo(this.density),
-      Enter: () => this.brush && this.onstroke(...this.middle(), (this.brush * this.density) / this.zoom, true),
-    };
+    const step = 64,
+      keys = {
+        ArrowLeft: () => this.#pan(step, 0),
+        ArrowRight: () => this.#pan(-step, 0),
+        ArrowUp: () => this.#pan(0, step),
+        ArrowDown: () => this.#pan(0, -step),
+        "+": () => this.zoomTo(this.zoom * 1.5),
+        "=": () => this.zoomTo(this.zoom * 1.5),
+        "-": () => this.zoomTo(this.zoom / 1.5),
+        0: () => this.fit(),
+        1: () => this.zoomTo(this.density),
+        Enter: () =>
+          this.brush &&
+          this.onstroke(...this.middle(), (this.brush * this.density) / this.zoom, true),
+      };
     if (!keys[event.key]) return;
     event.preventDefault();
     keys[event.key]();

@@ -5,13 +5,11 @@ import shutil
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from keras_hyper.cli import demo
-from keras_hyper.live.live_page import LiveTask, Page
-from keras_hyper.live.tasks import live_task
-from keras_hyper.live.threaded import served
+from keras_hyper.live.app import LiveTask, Page, served
+from keras_hyper.live.task import live_task, sample_pictures
 from pipelines import TASKS
 from tests.conftest import random_estimator, random_network
-from tests.keras_hyper.live.hands import WIDE, new_page, wait
+from tests.keras_hyper.live.actions import WIDE, new_page, wait
 
 
 # For a module each: while Playwright runs, nothing else in its thread can run asyncio.
@@ -42,9 +40,9 @@ def ask(model):
             jpeg, slider = TASKS["dejpeg"].check_level, (1, 100, 0.5)
             tasks = {
                 "denoise": live_task("a", model, TASKS["denoise"], random_estimator()),
-                "dejpeg": LiveTask("b", model, jpeg, slider, tell=lambda *_: None),
+                "dejpeg": LiveTask("b", model, jpeg, slider, estimate=lambda *_: None),
             }
-            page = Page(tasks, demo.samples(), max_pixels=1_000_000)
+            page = Page(tasks, sample_pictures(), max_pixels=1_000_000)
             async with TestClient(TestServer(page.app())) as client:
                 return await job(client)
 

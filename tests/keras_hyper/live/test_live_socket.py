@@ -9,38 +9,38 @@ from aiohttp import WSMsgType
 from aiohttp.test_utils import TestClient, TestServer
 
 from keras_hyper import restore
-from keras_hyper.live.live_page import Page
-from keras_hyper.live.restoring import Restoring
-from keras_hyper.live.tasks import live_task
+from keras_hyper.live.app import Page
+from keras_hyper.live.restorer import ViewRestorer
+from keras_hyper.live.task import live_task
 from pipelines import TASKS
 from tests.conftest import random_estimator, random_network
-from tests.keras_hyper.live.asking import PIXELS, opened, png, seen, wished
+from tests.keras_hyper.live.requests import PIXELS, opened, png, seen, send_request
 
 
 def test_a_view_comes_restored_and_as_it_was(ask, model):
     async def job(client):
-        word = await opened(client)
-        before = await client.get(f"/pictures/{word}/view?box=4,6,20,10")
+        picture_id = await opened(client)
+        before = await client.get(f"/pictures/{picture_id}/view?box=4,6,20,10")
         assert before.headers["X-Size"] == "20,10"
         async with client.ws_connect("/live") as socket:
-            await wished(socket, 7, word)
+            await send_request(socket, 7, picture_id)
             return await before.read(), (await socket.receive()).data
 
     before, after = ask(job)
     before = np.frombuffer(before, np.uint8).reshape(10, 20, 4)
     np.testing.assert_array_equal(before[..., :3], PIXELS[6:16, 4:24])
     facts, pixels = seen(after)
-    assert facts == {"n": 7, "width": 20, "height": 10, "exact": True, "psnr": None}
+    assert facts == {"id": 7, "width": 20, "height": 10, "exact": True, "psnr": None}
     whole = restore(PIXELS, 25, model)[6:16, 4:24]
     assert np.abs(pixels[..., :3].astype(int) - whole).max() <= 1
 
 
 def test_a_view_can_be_smaller(ask):
     async def job(client):
-        word = await opened(client)
-        before = await client.get(f"/pictures/{word}/view?box=0,0,50,40&scale=0.5")
+        picture_id = await opened(client)
+        before = await client.get(f"/pictures/{picture_id}/view?box=0,0,50,40&scale=0.5")
         async with client.ws_connect("/live") as socket:
-            await wished(socket, 1, word, box=[0, 0, 50, 40], scale=0.5)
+            await send_request(socket, 1, picture_id, box=[0, 0, 50, 40], scale=0.5)
             return before.headers["X-Size"], seen((await socket.receive()).data)[0]
 
     size, facts = ask(job)
@@ -49,23 +49,23 @@ def test_a_view_can_be_smaller(ask):
 
 def test_of_wishes_that_wait_only_the_newest_is_made(ask):
     async def job(client):
-        word = await opened(client)
+        picture_id = await opened(client)
         async with client.ws_connect("/live") as socket:
             for number in range(1, 31):
-                await wished(socket, number, word, level=number)
+                await send_request(socket, number, picture_id, level=number)
             made, left = [], []
             while not made or made[-1] < 30:
                 message = await socket.receive()
                 if message.type is WSMsgType.BINARY:
-                    made.append(seen(message.data)[0]["n"])
+                    made.append(seen(message.data)[0]["id"])
                 else:
                     left.append(json.loads(message.data))
             return made, left
 
     made, left = ask(job)
     assert made == sorted(made) and len(made) < 30
-    assert all(answer["left"] for answer in left)
-    assert sorted(made + [answer["n"] for answer in left]) == list(range(1, 31))
+    assert all(answer["cancelled"] for answer in left)
+    assert sorted(made + [answer["id"] for answer in left]) == list(range(1, 31))
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_of_wishes_that_wait_only_the_newest_is_made(ask):
         ({"level": -1}, "noise sigma"),
         ({"level": "NaN"}, "noise sigma"),
         ({"level": None}, "float"),
-        ({"task": "sharpen"}, "a task of denoise, dejpeg was wanted"),
+        ({"task": "sharpen"}, "expected a task of denoise, dejpeg"),
         ({"box": [900, 0, 5, 5]}, "box"),
-        ({"scale": 7}, "a scale above 0 to 1 was wanted"),
+        ({"scale": 7}, "expected a scale above 0 and at most 1"),
         ({"picture": "gone"}, "open it again"),
         ({"painted": 3}, "open it again"),
         ({"kind": "whole", "level": -1}, "noise sigma"),
@@ -85,15 +85,15 @@ def test_of_wishes_that_wait_only_the_newest_is_made(ask):
 )
 def test_a_wrong_wish_is_a_line_and_the_next_is_answered(ask, more, said):
     async def job(client):
-        word = await opened(client)
+        picture_id = await opened(client)
         async with client.ws_connect("/live") as socket:
-            await wished(socket, 1, word, **more)
+            await send_request(socket, 1, picture_id, **more)
             refused = json.loads((await socket.receive()).data)
-            await wished(socket, 2, word)
+            await send_request(socket, 2, picture_id)
             return refused, (await socket.receive()).type
 
     refused, kind = ask(job)
-    assert refused["n"] == 1 and said in refused["error"] and "\n" not in refused["error"]
+    assert refused["id"] == 1 and said in refused["error"] and "\n" not in refused["error"]
     assert refused["gone"] == ("open it again" in said)
     assert kind is WSMsgType.BINARY
 
@@ -102,23 +102,23 @@ def test_a_wrong_wish_is_a_line_and_the_next_is_answered(ask, more, said):
 def test_a_fault_is_told_and_logged_and_the_next_wish_answered(ask, more, monkeypatch, caplog):
     faults = iter([RuntimeError("out of memory")])
 
-    def at_fault(self, *given, known=Restoring._known):
+    def at_fault(self, *given, kept=ViewRestorer._kept):
         for fault in faults:
             raise fault
-        return known(self, *given)
+        return kept(self, *given)
 
-    monkeypatch.setattr(Restoring, "_known", at_fault)
+    monkeypatch.setattr(ViewRestorer, "_kept", at_fault)
 
     async def job(client):
-        word = await opened(client)
+        picture_id = await opened(client)
         async with client.ws_connect("/live") as socket:
-            await wished(socket, 1, word, **more)
-            told = json.loads((await socket.receive()).data)
-            await wished(socket, 2, word)
-            return told["error"], (await socket.receive()).type
+            await send_request(socket, 1, picture_id, **more)
+            estimated = json.loads((await socket.receive()).data)
+            await send_request(socket, 2, picture_id)
+            return estimated["error"], (await socket.receive()).type
 
-    told, kind = ask(job)
-    assert told == "that could not be restored: out of memory" and kind is WSMsgType.BINARY
+    estimated, kind = ask(job)
+    assert estimated == "restoration failed: out of memory" and kind is WSMsgType.BINARY
     assert "RuntimeError: out of memory" in caplog.text
 
 
@@ -126,13 +126,13 @@ def test_what_is_no_wish_is_said_too(ask):
     async def job(client):
         answers = []
         async with client.ws_connect("/live") as socket:
-            for text in ("hello", "[]", "{}", '{"n": 5}', '{"n": "five"}'):
+            for text in ("hello", "[]", "{}", '{"id": 5}', '{"id": "five"}'):
                 await socket.send_str(text)
                 answers.append(json.loads((await socket.receive()).data))
         return answers
 
     answers = ask(job)
-    assert [answer["n"] for answer in answers] == [0, 0, 0, 5, 0]
+    assert [answer["id"] for answer in answers] == [0, 0, 0, 5, 0]
     assert answers[3]["error"] == "'picture' is missing" and not answers[3]["gone"]
 
 
@@ -140,14 +140,14 @@ def test_a_whole_picture_is_made_and_views_are_cut_from_it(ask, model):
     large = np.tile(PIXELS, (15, 26, 1))  # 600 x 1300: several tiles
 
     async def job(client):
-        word = await opened(client, png(large))
+        picture_id = await opened(client, png(large))
         async with client.ws_connect("/live") as socket:
-            await wished(socket, 1, word, kind="whole")
+            await send_request(socket, 1, picture_id, kind="whole")
             tiles = []
             while "whole" not in (answer := json.loads((await socket.receive()).data)):
                 tiles.append((answer["done"], answer["count"]))
-            await wished(socket, 2, word, box=[0, 0, 1300, 600], scale=0.5)
-            return tiles, answer["n"], seen((await socket.receive()).data)
+            await send_request(socket, 2, picture_id, box=[0, 0, 1300, 600], scale=0.5)
+            return tiles, answer["id"], seen((await socket.receive()).data)
 
     tiles, number, (facts, pixels) = ask(job)
     assert number == 1 and tiles == [(done, len(tiles)) for done in range(1, len(tiles) + 1)]
@@ -161,38 +161,38 @@ def test_a_whole_picture_is_left_off_when_the_level_changes(ask, more):
     large = np.tile(PIXELS, (50, 50, 1))
 
     async def job(client):
-        word = await opened(client, png(large[:2000, :490]))
+        picture_id = await opened(client, png(large[:2000, :490]))
         async with client.ws_connect("/live") as socket:
-            await wished(socket, 1, word, kind="whole")
-            await wished(socket, 2, word, level=30, **more)
+            await send_request(socket, 1, picture_id, kind="whole")
+            await send_request(socket, 2, picture_id, level=30, **more)
             answers = []
-            while not any(answer.get("left") for answer in answers):
+            while not any(answer.get("cancelled") for answer in answers):
                 message = await socket.receive()
                 if message.type is WSMsgType.TEXT:
                     answers.append(json.loads(message.data))
             return answers
 
     answers = ask(job)
-    assert [answer["n"] for answer in answers if answer.get("left")] == [1]
-    assert not any(answer.get("whole") for answer in answers if answer["n"] == 1)
+    assert [answer["id"] for answer in answers if answer.get("cancelled")] == [1]
+    assert not any(answer.get("whole") for answer in answers if answer["id"] == 1)
 
 
 def test_a_whole_picture_that_is_wanted_again_goes_on_where_it_is(ask):
     large = np.tile(PIXELS, (50, 50, 1))
 
     async def job(client):
-        word = await opened(client, png(large[:2000, :490]))
+        picture_id = await opened(client, png(large[:2000, :490]))
         async with client.ws_connect("/live") as socket:
             for number in (1, 2):
-                await wished(socket, number, word, kind="whole")
+                await send_request(socket, number, picture_id, kind="whole")
             answers = []
             while not any(answer.get("whole") for answer in answers):
                 answers.append(json.loads((await socket.receive()).data))
             return answers
 
     answers = ask(job)
-    assert [answer["n"] for answer in answers if answer.get("left")] == [1]
-    assert answers[-1]["n"] == 2
+    assert [answer["id"] for answer in answers if answer.get("cancelled")] == [1]
+    assert answers[-1]["id"] == 2
     tiles = [answer["done"] for answer in answers if "done" in answer]
     assert tiles == list(range(1, len(tiles) + 1))
 
@@ -203,15 +203,15 @@ def test_a_picture_that_would_grow_too_large_is_refused(model):
                          random_estimator())  # fmt: skip
         page = Page({"sr": task}, {}, max_pixels=40 * 50 * 9)
         async with TestClient(TestServer(page.app())) as client:
-            word = await opened(client)
+            picture_id = await opened(client)
             answers = []
             async with client.ws_connect("/live") as socket:
                 for level in (4, 3):
-                    await wished(socket, level, word, task="sr", level=level)
+                    await send_request(socket, level, picture_id, task="sr", level=level)
                     answers.append((await socket.receive()).data)
             return answers
 
     refused, data = asyncio.run(whole())
-    assert "32,000 pixels after enlarging are more than the limit of 18,000" in refused
+    assert "expected at most 18,000 pixels after enlarging, got 32,000" in refused
     facts, _ = seen(data)
     assert (facts["width"], facts["height"]) == (60, 30)

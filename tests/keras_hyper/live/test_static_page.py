@@ -83,7 +83,7 @@ def page(browser, address):
 
 # The engine as the page loads it; pixels and files go to and fro in base 64.
 _HELPERS = """async () => {
-  const { engine } = await import(new URL("static/engine.js", location.href).href);
+  const { engine } = await import(new URL("static/engines/engine.js", location.href).href);
   const numbers = (bitmap) => {
     const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
     context.drawImage(bitmap, 0, 0);
@@ -94,13 +94,13 @@ _HELPERS = """async () => {
     engine,
     opened: (bytes, name) => engine.open(new File([Uint8Array.fromBase64(bytes)], name)),
     before: async (...given) => numbers(await engine.before(...given)),
-    view: async (wish) => {
+    view: async (request) => {
       const tiles = [];
-      const { bitmap, psnr, exact } = await engine.view(wish, (...tile) => tiles.push(tile));
+      const { bitmap, psnr, exact } = await engine.view(request, (...tile) => tiles.push(tile));
       return { ...numbers(bitmap), psnr, exact, tiles };
     },
-    save: async (wish) => {
-      const tiles = [], { blob, name } = await engine.save(wish, (...tile) => tiles.push(tile));
+    save: async (request) => {
+      const tiles = [], { blob, name } = await engine.save(request, (...tile) => tiles.push(tile));
       return { data: new Uint8Array(await blob.arrayBuffer()).toBase64(), name, tiles };
     },
     said: (job) => job().then(() => null, (error) => error.message),
@@ -133,8 +133,8 @@ def seen(answer):
 
 
 def viewed(page, picture, box, level=25.0, task="denoise", scale=1, final=True):
-    wish = {"picture": picture, "task": task, "level": level, "box": box, "scale": scale}
-    return page.evaluate("(wish) => view(wish)", {**wish, "final": final})
+    request = {"picture": picture, "task": task, "level": level, "box": box, "scale": scale}
+    return page.evaluate("(request) => view(request)", {**request, "final": final})
 
 
 def averaged(pixels, height, width):
@@ -211,8 +211,8 @@ def test_before_is_the_picture_averaged(page, scale):
 @pytest.mark.parametrize("pixels", [PIXELS, PIXELS[:90, :91, 0], ALPHA], ids=["rgb", "gray", "a"])
 def test_the_whole_picture_is_saved_as_a_png_of_8_bits(page, models, pixels):
     picture = opened(page, pixels, "my.cat.jpeg")
-    wish = {"picture": picture, "task": "denoise", "level": 25}
-    answer = page.evaluate("(wish) => save(wish)", wish)
+    request = {"picture": picture, "task": "denoise", "level": 25}
+    answer = page.evaluate("(request) => save(request)", request)
     with Image.open(io.BytesIO(base64.b64decode(answer["data"]))) as file:
         saved = np.asarray(file)
     expected = restore(pixels, 25, models["denoise"])
@@ -224,12 +224,12 @@ def test_the_whole_picture_is_saved_as_a_png_of_8_bits(page, models, pixels):
 
 def test_noise_is_made_and_measured(page, models):
     picture = opened(page, smooth())
-    spoiled = page.evaluate("(picture) => engine.spoil(picture, 'denoise', 20)", picture)
-    noise = page.evaluate("(picture) => before(picture, [0, 0, 283, 301], 1)", spoiled)
+    degraded = page.evaluate("(picture) => engine.degrade(picture, 'denoise', 20)", picture)
+    noise = page.evaluate("(picture) => before(picture, [0, 0, 283, 301], 1)", degraded)
     noisy = seen(noise)[..., :3]
     assert np.std(noisy - smooth().astype(float)) == pytest.approx(20, rel=0.02)
     box = [10, 20, 271, 262]
-    answer = viewed(page, spoiled, box)
+    answer = viewed(page, degraded, box)
     part = np.s_[20:282, 10:281]
     for name, pixels in (("before", noisy), ("after", restore(noisy, 25, models["denoise"]))):
         error = np.mean((pixels[part].astype(float) - smooth()[part]) ** 2)
@@ -240,12 +240,12 @@ def test_a_jpeg_is_made_and_measured(page):
     picture = opened(page, smooth())
     before = []
     for quality in (10, 60):
-        spoil = "([picture, level]) => engine.spoil(picture, 'dejpeg', level)"
-        spoiled = page.evaluate(spoil, [picture, quality])
-        answer = viewed(page, spoiled, [0, 0, 283, 301], quality, "dejpeg")
+        spoil = "([picture, level]) => engine.degrade(picture, 'dejpeg', level)"
+        degraded = page.evaluate(spoil, [picture, quality])
+        answer = viewed(page, degraded, [0, 0, 283, 301], quality, "dejpeg")
         before.append(answer["psnr"]["before"])
-        told = page.evaluate("(picture) => engine.tell(picture, 'dejpeg')", spoiled)
-        assert told == quality
+        estimated = page.evaluate("(picture) => engine.estimate(picture, 'dejpeg')", degraded)
+        assert estimated == quality
     assert 20 < before[0] < before[1] - 2 < 60
 
 
@@ -253,23 +253,25 @@ def test_a_jpeg_is_made_and_measured(page):
     "pixels", [PIXELS, PIXELS[:60, :140], smooth()[..., 0]], ids=["", "2", "3"]
 )
 def test_the_level_is_told_as_elsewhere(page, estimator, pixels):
-    told = page.evaluate("(picture) => engine.tell(picture, 'denoise')", opened(page, pixels))
-    assert told == pytest.approx(estimate(pixels, estimator), rel=1e-3, abs=1e-3)
+    estimated = page.evaluate(
+        "(picture) => engine.estimate(picture, 'denoise')", opened(page, pixels)
+    )
+    assert estimated == pytest.approx(estimate(pixels, estimator), rel=1e-3, abs=1e-3)
 
 
 @pytest.mark.parametrize("pixels", [smooth(), smooth()[..., 0]], ids=["colour", "gray"])
 @pytest.mark.parametrize("quality", [1, 10, 49, 50, 87, 100])
 def test_a_jpeg_tells_its_quality(page, pixels, quality):
     picture = page.evaluate("(bytes) => opened(bytes, 'a.jpg')", coded(jpeg(pixels, quality)))
-    assert page.evaluate("(picture) => engine.tell(picture, 'dejpeg')", picture) == quality
+    assert page.evaluate("(picture) => engine.estimate(picture, 'dejpeg')", picture) == quality
 
 
 def test_what_cannot_be_told_is_said(page):
     for pixels, task, words in (
-        (PIXELS, "dejpeg", "a.png: nothing in it tells the level"),
-        (PIXELS[:15], "denoise", "16 pixels a side and up, not of 283 x 15"),
+        (PIXELS, "dejpeg", "a.png: the level cannot be estimated"),
+        (PIXELS[:15], "denoise", "at least 16 pixels a side, got 283 x 15"),
     ):
-        job = "([picture, task]) => said(() => engine.tell(picture, task))"
+        job = "([picture, task]) => said(() => engine.estimate(picture, task))"
         assert words in page.evaluate(job, [opened(page, pixels), task])
 
 
@@ -285,12 +287,12 @@ def test_what_cannot_be_told_is_said(page):
     ids=["final", "quick", "rest", "move"],
 )
 def test_newer_views_take_the_place_of_older_ones(page, finals, ends):
-    wish = {"picture": opened(page, PIXELS), "task": "denoise", "box": [0, 0, 283, 301]}
+    request = {"picture": opened(page, PIXELS), "task": "denoise", "box": [0, 0, 283, 301]}
     names = page.evaluate(
-        """([wish, finals]) => Promise.all(finals.map((final, number) => engine.view(
-          { ...wish, scale: 0.2, level: 20 + number, final }, () => {},
+        """([request, finals]) => Promise.all(finals.map((final, number) => engine.view(
+          { ...request, scale: 0.2, level: 20 + number, final }, () => {},
         ).then(() => "done", (error) => error.name)))""",
-        [wish, finals],
+        [request, finals],
     )
     assert names == ends
 
@@ -301,16 +303,16 @@ def bad_files():
     size = photo.index(b"\xff\xc0") + 5
     claims = png(np.zeros((8, 8), np.uint8))
     claims = claims[:16] + (8000).to_bytes(4, "big") + (8001).to_bytes(4, "big") + claims[24:]
-    damaged = "a.x: no picture that this browser shows, or a damaged one"
+    damaged = "a.x: not a picture that this browser can decode, or damaged"
     return {
         "text": (b"hello", damaged),
         "empty": (b"", damaged),
         "truncated png": (png(PIXELS)[:20000], damaged),
         "truncated jpeg": (photo[: len(photo) // 2], damaged),
-        "a large png": (claims, "8000 x 8001 pixels are more than the limit of 64,000,000"),
+        "a large png": (claims, "expected at most 64,000,000 pixels, got 8000 x 8001"),
         "a large jpeg": (
             photo[:size] + b"\xff\xff\xff\xff" + photo[size + 4 :],
-            "65535 x 65535 pixels are more than the limit of 64,000,000",
+            "expected at most 64,000,000 pixels, got 65535 x 65535",
         ),
     }
 
@@ -345,7 +347,7 @@ def test_the_page_restores_a_sample_and_asks_nobody_else(page, address):
     assert "coffee" in about["samples"]
     page.select_option("#sample", "chelsea")
     page.wait_for_selector("#canvas[data-exact=true]", timeout=60_000)
-    assert "chelsea.png, 451 x 300 pixels" in page.inner_text("#said")
+    assert "chelsea.png, 451 x 300 pixels" in page.inner_text("#status")
     assert page.is_hidden("#command") and page.is_hidden("#python")
     ours = ("blob:", "data:", address)
     assert page.asked and [url for url in page.asked if not url.startswith(ours)] == []
@@ -359,9 +361,9 @@ def test_the_page_spoils_tells_and_saves(page, tmp_path):
     page.click("#test button")
     page.wait_for_selector("#psnr:not([hidden])", timeout=60_000)
     assert "dB before" in page.inner_text("#psnr")
-    page.click("#tell")
+    page.click("#estimate")
     page.wait_for_function(
-        "() => document.getElementById('said').textContent.startsWith('Estimated')"
+        "() => document.getElementById('status').textContent.startsWith('Estimated')"
     )
     with page.expect_download() as waiting:
         page.click("#save")
@@ -375,7 +377,7 @@ def test_the_page_spoils_tells_and_saves(page, tmp_path):
 def test_the_site_holds_what_the_terms_ask_for(site):
     assert "Microsoft" in (site / "ort" / "LICENSE").read_text()
     assert (site / "ort" / "ThirdPartyNotices.txt").exists()
-    assert not list(site.rglob("server_engine.js"))
+    assert not list(site.rglob("engines/server.js"))
     assert "'wasm-unsafe-eval'" in (site / "index.html").read_text()
     assert not list(site.parent.glob(".partial-*"))
 
@@ -389,12 +391,12 @@ def refused(capsys, *argv):
 
 def test_wrong_arguments_are_one_line(tmp_path, capsys):
     (tmp_path / "there").mkdir()
-    assert "is there" in refused(capsys, tmp_path / "there")
+    assert "which exists" in refused(capsys, tmp_path / "there")
     new = tmp_path / "new" / "site"
     random_network(task="sr", level_range=(2, 4)).save(tmp_path / "sr.keras")
     said = refused(capsys, new, "--models", tmp_path / "sr.keras")
-    assert "keeps the picture's size was wanted" in said
+    assert "expected a network for denoise or dejpeg" in said
     random_network().save(tmp_path / "a.keras")
     twice = [tmp_path / "a.keras"] * 2
-    assert "one network a task" in refused(capsys, new, "--models", *twice)
+    assert "one network per task" in refused(capsys, new, "--models", *twice)
     assert not new.parent.exists()

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from keras_hyper import estimate
-from keras_hyper.live.tasks import live_task
+from keras_hyper.live.task import live_task
 from pipelines import TASKS
 from tests.conftest import random_estimator, random_network
 
@@ -15,7 +15,7 @@ def task_of(name, **facts):
 
 @pytest.mark.parametrize("quality", [1.0, 10.0, 49.0, 50.0, 80.0, 100.0])
 def test_a_smaller_picture_has_smaller_steps_of_quantisation(quality):
-    reduced = task_of("dejpeg").reduced
+    reduced = task_of("dejpeg").shrunk_level
     assert reduced(quality, 1.0) == pytest.approx(quality)
     assert quality <= reduced(quality, 0.5) <= 100
     # libjpeg: 5000 / 25 = 200 per cent of the table's steps, half of it 100, which is quality 50.
@@ -25,7 +25,7 @@ def test_a_smaller_picture_has_smaller_steps_of_quantisation(quality):
 
 
 def test_a_smaller_picture_has_weaker_noise():
-    assert task_of("denoise").reduced(20.0, 0.25) == 5
+    assert task_of("denoise").shrunk_level(20.0, 0.25) == 5
 
 
 def test_a_level_is_told_by_the_estimator_of_its_task(tmp_path, rng):
@@ -33,12 +33,12 @@ def test_a_level_is_told_by_the_estimator_of_its_task(tmp_path, rng):
     path = tmp_path / "a.png"
     Image.fromarray(pixels).save(path)
     noise, quality = random_estimator(), random_estimator(task="dejpeg", level_range=(5, 100))
-    assert task_of("denoise").tell(path, pixels) == estimate(pixels, noise)
-    told = live_task("a", random_network(task="dejpeg"), TASKS["dejpeg"], quality).tell
-    assert told(path, pixels) == max(round(estimate(pixels, quality)), 1) < 80
+    assert task_of("denoise").estimate(path, pixels) == estimate(pixels, noise)
+    estimated = live_task("a", random_network(task="dejpeg"), TASKS["dejpeg"], quality).estimate
+    assert estimated(path, pixels) == max(round(estimate(pixels, quality)), 1) < 80
     # Without one of its own the pixels alone tell a quality, and these tell none.
-    assert task_of("dejpeg").tell(path, pixels) is None
-    assert task_of("sr", level_range=(2, 4)).tell is None
+    assert task_of("dejpeg").estimate(path, pixels) is None
+    assert task_of("sr", level_range=(2, 4)).estimate is None
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_the_slider_goes_a_little_beyond_what_was_trained_on(name, trained, slid
 def test_pictures_to_test_with_are_bytes_without_alpha(rng, shape, name, level):
     pixels = rng.integers(0, 65536, shape, dtype=np.uint16)
     task = task_of(name)
-    spoiled, clean = task.spoil(pixels, level)
-    assert spoiled.dtype == clean.dtype == np.uint8
-    assert spoiled.ndim == clean.ndim == (3 if shape[2:] > (2,) else 2)
+    degraded, clean = task.degrade(pixels, level)
+    assert degraded.dtype == clean.dtype == np.uint8
+    assert degraded.ndim == clean.ndim == (3 if shape[2:] > (2,) else 2)
     if name == "sr":
-        assert spoiled.shape[:2] == (8, 13) and clean.shape[:2] == (20, 32)
-        assert task.enlarge(spoiled, level).shape == clean.shape
+        assert degraded.shape[:2] == (8, 13) and clean.shape[:2] == (20, 32)
+        assert task.enlarge(degraded, level).shape == clean.shape
     else:
-        assert spoiled.shape == clean.shape == shape[:2] + ((3,) if clean.ndim == 3 else ())
-    np.testing.assert_array_equal(spoiled, task.spoil(pixels, level)[0])
+        assert degraded.shape == clean.shape == shape[:2] + ((3,) if clean.ndim == 3 else ())
+    np.testing.assert_array_equal(degraded, task.degrade(pixels, level)[0])

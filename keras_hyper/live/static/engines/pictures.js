@@ -1,30 +1,28 @@
-// Pictures in a browser: opened, read in parts, spoiled for a test.
+// Pictures in a browser: opens, reads parts, degrades.
 "use strict";
 
-import { header } from "./browser_headers.js";
+import { header } from "./headers.js";
 
-const MOST_PIXELS = 64_000_000,
-  MOST_BYTES = 1 << 28;
 // Pixels that a canvas holds at a time: large ones are refused by some browsers.
 const STRIP = 1 << 20;
 
-// Opens a file as RGBA of 8 bits, turned as its EXIF says.
-export async function readPicture(file, name) {
-  if (file.size > MOST_BYTES)
-    throw new Error(`${name}: ${file.size} bytes are more than the limit of ${MOST_BYTES}`);
+// Opens a file as RGBA of 8 bits, rotated by its EXIF orientation.
+export async function readPicture(file, name, limits) {
+  if (file.size > limits.bytes)
+    throw new Error(`${name}: expected at most ${limits.bytes} bytes, got ${file.size}`);
   const claimed = header(new DataView(await file.arrayBuffer()));
-  if (claimed) checkSize(name, claimed.width, claimed.height);
+  if (claimed) checkSize(name, claimed.width, claimed.height, limits);
   let bitmap;
   try {
-    if (claimed?.damaged) throw new Error("it ends too early");
+    if (claimed?.damaged) throw new Error("the file is truncated");
     bitmap = await createImageBitmap(file);
   } catch (error) {
-    throw new Error(`${name}: no picture that this browser shows, or a damaged one`, {
+    throw new Error(`${name}: not a picture that this browser can decode, or damaged`, {
       cause: error,
     });
   }
   const { width, height } = bitmap;
-  checkSize(name, width, height);
+  checkSize(name, width, height, limits);
   const pixels = drawn(bitmap);
   bitmap.close();
   let opaque = true;
@@ -33,10 +31,10 @@ export async function readPicture(file, name) {
   return { name, width, height, pixels, opaque, gray, table, clean: null };
 }
 
-function checkSize(name, width, height) {
-  if (width * height > MOST_PIXELS) {
-    const limit = MOST_PIXELS.toLocaleString("en");
-    throw new Error(`${name}: ${width} x ${height} pixels are more than the limit of ${limit}`);
+function checkSize(name, width, height, limits) {
+  if (width * height > limits.pixels) {
+    const limit = limits.pixels.toLocaleString("en");
+    throw new Error(`${name}: expected at most ${limit} pixels, got ${width} x ${height}`);
   }
 }
 
@@ -66,11 +64,11 @@ export function pixelsOf(picture, x, y, width, height) {
 
 // White Gaussian noise, clipped and rounded to 8 bits; the same for the same picture and level.
 export function noisy(picture, sigma) {
-  const draw = normal(1),
+  const sample = normal(1),
     pixels = new Uint8ClampedArray(picture.pixels);
   for (let i = 0; i < pixels.length; i += 4) {
-    const shared = picture.gray ? draw() * sigma : 0;
-    for (let c = 0; c < 3; c++) pixels[i + c] += picture.gray ? shared : draw() * sigma;
+    const shared = picture.gray ? sample() * sigma : 0;
+    for (let c = 0; c < 3; c++) pixels[i + c] += picture.gray ? shared : sample() * sigma;
   }
   return { pixels, table: null };
 }
@@ -116,7 +114,9 @@ export async function recompressed(picture, quality) {
     table = header(new DataView(await file.arrayBuffer())).table;
     bitmap = await createImageBitmap(file);
   } catch (error) {
-    throw new Error(`This browser makes no JPEG of ${width} x ${height} pixels.`, { cause: error });
+    throw new Error(`This browser cannot write a JPEG of ${width} x ${height} pixels.`, {
+      cause: error,
+    });
   }
   const result = drawn(bitmap);
   bitmap.close();

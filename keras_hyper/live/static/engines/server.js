@@ -1,8 +1,10 @@
-// Restores on the server that the page came from.
+// Restores on the server that sent the page. See interface.js.
 
-const AGAIN = 1000; // milliseconds until a lost server is asked for again
+const AGAIN = 1000; // milliseconds until a lost connection is opened again
 
-class LeftOff extends Error { name = "AbortError"; }
+class CancelledError extends Error {
+  name = "AbortError";
+}
 
 async function answer(response) {
   if (response.ok) return response;
@@ -16,49 +18,64 @@ async function bitmapOf(bytes, width, height) {
 }
 
 class ServerEngine {
-  onaway = () => {};
-  onback = () => {};
+  keepsWhole = true;
+  onoffline = () => {};
+  ononline = () => {};
   #socket = null;
   #asked = 0;
-  #jobs = new Map(); // number: {wish, resolve, reject, onTile}
-  #flying = null;    // number of the view that is being made
-  #waiting = null;   // of the views that wait, the newest
+  #jobs = new Map(); // number: {request, resolve, reject, onTile}
+  #inFlight = null; // number of the view that is being restored
+  #waiting = null; // the newest queued view
 
-  async about() { return (await this.#fetch("about")).json(); }
-
-  open(file) {
-    return this.#opened(() => this.#fetch("pictures", {
-      method: "POST", body: file, headers: { "X-Name": encodeURIComponent(file.name) },
-    }));
+  async about() {
+    return (await this.#fetch("about")).json();
   }
 
-  sample(name) { return this.#opened(() => this.#fetch(`samples/${encodeURIComponent(name)}`, { method: "POST" })); }
+  open(file) {
+    return this.#opened(() =>
+      this.#fetch("pictures", {
+        method: "POST",
+        body: file,
+        headers: { "X-Name": encodeURIComponent(file.name) },
+      }),
+    );
+  }
 
-  spoil(picture, task, level) {
+  sample(name) {
+    return this.#opened(() =>
+      this.#fetch(`samples/${encodeURIComponent(name)}`, { method: "POST" }),
+    );
+  }
+
+  degrade(picture, task, level) {
     const query = new URLSearchParams({ task, level });
-    return this.#opened(() => this.#of(picture, (id) => this.#fetch(`pictures/${id}/test?${query}`, { method: "POST" })));
+    return this.#opened(() =>
+      this.#of(picture, (id) => this.#fetch(`pictures/${id}/test?${query}`, { method: "POST" })),
+    );
   }
 
   async before(picture, box, scale) {
-    const response = await this.#of(picture, (id) => this.#fetch(`pictures/${id}/view?box=${box.join(",")}&scale=${scale}`));
+    const response = await this.#of(picture, (id) =>
+      this.#fetch(`pictures/${id}/view?box=${box.join(",")}&scale=${scale}`),
+    );
     const [width, height] = response.headers.get("X-Size").split(",").map(Number);
     return bitmapOf(await response.arrayBuffer(), width, height);
   }
 
-  // One view in flight; of those that come meanwhile only the newest is made.
-  view(wish) {
+  // One view is in flight. Of those that are requested meanwhile only the newest is restored.
+  view(request) {
     return new Promise((resolve, reject) => {
-      const job = { wish: { ...wish, kind: "view" }, resolve, reject };
-      if (this.#flying === null) return this.#send(job);
-      this.#waiting?.reject(new LeftOff("a newer view was asked for"));
+      const job = { request: { ...request, kind: "view" }, resolve, reject };
+      if (this.#inFlight === null) return this.#send(job);
+      this.#waiting?.reject(new CancelledError("A newer view was requested."));
       this.#waiting = job;
     });
   }
 
-  // Restores all of the picture; views of it are cut from that then.
-  whole(wish, onTile) {
+  // Restores the whole picture. Views are then cut from it.
+  whole(request, onTile) {
     return new Promise((resolve, reject) => {
-      this.#send({ wish: { ...wish, kind: "whole" }, resolve, reject, onTile });
+      this.#send({ request: { ...request, kind: "whole" }, resolve, reject, onTile });
     });
   }
 
@@ -70,19 +87,23 @@ class ServerEngine {
       if (count) onTile(done, count);
     }, 300);
     try {
-      const response = await this.#of(picture, (id) => this.#fetch(`pictures/${id}/restored?${query}`));
+      const response = await this.#of(picture, (id) =>
+        this.#fetch(`pictures/${id}/restored?${query}`),
+      );
       return { blob: await response.blob(), name: `restored-${picture.name}` };
     } finally {
       clearInterval(counting);
     }
   }
 
-  async tell(picture, task) {
-    const response = await this.#of(picture, (id) => this.#fetch(`pictures/${id}/level?task=${encodeURIComponent(task)}`));
+  async estimate(picture, task) {
+    const response = await this.#of(picture, (id) =>
+      this.#fetch(`pictures/${id}/level?task=${encodeURIComponent(task)}`),
+    );
     return (await response.json()).level;
   }
 
-  // What does the same elsewhere, with the file's name as a shell and as Python quote it.
+  // The same restoration as a command, with the file name quoted for a shell.
   command(picture, task, level) {
     const quoted = (name) => `'${name.replaceAll("'", "'\\''")}'`;
     const names = `${quoted(picture.name)} ${quoted(`restored-${picture.name}`)}`;
@@ -91,16 +112,23 @@ class ServerEngine {
 
   python(picture, task, level) {
     const large = task.enlarges
-      ? [`height, width = (round(side * ${level}) for side in picture.shape[:2])`,
-        "picture = enlarge_picture(picture, height, width)"]
+      ? [
+          `height, width = (round(side * ${level}) for side in picture.shape[:2])`,
+          "picture = enlarge_picture(picture, height, width)",
+        ]
       : [];
     return [
-      "import keras_hyper", "import numpy as np", "from PIL import Image",
-      ...(task.enlarges ? ["from pipelines.degradations.bicubic import enlarge_picture"] : []), "",
-      `picture = np.asarray(Image.open(${JSON.stringify(picture.name)}))`, ...large,
+      "import keras_hyper",
+      "import numpy as np",
+      "from PIL import Image",
+      ...(task.enlarges ? ["from pipelines.degradations.bicubic import enlarge_picture"] : []),
+      "",
+      `picture = np.asarray(Image.open(${JSON.stringify(picture.name)}))`,
+      ...large,
       `model = keras_hyper.HyperRes.from_preset(${JSON.stringify(task.model)})`,
       `restored = keras_hyper.restore(picture, ${level}, model)`,
-      `Image.fromarray(restored).save(${JSON.stringify(`restored-${picture.name}`)})`, "",
+      `Image.fromarray(restored).save(${JSON.stringify(`restored-${picture.name}`)})`,
+      "",
     ].join("\n");
   }
 
@@ -109,15 +137,15 @@ class ServerEngine {
     try {
       response = await fetch(...given);
     } catch (error) {
-      throw new Error("The server is not there.", { cause: error });
+      throw new Error("The server does not respond.", { cause: error });
     }
     return answer(response);
   }
 
-  // A picture knows how to be opened again, by a server that was away or has forgotten it.
+  // A picture keeps a function that opens it again, for a server that restarted or closed it.
   async #opened(open) {
     const picture = await (await open()).json();
-    picture.again = async () => {
+    picture.reopen = async () => {
       picture.id = (await (await open()).json()).id;
       picture.painted = null;
     };
@@ -129,7 +157,7 @@ class ServerEngine {
       return await job(picture.id);
     } catch (error) {
       if (!error.gone) throw error;
-      await picture.again();
+      await picture.reopen();
       return job(picture.id);
     }
   }
@@ -139,54 +167,60 @@ class ServerEngine {
     const { number } = painting;
     if (picture.painted !== number) {
       const body = await painting.file();
-      await this.#of(picture, (id) => this.#fetch(`pictures/${id}/paintings/${number}`, { method: "PUT", body }));
+      await this.#of(picture, (id) =>
+        this.#fetch(`pictures/${id}/paintings/${number}`, { method: "PUT", body }),
+      );
       picture.painted = number;
     }
     return number;
   }
 
   async #send(job) {
-    const number = (this.#asked += 1), { kind, picture, task, level, box, scale, painting } = job.wish;
-    if (kind === "view") this.#flying = number;
+    const number = (this.#asked += 1),
+      { kind, picture, task, level, box, scale, painting } = job.request;
+    if (kind === "view") this.#inFlight = number;
     try {
       const painted = await this.#painted(picture, painting);
       await this.#connected();
       this.#jobs.set(number, job);
-      this.#socket.send(JSON.stringify({ n: number, kind, picture: picture.id, task, level, box, scale, painted }));
+      this.#socket.send(
+        JSON.stringify({ id: number, kind, picture: picture.id, task, level, box, scale, painted }),
+      );
     } catch (error) {
-      this.#landed(number);
+      this.#finished(number);
       job.reject(error);
     }
   }
 
-  #landed(number) {
+  #finished(number) {
     this.#jobs.delete(number);
-    if (this.#flying !== number) return;
-    this.#flying = null;
+    if (this.#inFlight !== number) return;
+    this.#inFlight = null;
     const next = this.#waiting;
     this.#waiting = null;
     if (next) this.#send(next);
   }
 
-  async #heard({ data }) {
+  async #received({ data }) {
     if (typeof data !== "string") {
       const length = new DataView(data).getUint32(0);
       const facts = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
-      const job = this.#jobs.get(facts.n);
-      this.#landed(facts.n);
+      const job = this.#jobs.get(facts.id);
+      this.#finished(facts.id);
       const bitmap = await bitmapOf(data.slice(4 + length), facts.width, facts.height);
       return job?.resolve({ bitmap, psnr: facts.psnr, exact: facts.exact });
     }
-    const facts = JSON.parse(data), job = this.#jobs.get(facts.n);
+    const facts = JSON.parse(data),
+      job = this.#jobs.get(facts.id);
     if (!job) return;
     if (facts.count) return job.onTile?.(facts.done, facts.count);
-    this.#landed(facts.n);
+    this.#finished(facts.id);
     if (facts.whole) return job.resolve();
-    if (facts.left) return job.reject(new LeftOff("nobody waits for it any more"));
-    if (!facts.gone || job.again) return job.reject(new Error(facts.error));
+    if (facts.cancelled) return job.reject(new CancelledError("The request was cancelled."));
+    if (!facts.gone || job.reopen) return job.reject(new Error(facts.error));
     try {
-      await job.wish.picture.again();
-      this.#send({ ...job, again: true });
+      await job.request.picture.reopen();
+      this.#send({ ...job, reopen: true });
     } catch (error) {
       job.reject(error);
     }
@@ -199,17 +233,20 @@ class ServerEngine {
       address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
       const socket = new WebSocket(address);
       socket.binaryType = "arraybuffer";
-      socket.onmessage = (message) => this.#heard(message);
+      socket.onmessage = (message) => this.#received(message);
       socket.onopen = () => {
         this.#socket = socket;
         this.#opening = null;
         resolve();
-        if (this.away) { this.away = false; this.onback(); }
+        if (this.offline) {
+          this.offline = false;
+          this.ononline();
+        }
       };
       socket.onclose = () => {
         this.#opening = null;
-        const error = new Error("The server is not there.");
-        error.away = true;
+        const error = new Error("The server does not respond.");
+        error.offline = true;
         reject(error);
         this.#lost(error);
       };
@@ -222,10 +259,10 @@ class ServerEngine {
   #lost(error) {
     const jobs = [...this.#jobs.values(), ...(this.#waiting ? [this.#waiting] : [])];
     this.#jobs.clear();
-    this.#waiting = this.#flying = null;
+    this.#waiting = this.#inFlight = null;
     for (const job of jobs) job.reject(error);
-    this.away = true;
-    this.onaway();
+    this.offline = true;
+    this.onoffline();
     setTimeout(() => this.#connected().catch(() => {}), AGAIN);
   }
 }

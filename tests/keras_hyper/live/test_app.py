@@ -11,7 +11,7 @@ from PIL import Image
 from keras_hyper import restore
 from keras_hyper.cli import main
 from tests.conftest import random_network
-from tests.keras_hyper.live.asking import PIXELS, opened, pixels_of, png, seen, wished
+from tests.keras_hyper.live.requests import PIXELS, opened, pixels_of, png, seen, send_request
 
 
 def test_the_page_and_its_files_come_with_nothing_from_elsewhere(ask):
@@ -27,7 +27,7 @@ def test_the_page_and_its_files_come_with_nothing_from_elsewhere(ask):
         assert "default-src 'self'" in index.headers["Content-Security-Policy"]
         about = await (await client.get("/about")).json()
         assert [task["name"] for task in about["tasks"]] == ["denoise", "dejpeg"]
-        assert about["tasks"][0]["slider"] == [2, 94, 0.5] and about["tasks"][0]["spoils"]
+        assert about["tasks"][0]["slider"] == [2, 94, 0.5] and about["tasks"][0]["degrades"]
         assert "coffee" in about["samples"]
         return text
 
@@ -40,39 +40,39 @@ def test_a_painting_is_restored_by(ask, model):
     strong = png(np.full((4, 5), 255, np.uint8))
 
     async def job(client):
-        word = await opened(client)
-        answer = await client.put(f"/pictures/{word}/paintings/3", data=strong)
-        wrong = await client.put(f"/pictures/{word}/paintings/4", data=b"hello")
+        picture_id = await opened(client)
+        answer = await client.put(f"/pictures/{picture_id}/paintings/3", data=strong)
+        wrong = await client.put(f"/pictures/{picture_id}/paintings/4", data=b"hello")
         async with client.ws_connect("/live") as socket:
-            await wished(socket, 1, word, painted=3)
+            await send_request(socket, 1, picture_id, painted=3)
             data = (await socket.receive()).data
         return answer.status, wrong.status, await wrong.text(), seen(data)[1]
 
     status, refused, text, pixels = ask(job)
-    assert (status, refused) == (200, 400) and "a painting of at most" in text
+    assert (status, refused) == (200, 400) and "expected a painting of at most" in text
     strongest = restore(PIXELS, 94, model)[6:16, 4:24]
     assert np.abs(pixels[..., :3].astype(int) - strongest).max() <= 1
 
 
 def test_a_picture_is_spoiled_to_test_with_and_psnr_is_told(ask):
     async def job(client):
-        word = await opened(client, name="cat.jpg")
-        test = await client.post(f"/pictures/{word}/test?task=denoise&level=25")
+        picture_id = await opened(client, name="cat.jpg")
+        test = await client.post(f"/pictures/{picture_id}/test?task=denoise&level=25")
         facts = await test.json()
         again = await client.post(f"/pictures/{facts['id']}/test?task=denoise&level=5")
         again = await again.json()
-        refused = await client.post(f"/pictures/{word}/test?task=dejpeg&level=25")
+        refused = await client.post(f"/pictures/{picture_id}/test?task=dejpeg&level=25")
         psnr = []
         async with client.ws_connect("/live") as socket:
             for of in (facts, again):
-                await wished(socket, 1, of["id"], box=[0, 0, 50, 40])
+                await send_request(socket, 1, of["id"], box=[0, 0, 50, 40])
                 psnr.append(seen((await socket.receive()).data)[0]["psnr"])
         return facts, refused.status, psnr
 
     facts, refused, (strong, weak) = ask(job)
     assert facts["name"] == "cat-denoise-25.png" and facts["test"]
     assert refused == 400
-    # What is spoiled again is spoiled from what was clean.
+    # What is degraded again is degraded from what was clean.
     assert 18 < strong["before"] < 23 and weak["before"] > 33
     assert strong["after"] != strong["before"]
 
@@ -81,8 +81,8 @@ def test_the_whole_picture_is_saved_in_its_own_kind(ask, model):
     deep = (PIXELS[..., 0].astype(np.uint16) << 8) | 3
 
     async def job(client):
-        word = await opened(client, png(deep), "../../deep%20one.png")
-        answer = await client.get(f"/pictures/{word}/restored?task=denoise&level=25")
+        picture_id = await opened(client, png(deep), "../../deep%20one.png")
+        answer = await client.get(f"/pictures/{picture_id}/restored?task=denoise&level=25")
         return answer.headers["Content-Disposition"], await answer.read()
 
     named, data = ask(job)
@@ -98,8 +98,10 @@ def test_what_surrounds_the_pixels_is_saved_with_them(ask):
     picture.save(data, "JPEG", exif=exif, icc_profile=b"a profile", quality=95)
 
     async def job(client):
-        word = await opened(client, data.getvalue(), "a.jpg")
-        return await (await client.get(f"/pictures/{word}/restored?task=denoise&level=25")).read()
+        picture_id = await opened(client, data.getvalue(), "a.jpg")
+        return await (
+            await client.get(f"/pictures/{picture_id}/restored?task=denoise&level=25")
+        ).read()
 
     with Image.open(io.BytesIO(ask(job))) as saved:
         assert saved.format == "JPEG" and saved.getexif()[271] == "a camera"
@@ -110,22 +112,24 @@ def test_a_whole_picture_counts_its_tiles_and_leaves_the_views_free(ask):
     large = np.tile(PIXELS, (15, 26, 1))  # 600 x 1300: several tiles
 
     async def job(client):
-        word = await opened(client, png(large))
-        save = asyncio.create_task(client.get(f"/pictures/{word}/restored?task=denoise&level=25"))
+        picture_id = await opened(client, png(large))
+        save = asyncio.create_task(
+            client.get(f"/pictures/{picture_id}/restored?task=denoise&level=25")
+        )
         counts, views = set(), 0
 
         async def count():  # beside the views, which may take as long as all of the tiles
             while not save.done():
-                progress = await (await client.get(f"/pictures/{word}/progress")).json()
+                progress = await (await client.get(f"/pictures/{picture_id}/progress")).json()
                 counts.add((progress["done"], progress["count"]))
 
         counting = asyncio.create_task(count())
         async with client.ws_connect("/live") as socket:
             while not save.done():
-                await wished(socket, 1, word, level=30)
+                await send_request(socket, 1, picture_id, level=30)
                 views += (await socket.receive()).type is WSMsgType.BINARY
         await counting
-        after = await (await client.get(f"/pictures/{word}/progress")).json()
+        after = await (await client.get(f"/pictures/{picture_id}/progress")).json()
         return (await save).status, counts, views, after
 
     status, counts, views, after = ask(job)
@@ -153,13 +157,13 @@ def test_what_is_no_picture_is_said_in_a_line(ask, data, said):
 
 def test_levels_are_told_where_they_can_be(ask):
     async def job(client):
-        word = await opened(client)
-        told = await client.get(f"/pictures/{word}/level?task=denoise")
-        silent = await client.get(f"/pictures/{word}/level?task=dejpeg")
-        return await told.json(), silent.status, await silent.text()
+        picture_id = await opened(client)
+        estimated = await client.get(f"/pictures/{picture_id}/level?task=denoise")
+        silent = await client.get(f"/pictures/{picture_id}/level?task=dejpeg")
+        return await estimated.json(), silent.status, await silent.text()
 
-    told, status, text = ask(job)
-    assert told["level"] > 0 and status == 400 and "nothing in it tells" in text
+    estimated, status, text = ask(job)
+    assert estimated["level"] > 0 and status == 400 and "the level cannot be estimated" in text
 
 
 def test_another_sites_page_is_refused(ask):
@@ -176,8 +180,8 @@ def test_old_pictures_are_forgotten(ask):
         first = await opened(client)
         for _ in range(8):
             newest = await opened(client)
-        return [(await client.get(f"/pictures/{word}/view?box=0,0,4,4")).status
-                for word in (first, newest)]  # fmt: skip
+        return [(await client.get(f"/pictures/{picture_id}/view?box=0,0,4,4")).status
+                for picture_id in (first, newest)]  # fmt: skip
 
     assert ask(job) == [410, 200]
 
@@ -196,4 +200,4 @@ def test_a_network_without_a_task_is_one_line(tmp_path, capsys, task):
     random_network(task=task).save(tmp_path / "model.keras")
     assert main(["demo", "--models", str(tmp_path)]) == 2
     error = capsys.readouterr().err
-    assert "a network for denoise or dejpeg or sr was wanted" in error and error.count("\n") == 1
+    assert "expected a network for denoise or dejpeg or sr" in error and error.count("\n") == 1

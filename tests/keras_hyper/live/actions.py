@@ -8,9 +8,8 @@ import numpy as np
 from PIL import Image
 
 from keras_hyper import restore
-from keras_hyper.cli import demo
-from keras_hyper.live.live_page import Page
-from keras_hyper.live.tasks import live_task
+from keras_hyper.live.app import Page
+from keras_hyper.live.task import live_task, sample_pictures
 from pipelines import TASKS
 from tests.conftest import random_estimator, random_network
 
@@ -27,7 +26,7 @@ def tasks():
 
 
 def new_page():
-    return Page(tasks(), demo.samples(), max_pixels=1_000_000)
+    return Page(tasks(), sample_pictures(), max_pixels=1_000_000)
 
 
 def restored(pixels, level):
@@ -92,7 +91,7 @@ def picture_on(page):
 
 def said(page, text):
     page.wait_for_function(
-        "text => document.querySelector('#said').textContent.includes(text)", arg=text
+        "text => document.querySelector('#status').textContent.includes(text)", arg=text
     )
 
 

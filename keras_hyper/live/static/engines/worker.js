@@ -1,27 +1,27 @@
-// The networks and the pictures of a page without a server.
+// The networks and the pictures of the static page.
 "use strict";
 
-import * as ort from "../ort/ort.wasm.bundle.min.js";
-import { gridCrops, middle, psnr, Reducer, shrunkLevel, tiles } from "./browser_arithmetic.js";
-import { noisy, pixelsOf, recompressed, readPicture } from "./browser_pictures.js";
-import { qualityOf } from "./browser_headers.js";
-import { PngFile } from "./browser_png.js";
+import * as ort from "../../ort/ort.wasm.bundle.min.js";
+import { gridCrops, middle, psnr, Reducer, shrunkLevel, tiles } from "./arithmetic.js";
+import { noisy, pixelsOf, recompressed, readPicture } from "./pictures.js";
+import { qualityOf } from "./headers.js";
+import { PngFile } from "./png.js";
 
-const here = (path) => new URL(`../${path}`, import.meta.url).href;
+const here = (path) => new URL(`../../${path}`, import.meta.url).href;
 ort.env.wasm.wasmPaths = { wasm: here("ort/ort-wasm-simd-threaded.wasm") };
 // Threads share memory, which a browser allows where the site's headers isolate it.
 ort.env.wasm.numThreads = globalThis.crossOriginIsolated
   ? Math.min(4, navigator.hardwareConcurrency)
   : 1;
 
-const MOST_KEPT = 8,
-  MOST_KEPT_PIXELS = 1 << 27;
-const PATIENCE = 250; // milliseconds that a quick view may take
+const MAX_KEPT = 8,
+  MAX_KEPT_PIXELS = 1 << 27;
+const QUICK_VIEW = 250; // milliseconds that a quick view may take
 const pictures = new Map(); // the newest last
 const sessions = new Map();
 let about = null,
   numbered = 0;
-let viewing = null; // number of the view that is being made
+let viewing = null; // number of the view that is being restored
 let speed = 60; // pixels a millisecond, of the networks so far
 
 const turn = () => new Promise((go) => setTimeout(go));
@@ -29,7 +29,7 @@ const turn = () => new Promise((go) => setTimeout(go));
 async function fetched(path) {
   const response = await fetch(here(path));
   if (!response.ok)
-    throw new Error(`${path} did not come: ${response.status} ${response.statusText}`);
+    throw new Error(`${path} could not be loaded: ${response.status} ${response.statusText}`);
   return response;
 }
 
@@ -40,11 +40,11 @@ async function facts() {
 
 async function taskOf(name) {
   const task = (await facts()).tasks.find((one) => one.name === name);
-  if (!task) throw new Error(`There is no task ${name}.`);
+  if (!task) throw new Error(`No such task: ${name}.`);
   return task;
 }
 
-// A session of a model's file, opened once; a file that did not come is asked for again.
+// A session of a model's file, opened once; a file that failed to load is requested again.
 function session(file) {
   if (!sessions.has(file)) {
     const opening = fetched(file)
@@ -56,7 +56,7 @@ function session(file) {
   return sessions.get(file);
 }
 
-// One network at a time: a session runs one input, and there is one processor.
+// One network runs at a time, since they share the processor.
 let queue = Promise.resolve();
 function run(file, inputs) {
   const job = queue.then(async () => (await session(file)).run(inputs));
@@ -71,7 +71,7 @@ function kept(picture) {
   let pixels = 0;
   for (const one of [...pictures.values()].reverse()) pixels += one.width * one.height;
   for (const [id, one] of pictures) {
-    if (pictures.size <= MOST_KEPT && (pixels <= MOST_KEPT_PIXELS || pictures.size <= 2)) break;
+    if (pictures.size <= MAX_KEPT && (pixels <= MAX_KEPT_PIXELS || pictures.size <= 2)) break;
     pictures.delete(id);
     pixels -= one.width * one.height;
   }
@@ -81,7 +81,7 @@ function kept(picture) {
 
 function pictureOf(id) {
   const picture = pictures.get(id);
-  if (!picture) throw new Error("That picture is not open any more: open it again.");
+  if (!picture) throw new Error("The picture is not open any more: open it again.");
   pictures.delete(id);
   pictures.set(id, picture);
   return picture;
@@ -93,7 +93,7 @@ function checkedBox(box, picture) {
     bottom = Math.min(top + height, picture.height);
   const x = Math.max(left, 0),
     y = Math.max(top, 0);
-  if (!(right > x && bottom > y)) throw new Error(`A box in the picture was wanted, ${box} came.`);
+  if (!(right > x && bottom > y)) throw new Error(`Expected a box inside the picture, got ${box}.`);
   return [x, y, right - x, bottom - y];
 }
 
@@ -143,14 +143,13 @@ async function restored(task, level, gray, pixels, width, height) {
   return result;
 }
 
-// BT.601, full range.
-const luma = (r, g, b) => 0.299 * r + 0.587 * g + 0.114 * b;
+const luma = (r, g, b) => about.luma[0] * r + about.luma[1] * g + about.luma[2] * b;
 
-// Restores a part of a picture in tiles that equal the whole, row of tiles after row of tiles.
+// Restores a part of a picture in tiles, row by row; the tiles equal that part of the whole.
 async function* inTiles(picture, task, level, box, ready) {
   const [left, top, width, height] = box;
-  const rows = tiles(top, height, picture.height, task.halo),
-    columns = tiles(left, width, picture.width, task.halo);
+  const rows = tiles(top, height, picture.height, task, about.limits.tile),
+    columns = tiles(left, width, picture.width, task, about.limits.tile);
   const count = rows.length * columns.length;
   let done = 0;
   for (const row of rows) {
@@ -211,9 +210,9 @@ function squaredError(pixels, stride, [left, top], clean, [x, y, width, height])
   return sum;
 }
 
-// A part made smaller; the newest is kept, since the slider does not change it.
+// A part of a picture, averaged to fewer pixels. The newest is kept: the slider does not change it.
 let small = { key: null, pixels: null };
-function madeSmaller(picture, box, width, height) {
+function shrunk(picture, box, width, height) {
   const key = `${picture.id} ${box} ${width} ${height}`;
   if (small.key !== key) {
     const reducer = new Reducer(box, width, height);
@@ -223,13 +222,13 @@ function madeSmaller(picture, box, width, height) {
   return small.pixels;
 }
 
-// Restores the part made smaller: as many pixels as there is patience for, by halves of them.
+// Restores the part averaged to fewer pixels, halved until it takes less than QUICK_VIEW.
 async function quickView(picture, task, level, box, scale) {
   const pixels = box[2] * box[3] * scale ** 2,
-    halves = Math.max(0, Math.ceil(Math.log2(pixels / (speed * PATIENCE))));
+    halves = Math.max(0, Math.ceil(Math.log2(pixels / (speed * QUICK_VIEW))));
   const smaller = scale * 2 ** (-halves / 2),
     [width, height] = sides(box, smaller);
-  const before = madeSmaller(picture, box, width, height);
+  const before = shrunk(picture, box, width, height);
   const after = await restored(
     task,
     shrunkLevel(task.strength, level, smaller),
@@ -241,20 +240,21 @@ async function quickView(picture, task, level, box, scale) {
   return { pixels: after, width, height, psnr: null, exact: false };
 }
 
-const fits = (box, task) => (box[2] + 2 * task.halo) * (box[3] + 2 * task.halo) <= speed * PATIENCE;
+const fits = (box, task) =>
+  (box[2] + 2 * task.halo) * (box[3] + 2 * task.halo) <= speed * QUICK_VIEW;
 
 async function view(
   id,
-  { picture: name, task: taskName, level, box: wished, scale, final },
+  { picture: name, task: taskName, level, box: requested, scale, final },
   onTile,
 ) {
   viewing = id;
   try {
     const picture = pictureOf(name),
       task = await taskOf(taskName),
-      box = checkedBox(wished, picture);
+      box = checkedBox(requested, picture);
     const ready = () => {
-      if (id !== viewing) throw new Error("A newer view was asked for.");
+      if (id !== viewing) throw new Error("A newer view was requested.");
     };
     const exact = final || (scale >= 1 && fits(box, task));
     const made = await (exact ? exactView : quickView)(
@@ -277,7 +277,7 @@ async function view(
   }
 }
 
-// The whole picture, beside the views, which go first.
+// The whole picture. Views have priority.
 async function save(id, { picture: name, task: taskName, level }, onTile) {
   const picture = pictureOf(name),
     task = await taskOf(taskName);
@@ -310,21 +310,22 @@ async function save(id, { picture: name, task: taskName, level }, onTile) {
   return { blob: await file.blob(), name: `restored-${picture.name.replace(/\.[^.]*$/, "")}.png` };
 }
 
-async function tell(picture, task) {
-  const teller = task.teller;
-  if (!task.tells) throw new Error("The level of this task cannot be told.");
-  if (!teller) {
-    // The quality of a JPEG stands in its file.
-    if (!picture.table) throw new Error(`${picture.name}: nothing in it tells the level`);
-    return qualityOf(picture.table);
+async function estimate(picture, task) {
+  const estimator = task.estimator;
+  if (!task.estimates) throw new Error("The level of this task cannot be estimated.");
+  if (!estimator) {
+    // A JPEG file records its quality.
+    if (!picture.table)
+      throw new Error(`${picture.name}: the level cannot be estimated from this picture`);
+    return qualityOf(picture.table, about.quantisation);
   }
   const { width, height } = picture;
-  if (Math.min(width, height) < teller.min_side) {
-    const least = `${teller.min_side} pixels a side and up`;
-    throw new Error(`A level can be told of pictures of ${least}, not of ${width} x ${height}.`);
+  if (Math.min(width, height) < estimator.min_side) {
+    const least = `${estimator.min_side} pixels a side`;
+    throw new Error(`Expected a picture of at least ${least}, got ${width} x ${height}.`);
   }
-  const rows = gridCrops(height, teller),
-    columns = gridCrops(width, teller),
+  const rows = gridCrops(height, estimator),
+    columns = gridCrops(width, estimator),
     size = [rows[0].length, columns[0].length];
   const crops = new Float32Array(rows.length * columns.length * size[0] * size[1] * 3);
   let at = 0;
@@ -337,16 +338,16 @@ async function tell(picture, task) {
     }
   }
   const image = new ort.Tensor("float32", crops, [rows.length * columns.length, ...size, 3]);
-  const answer = await run(teller.file, { image });
+  const answer = await run(estimator.file, { image });
   return Math.max(0, middle(answer.level.data));
 }
 
-async function spoil(picture, task, level) {
+async function degrade(picture, task, level) {
   const degrade = { noise: noisy, jpeg: recompressed }[task.degradation];
-  const spoiled = await degrade(picture, level);
+  const degraded = await degrade(picture, level);
   return kept({
     ...picture,
-    ...spoiled,
+    ...degraded,
     name: `${task.name}-${level}-${picture.name}`,
     clean: picture,
   });
@@ -354,30 +355,29 @@ async function spoil(picture, task, level) {
 
 const ANSWERS = {
   about: async () => {
-    const { tasks, samples } = await facts();
-    return { tasks, samples: Object.keys(samples), keeps: false };
+    const { tasks, samples, neutral } = await facts();
+    return { tasks, samples: Object.keys(samples), neutral };
   },
-  open: async (id, [file, name]) => kept(await readPicture(file, name)),
+  open: async (id, [file, name]) => kept(await readPicture(file, name, (await facts()).limits)),
   sample: async (id, [name]) => {
     const path = (await facts()).samples[name];
-    if (!path) throw new Error(`There is no sample ${name}.`);
-    return kept(await readPicture(await (await fetched(path)).blob(), path.split("/").pop()));
+    if (!path) throw new Error(`No such sample: ${name}.`);
+    const file = await (await fetched(path)).blob();
+    return kept(await readPicture(file, path.split("/").pop(), about.limits));
   },
-  before: async (id, [name, wished, scale]) => {
+  before: async (id, [name, requested, scale]) => {
     const picture = pictureOf(name),
-      box = checkedBox(wished, picture),
+      box = checkedBox(requested, picture),
       [width, height] = sides(box, Math.min(scale, 1));
-    return createImageBitmap(
-      new ImageData(madeSmaller(picture, box, width, height), width, height),
-    );
+    return createImageBitmap(new ImageData(shrunk(picture, box, width, height), width, height));
   },
-  view: (id, [wish], onTile) => view(id, wish, onTile),
-  save: (id, [wish], onTile) => save(id, wish, onTile),
-  leave: () => {
+  view: (id, [request], onTile) => view(id, request, onTile),
+  save: (id, [request], onTile) => save(id, request, onTile),
+  cancel: () => {
     viewing = null;
   },
-  tell: async (id, [name, task]) => tell(pictureOf(name), await taskOf(task)),
-  spoil: async (id, [name, task, level]) => spoil(pictureOf(name), await taskOf(task), level),
+  estimate: async (id, [name, task]) => estimate(pictureOf(name), await taskOf(task)),
+  degrade: async (id, [name, task, level]) => degrade(pictureOf(name), await taskOf(task), level),
 };
 
 self.addEventListener("message", async ({ data: { id, name, given } }) => {

@@ -1,20 +1,18 @@
-// Sizes, averages and figures: what the worker reckons without pictures or networks.
+// Tiles, averages and figures: the arithmetic of the worker.
 "use strict";
 
-const TILE = 256;
-
-// Splits a part of a side into tiles: what each decides (from, to) and what it looks at (start,
-// end). Windows begin at even offsets: the network sees pixels in pairs.
-export function tiles(first, length, whole, halo, tile = TILE) {
+// Splits a part of a side into tiles: the result (from, to) and the input with its margin (start,
+// end). Inputs start at multiples of what the network needs.
+export function tiles(first, length, whole, { halo, multiple }, tile) {
   const count = Math.ceil(length / tile),
-    size = 2 * Math.ceil(length / count / 2),
+    size = multiple * Math.ceil(length / count / multiple),
     rows = [];
   for (let from = first; from < first + length; from += size) {
     const to = Math.min(from + size, first + length);
     rows.push({
       from,
       to,
-      start: Math.max(0, 2 * Math.floor((from - halo) / 2)),
+      start: Math.max(0, multiple * Math.floor((from - halo) / multiple)),
       end: Math.min(whole, to + halo),
     });
   }
@@ -25,8 +23,8 @@ export function tiles(first, length, whole, halo, tile = TILE) {
 // ascending, between which strength is linear; averaging multiplies it by the scale.
 export function shrunkLevel(points, level, scale) {
   if (!points.length) return level;
-  const turned = points.map(([x, y]) => [y, x]).sort((a, b) => a[0] - b[0]);
-  return interpolated(turned, interpolated(points, level) * scale);
+  const inverse = points.map(([x, y]) => [y, x]).sort((a, b) => a[0] - b[0]);
+  return interpolated(inverse, interpolated(points, level) * scale);
 }
 
 function interpolated(points, x) {
@@ -36,7 +34,7 @@ function interpolated(points, x) {
   return y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
 }
 
-// Averages RGBA pixels of a box over the areas of fewer pixels; takes them part by part.
+// Averages RGBA pixels of a box over the areas of fewer pixels; they are added part by part.
 export class Reducer {
   constructor(box, width, height) {
     this.box = box;
@@ -106,7 +104,7 @@ function shares(many, few) {
   return { first, share, next };
 }
 
-// Where the crops lie that a level is told from, along a side.
+// The crops along a side that the level is estimated from.
 export function gridCrops(side, { crop, grid }) {
   const length = Math.min(side, crop);
   return Array.from({ length: grid }, (_, step) => ({
@@ -117,5 +115,5 @@ export function gridCrops(side, { crop, grid }) {
 
 export const middle = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 
-// Peak signal to noise ratio of 8 bits, in dB; without end for equal pictures.
+// Peak signal to noise ratio of 8 bits, in dB; infinite for equal pictures.
 export const psnr = (squaredError, values) => 10 * Math.log10((255 * 255 * values) / squaredError);

@@ -25,9 +25,15 @@ async def opened(client, data=None, name="a.png"):
     return (await answer.json())["id"]
 
 
-async def wished(socket, number, word, **more):
-    wish = {"n": number, "picture": word, "task": "denoise", "level": 25, "box": [4, 6, 20, 10]}
-    await socket.send_str(json.dumps({**wish, **more}))
+async def send_request(socket, number, picture_id, **more):
+    request = {
+        "id": number,
+        "picture": picture_id,
+        "task": "denoise",
+        "level": 25,
+        "box": [4, 6, 20, 10],
+    }
+    await socket.send_str(json.dumps({**request, **more}))
 
 
 def seen(data):

@@ -7,8 +7,8 @@ import zlib
 import numpy as np
 import pytest
 
-from keras_hyper.live.threaded import served
-from tests.keras_hyper.live.hands import (
+from keras_hyper.live.app import served
+from tests.keras_hyper.live.actions import (
     PHONE,
     PIXELS,
     WIDE,
@@ -51,7 +51,7 @@ def test_a_wrong_file_is_said_and_the_page_goes_on(visit, address, data, words):
     opened(page)
     choose(page, data, "b.png")
     said(page, words)
-    assert "wrong" in page.get_attribute("#said", "class")
+    assert "wrong" in page.get_attribute("#status", "class")
     slide(page, 50)
     choose(page, png(PIXELS[:30]), "c.png")
     said(page, "c.png, 80 x 30 pixels")
@@ -65,7 +65,7 @@ def test_two_pictures_at_once_are_one_too_many(visit, address):
         document.querySelector("#stage")
           .dispatchEvent(new DragEvent("drop", { dataTransfer: given, bubbles: true })); }"""
     )
-    said(page, "One picture was wanted, 2 came.")
+    said(page, "Expected one picture, got 2.")
     opened(page)
 
 
@@ -87,9 +87,9 @@ def test_a_server_that_goes_away_and_comes_back_goes_on_with_the_picture(visit):
         opened(page)
         divide(page, 0)
         first.close()
-        said(page, "The server is not there. Trying again.")
+        said(page, "The server does not respond. Retrying.")
     with served(new_page(), port=int(address.rsplit(":", 1)[1])):
-        wait(page, "document.querySelector('#said').textContent === ''")
+        wait(page, "document.querySelector('#status').textContent === ''")
         slide(page, 33)
         assert np.abs(picture_on(page).astype(int) - restored(PIXELS, 33)).max() <= 1
 

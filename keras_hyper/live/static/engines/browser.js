@@ -1,7 +1,7 @@
-// What the page asks of a browser alone: pictures and networks live in a worker; nothing leaves.
+// Restores in a worker of the browser; pictures stay on this machine. See interface.js.
 "use strict";
 
-const worker = new Worker(new URL("./browser_worker.js", import.meta.url), { type: "module" });
+const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 const waiting = new Map();
 let last = 0,
   broken = null;
@@ -34,45 +34,44 @@ function ask(name, given, onTile = () => {}) {
   });
 }
 
-// One view in flight; of those that come meanwhile the newest quick one is made, and after it a
-// final one that is newer still. A final view takes long: it is dropped, between two tiles, for a
-// newer one.
-let flying = null,
+// One view is in flight. Of those that are requested meanwhile, the newest quick one runs next, and
+// then a final one if it is newer. A final view takes long: a newer view cancels it between tiles.
+let inFlight = null,
   quick = null,
   final = null;
 
-const drop = (job) => job?.reject(new DOMException("A newer view was asked for.", "AbortError"));
+const drop = (job) => job?.reject(new DOMException("A newer view was requested.", "AbortError"));
 
-function view(wish, onTile) {
+function view(request, onTile) {
   return new Promise((resolve, reject) => {
     drop(final);
     final = null;
-    if (wish.final) {
-      final = { wish, onTile, resolve, reject };
+    if (request.final) {
+      final = { request, onTile, resolve, reject };
     } else {
       drop(quick);
-      quick = { wish, onTile, resolve, reject };
+      quick = { request, onTile, resolve, reject };
     }
-    if (flying?.wish.final) {
-      drop(flying);
-      ask("leave", []);
+    if (inFlight?.request.final) {
+      drop(inFlight);
+      ask("cancel", []);
     }
-    if (!flying) send();
+    if (!inFlight) send();
   });
 }
 
 async function send() {
-  flying = quick || final;
-  if (!flying) return;
+  inFlight = quick || final;
+  if (!inFlight) return;
   if (quick) quick = null;
   else final = null;
-  const { wish, onTile, resolve, reject } = flying;
-  await ask("view", [withId(wish)], onTile).then(resolve, reject);
-  flying = null;
+  const { request, onTile, resolve, reject } = inFlight;
+  await ask("view", [withPictureId(request)], onTile).then(resolve, reject);
+  inFlight = null;
   send();
 }
 
-const withId = ({ picture, task, level, box, scale, final }) => ({
+const withPictureId = ({ picture, task, level, box, scale, final }) => ({
   picture: picture.id,
   task,
   level,
@@ -82,14 +81,18 @@ const withId = ({ picture, task, level, box, scale, final }) => ({
 });
 
 export const engine = {
+  onoffline: () => {},
+  ononline: () => {},
+  keepsWhole: false,
+  whole: async () => {},
   about: () => ask("about", []),
   open: (file) => ask("open", [file, file.name]),
   sample: (name) => ask("sample", [name]),
   before: (picture, box, scale) => ask("before", [picture.id, box, scale]),
   view,
-  save: (wish, onTile) => ask("save", [withId(wish)], onTile),
-  tell: (picture, task) => ask("tell", [picture.id, task]),
-  spoil: (picture, task, level) => ask("spoil", [picture.id, task, level]),
+  save: (request, onTile) => ask("save", [withPictureId(request)], onTile),
+  estimate: (picture, task) => ask("estimate", [picture.id, task]),
+  degrade: (picture, task, level) => ask("degrade", [picture.id, task, level]),
   command: () => null,
   python: () => null,
 };

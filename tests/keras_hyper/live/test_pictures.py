@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_hyper.live.strength import MOST_SIDE, NEUTRAL, level_map, read_painting
+from keras_hyper.live.pictures import MAX_PAINTING_SIDE, NEUTRAL, level_map, read_painting
 
 
 def painted(gray):
@@ -48,10 +48,10 @@ def test_between_two_cells_strength_is_between_too():
 @pytest.mark.parametrize(
     ("data", "said"),
     [(b"hello", "cannot identify"), (b"", "cannot identify"),
-     (painted(np.zeros((2, MOST_SIDE + 1))), f"{MOST_SIDE + 1}x2 pixels")],
+     (painted(np.zeros((2, MAX_PAINTING_SIDE + 1))), f"{MAX_PAINTING_SIDE + 1}x2 pixels")],
     ids=["text", "nothing", "large"],
 )  # fmt: skip
 def test_what_is_no_painting_is_said_in_a_line(data, said):
-    with pytest.raises(ValueError, match=said) as told:
+    with pytest.raises(ValueError, match=said) as estimated:
         read_painting(data)
-    assert "a painting of at most 1024 pixels a side was wanted" in str(told.value)
+    assert "expected a painting of at most 1024 pixels a side" in str(estimated.value)

@@ -1,4 +1,5 @@
-// A PNG written row by row: a canvas would refuse large pictures and blur what is half transparent.
+// Writes a PNG row by row, in constant memory. A canvas has a maximum size and changes the colours
+// of transparent pixels.
 "use strict";
 
 const KINDS = { 1: 0, 3: 2, 4: 6 };
@@ -22,9 +23,9 @@ export class PngFile {
       Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
       chunk("IHDR", new Uint8Array(size.buffer)),
     ];
-    const squeezed = new CompressionStream("deflate");
-    this.writer = squeezed.writable.getWriter();
-    this.squeezing = this.take(squeezed.readable.getReader());
+    const compressed = new CompressionStream("deflate");
+    this.writer = compressed.writable.getWriter();
+    this.compressing = this.take(compressed.readable.getReader());
   }
 
   async take(reader) {
@@ -32,7 +33,7 @@ export class PngFile {
       this.parts.push(chunk("IDAT", next.value));
   }
 
-  // Takes whole rows of RGBA.
+  // Adds whole rows of RGBA.
   async add(pixels) {
     const { width, channels } = this,
       rows = pixels.length / 4 / width,
@@ -51,12 +52,12 @@ export class PngFile {
 
   async blob() {
     await this.writer.close();
-    await this.squeezing;
+    await this.compressing;
     return new Blob([...this.parts, chunk("IEND", new Uint8Array())], { type: "image/png" });
   }
 }
 
-// Each byte less the nearest of its neighbours to the left, above, and above left.
+// Filter 4 of the PNG standard: each byte minus its Paeth predictor.
 function paeth(row, above, channels, result) {
   result[0] = 4;
   for (let i = 0; i < row.length; i++) {

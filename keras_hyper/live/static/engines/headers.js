@@ -1,14 +1,14 @@
-// What a picture's file says before it is decoded.
+// Reads the headers of PNG and JPEG files.
 "use strict";
 
-// Returns the size that a file claims, whether it is gray, whether its end is missing and, of a
-// JPEG, luma's quantisation table; null for formats that are not looked into.
+// Returns the size in the header, whether the picture is gray, whether its end is missing and, for a
+// JPEG, the quantisation table of luma. Null for other formats.
 export function header(data) {
   try {
     if (data.getUint32(0) === 0x89504e47) return pngHeader(data);
     if (data.getUint16(0) === 0xffd8) return jpegHeader(data);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error; // it ends within its header
+    if (!(error instanceof RangeError)) throw error; // the file ends within its header
   }
   return null;
 }
@@ -27,7 +27,7 @@ function pngHeader(data) {
   };
 }
 
-// Markers among those of frames that begin no picture.
+// Markers in the range of frame markers that are not frames.
 const NO_FRAME = [0xc4, 0xc8, 0xcc];
 
 function jpegHeader(data) {
@@ -36,7 +36,7 @@ function jpegHeader(data) {
   while (data.getUint8(at) === 0xff) {
     const marker = data.getUint8(at + 1);
     if (marker === 0xff) {
-      at += 1; // filling
+      at += 1; // fill byte
       continue;
     }
     const end = at + 2 + data.getUint16(at + 2);
@@ -70,7 +70,7 @@ function readTables(data, at, end, tables) {
   }
 }
 
-// Whether the marker that ends a JPEG is there; what follows it is not looked at.
+// Whether the end marker of a JPEG exists; data after it is ignored.
 function ends(data, first) {
   for (let at = data.byteLength - 2; at >= first; at--) {
     if (data.getUint16(at) === 0xffd9) return true;
@@ -78,25 +78,11 @@ function ends(data, first) {
   return false;
 }
 
-// Table K.1 of the JPEG standard (ITU-T T.81), luma at quality 50, in the order of a file.
-const LUMA = [
-  16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37,
-  29, 40, 58, 51, 61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87,
-  95, 98, 103, 104, 103, 62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
-];
-
-// The quality that a table is libjpeg's of, or the nearest on a scale of ratios.
-export function qualityOf(table) {
-  const logs = table.map((step) => Math.log(Math.max(1, step)));
-  let best = { quality: 0, distance: Infinity };
-  for (let quality = 1; quality <= 100; quality++) {
-    const scale = quality < 50 ? Math.floor(5000 / quality) : 200 - 2 * quality;
-    let distance = 0;
-    LUMA.forEach((step, i) => {
-      const ours = Math.min(255, Math.max(1, Math.floor((step * scale + 50) / 100)));
-      distance += Math.abs(Math.log(ours) - logs[i]);
-    });
-    if (distance < best.distance) best = { quality, distance };
-  }
-  return best.quality;
+// The quality whose table of libjpeg is nearest by the ratios of its steps. `tables` has the tables of
+// qualities 1 to 100, in the order of a file.
+export function qualityOf(table, tables) {
+  const distance = (other) =>
+    other.reduce((sum, step, i) => sum + Math.abs(Math.log(step / Math.max(1, table[i]))), 0);
+  const distances = tables.map(distance);
+  return distances.indexOf(Math.min(...distances)) + 1;
 }

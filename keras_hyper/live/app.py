@@ -1,0 +1,277 @@
+"""The server of the page: images in, restored images out."""
+
+import asyncio
+import contextlib
+import tempfile
+import threading
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from keras_hyper.live import MAX_BYTES
+from keras_hyper.live.live_socket import live_socket
+from keras_hyper.live.pictures import NEUTRAL, NotOpenError, Pictures
+from keras_hyper.live.restorer import Request, ViewRestorer
+from keras_hyper.live.task import LiveTask
+from keras_hyper.live.view import as_rgba, checked_box, checked_scale, shrink
+from pipelines.images import PictureFile, check_holds, write_picture_file
+
+_STATIC = Path(__file__).parent / "static"
+_POLICY = "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'"
+
+
+class Page:
+    """The state of the page and its HTTP routes.
+
+    Args:
+        tasks: The tasks by name; the first is selected at first.
+        samples: Sample pictures by name.
+        max_pixels: Maximum number of pixels of a picture, before and after enlarging.
+        max_bytes: Maximum size of a file.
+    """
+
+    def __init__(
+        self,
+        tasks: dict[str, LiveTask],
+        samples: dict[str, Path],
+        max_pixels: int,
+        max_bytes: int = MAX_BYTES,
+    ):
+        self.tasks, self.samples = tasks, samples
+        self.max_pixels, self.max_bytes = max_pixels, max_bytes
+        self.pictures, self.restorer = Pictures(max_pixels), ViewRestorer()
+        # Views run one at a time: a network uses the whole processor, and queued views become
+        # outdated. Whole pictures run in a second thread, so that the slider still responds.
+        self.view_thread, self.save_thread = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        # (tiles done, number of tiles) of the pictures that are being saved, by picture id.
+        self.progress: dict[str, tuple[int, int]] = {}
+
+    def app(self) -> web.Application:
+        """Returns the aiohttp application."""
+        app = web.Application(client_max_size=self.max_bytes, middlewares=[_same_origin, _errors])
+        app.add_routes(
+            [
+                web.get("/", _file("index.html")),
+                web.get("/about", self._about),
+                web.post("/pictures", self._upload),
+                web.post("/samples/{name}", self._sample),
+                web.post("/pictures/{id}/test", self._degrade),
+                web.get("/pictures/{id}/view", self._view),
+                web.get("/pictures/{id}/level", self._estimate),
+                web.put("/pictures/{id}/paintings/{number}", self._paint),
+                web.get("/pictures/{id}/restored", self._restored),
+                web.get("/pictures/{id}/progress", self._progress),
+                web.get("/live", lambda request: live_socket(self, request)),
+                # The static page has its own engine under this name.
+                web.get("/static/engines/engine.js", _file("engines/server.js")),
+                web.static("/static", _STATIC),
+            ]
+        )
+        app.on_response_prepare.append(_set_headers)
+        app.on_cleanup.append(self._close)
+        return app
+
+    def request(self, fields: Mapping[str, Any]) -> Request:
+        """Returns the restoration that a request describes.
+
+        Args:
+            fields: ``picture``, ``task``, ``level``, and optionally ``painted``.
+
+        Raises:
+            ValueError: If a field is wrong or the result is too large.
+            NotOpenError: If the picture is not open.
+        """
+        picture_id = str(fields["picture"])
+        picture = self.pictures.get(picture_id)
+        task = self._task(fields)
+        level = task.check(float(fields.get("level", "nan")))
+        request = Request(picture_id, picture, task, level, int(fields.get("painted", 0)))
+        if request.pixels > self.max_pixels:
+            raise ValueError(
+                f"expected at most {self.max_pixels:,} pixels after enlarging, got "
+                f"{request.pixels:,.0f}"
+            )
+        return request
+
+    async def run(self, job, *args):
+        """Runs a job for a view in the thread of the views."""
+        return await asyncio.get_running_loop().run_in_executor(self.view_thread, job, *args)
+
+    async def run_whole(self, job, *args):
+        """Runs a job for a whole picture in its own thread, beside the views."""
+        return await asyncio.get_running_loop().run_in_executor(self.save_thread, job, *args)
+
+    async def _close(self, app):
+        self.view_thread.shutdown(cancel_futures=True)
+        self.save_thread.shutdown(cancel_futures=True)
+        self.pictures.close()
+
+    async def _about(self, request):
+        tasks = [{"name": name, **task.facts()} for name, task in self.tasks.items()]
+        about = {"tasks": tasks, "samples": list(self.samples), "neutral": NEUTRAL}
+        return web.json_response(about)
+
+    async def _upload(self, request):
+        name = urllib.parse.unquote(request.headers.get("X-Name", "picture"))
+        return await self._open(name, await request.read())
+
+    async def _sample(self, request):
+        path = self.samples.get(request.match_info["name"])
+        if path is None:
+            raise web.HTTPNotFound(text=f"no such sample: {request.match_info['name']}")
+        return await self._open(path.name, path.read_bytes())
+
+    async def _open(self, name, data):
+        return self._facts(await asyncio.to_thread(self.pictures.add, name, data))
+
+    def _facts(self, picture_id):
+        picture = self.pictures.get(picture_id)
+        height, width = picture.file.pixels.shape[:2]
+        facts = {"id": picture_id, "name": picture.name, "width": width, "height": height}
+        return web.json_response({**facts, "test": picture.clean is not None})
+
+    async def _degrade(self, request):
+        picture, task = self.pictures.get(request.match_info["id"]), self._task(request.query)
+        if task.degrade is None:
+            raise ValueError("this task cannot degrade a picture")
+        level = task.check(float(request.query.get("level", "nan")))
+        pixels = picture.file.pixels if picture.clean is None else picture.clean
+        degraded, clean = await self.run(task.degrade, pixels, level)
+        name = f"{Path(picture.name).stem}-{request.query['task']}-{level:g}"
+        return self._facts(await asyncio.to_thread(self.pictures.add_test, name, degraded, clean))
+
+    async def _view(self, request):
+        pixels = self.pictures.get(request.match_info["id"]).file.pixels
+        view = checked_box(request.query.get("box", "").split(","), pixels.shape)
+        scale = checked_scale(request.query.get("scale", 1), view)
+        shown = await asyncio.to_thread(lambda: as_rgba(shrink(pixels[view], scale)))
+        return web.Response(
+            body=shown.tobytes(), headers={"X-Size": f"{shown.shape[1]},{shown.shape[0]}"}
+        )
+
+    async def _estimate(self, request):
+        picture, task = self.pictures.get(request.match_info["id"]), self._task(request.query)
+        if task.estimate is None:
+            raise ValueError("the level of this task cannot be estimated")
+        level = await self.run(task.estimate, picture.path, picture.file.pixels)
+        if level is None:
+            raise ValueError(f"{picture.name}: the level cannot be estimated from this picture")
+        return web.json_response({"level": float(level)})
+
+    async def _paint(self, request):
+        picture = self.pictures.get(request.match_info["id"])
+        number = int(request.match_info["number"])
+        await asyncio.to_thread(picture.paint, number, await request.read())
+        return web.json_response({"painted": number})
+
+    async def _restored(self, request):
+        picture_id = request.match_info["id"]
+        restoration = self.request({**request.query, "picture": picture_id})
+
+        def on_tile(*done):
+            self.progress[picture_id] = done
+
+        def save():
+            try:
+                pixels = self.restorer.whole(restoration, on_tile)
+                return _encode(restoration.picture, pixels)
+            finally:
+                self.progress.pop(picture_id, None)
+
+        data = await self.run_whole(save)
+        name = urllib.parse.quote(f"restored-{restoration.picture.name}")
+        disposition = f"attachment; filename*=UTF-8''{name}"
+        return web.Response(body=data, headers={"Content-Disposition": disposition})
+
+    async def _progress(self, request):
+        done, count = self.progress.get(request.match_info["id"], (0, 0))
+        return web.json_response({"done": done, "count": count})
+
+    def _task(self, fields):
+        name = str(fields.get("task", ""))
+        if name not in self.tasks:
+            raise ValueError(f"expected a task of {', '.join(self.tasks)}, got {name!r}")
+        return self.tasks[name]
+
+
+@contextlib.contextmanager
+def served(page: Page, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serves a page from a thread while the context lasts, for notebooks and tests.
+
+    Args:
+        page: The page; it is closed at the end.
+        host: Address to listen at.
+        port: 0 for any free port.
+
+    Yields:
+        The page's address.
+
+    Raises:
+        OSError: If the address is not available.
+    """
+
+    def run(job):
+        return asyncio.run_coroutine_threadsafe(job, loop).result()
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    # Short, since a browser may keep its WebSocket open.
+    runner = web.AppRunner(page.app(), shutdown_timeout=1.0)
+    try:
+        run(runner.setup())
+        run(web.TCPSite(runner, host, port).start())
+        yield f"http://{host}:{runner.addresses[0][1]}"
+    finally:
+        run(runner.cleanup())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def _encode(picture, pixels):
+    """The file of a restored picture, in the format of the original, lossy ones too."""
+    with tempfile.TemporaryDirectory(prefix="keras-hyper-") as folder:
+        path = Path(folder) / picture.name
+        check_holds(path, pixels)
+        write_picture_file(PictureFile(pixels, picture.file.kept, picture.file.lossless), path)
+        return path.read_bytes()
+
+
+def _file(name):
+    async def respond(request):
+        return web.FileResponse(_STATIC / name)
+
+    return respond
+
+
+async def _set_headers(request, response):
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+
+
+@web.middleware
+async def _same_origin(request, handler):
+    """Refuses requests from pages of other sites."""
+    origin = request.headers.get("Origin")
+    if origin is not None and urllib.parse.urlsplit(origin).netloc != request.host:
+        raise web.HTTPForbidden(text="requests from pages of other sites are refused")
+    return await handler(request)
+
+
+@web.middleware
+async def _errors(request, handler):
+    """Answers wrong requests with one line of text."""
+    try:
+        return await handler(request)
+    except NotOpenError as error:
+        raise web.HTTPGone(text=str(error)) from error
+    except KeyError as error:
+        raise web.HTTPBadRequest(text=f"{error} is missing") from error
+    except (ValueError, OSError) as error:
+        raise web.HTTPBadRequest(text=" ".join(str(error).split())) from error
