@@ -20,7 +20,7 @@ def test_the_page_and_its_files_come_with_nothing_from_elsewhere(ask):
         text = await index.text()
         for name in ("page.css", "page.js"):
             assert name in text
-        for name in ("page.css", "page.js", "stage.js", "brush.js", "engine.js"):
+        for name in ("page.css", "page.js", "stage.js", "brush.js", "engines/engine.js"):
             answer = await client.get(f"/static/{name}")
             assert answer.status == 200
             text += await answer.text()
@@ -140,7 +140,7 @@ def test_a_whole_picture_counts_its_tiles_and_leaves_the_views_free(ask):
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"hello", "a.png: no picture, or a damaged one"),
+        (b"hello", "a.png: no picture of a known format"),
         (png()[:200], "a.png: no picture, or a damaged one"),
         (png(np.zeros((1001, 1000), np.uint8)), "more than the limit of 1,000,000"),
     ],

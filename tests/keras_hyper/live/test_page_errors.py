@@ -39,7 +39,7 @@ def claims(width, height):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"hello", "b.png: no picture, or a damaged one"),
+        (b"hello", "b.png: no picture of a known format"),
         (png()[:300], "b.png: no picture, or a damaged one"),
         (claims(20000, 10000), "more than the limit of 1,000,000"),
         (png()[:0] + b" ", "no picture"),
