@@ -41,7 +41,7 @@ def claims(width, height):
     [
         (b"hello", "b.png: no picture of a known format"),
         (png()[:300], "b.png: no picture, or a damaged one"),
-        (claims(20000, 10000), "more than the limit of 1,000,000"),
+        (claims(20000, 10000), "the limit of 1,000,000"),
         (png()[:0] + b" ", "no picture"),
     ],
     ids=["text", "truncated", "200 megapixels", "almost empty"],

@@ -354,7 +354,7 @@ def test_the_page_restores_a_sample_and_asks_nobody_else(page, address):
     assert page.wrong == []
 
 
-def test_the_page_spoils_tells_and_saves(page, tmp_path):
+def test_the_page_degrades_estimates_and_saves(page, tmp_path):
     page.select_option("#sample", "chelsea")
     page.wait_for_selector("#canvas[data-exact=true]", timeout=60_000)
     page.fill("#test-level", "30")
