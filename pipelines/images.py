@@ -1,4 +1,4 @@
-"""The only reader and writer of picture files: pixels, and what surrounds them."""
+"""The only reader and writer of picture files: pixels and metadata."""
 
 import contextlib
 import functools
@@ -17,10 +17,10 @@ from PIL import Image, ImageOps
 
 from pipelines.color import LUMA
 
-# Twice Pillow's own limit, where it raises an error. Cameras make smaller pictures: a file that
-# claims more is taken for an attack on memory.
+# Twice Pillow's limit, where Pillow raises an error. Photographs are smaller; a larger size in a
+# header may be an attack on memory.
 MAX_PIXELS = 178_956_970
-# Pillow's name of the format by suffix: what is found in folders, read and written.
+# Pillow's name of the format by suffix, for finding, reading and writing.
 FORMATS = {
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF",
     ".tiff": "TIFF", ".gif": "GIF", ".ppm": "PPM", ".pgm": "PPM", ".pnm": "PPM",
@@ -29,21 +29,21 @@ _WITHOUT_EXIF = {"BMP", "GIF", "PPM"}
 _WITHOUT_ALPHA = {"JPEG", "BMP", "PPM"}
 # The largest sample of a colour PNM, the third number of its header.
 _PNM_PEAK = re.compile(rb"P[36](?:(?:\s|#[^\n]*\n)+(\d+)){3}")
-# TIFF tags that describe the picture: description, make, model, software, date, artist, copyright.
-# The others describe the layout of the file.
+# TIFF tags to keep: description, make, model, software, date, artist, copyright. The others
+# describe the layout of the file.
 _DESCRIPTIONS = {270, 271, 272, 305, 306, 315, 33432}
 
 
 @dataclass(frozen=True)
 class PictureFile:
-    """The pixels of a file and what surrounded them.
+    """Pixels and metadata of a file.
 
     Args:
         pixels: uint8 or uint16, ``(height, width)`` or ``(height, width, 2 | 3 | 4)``, as stored:
-            an EXIF orientation is not applied, and stays true of the result. (Pillow turns TIFF
-            upright and drops the orientation. A format without EXIF is written upright.)
-        kept: ``exif`` and ``icc_profile`` bytes, where the file has them.
-        lossless: Whether the compression of the file keeps every bit.
+            an EXIF orientation is kept, not applied. (Pillow rotates TIFF upright. Formats
+            without EXIF are written upright.)
+        kept: ``exif`` and ``icc_profile`` bytes, if the file has them.
+        lossless: Whether the compression of the file is lossless.
     """
 
     pixels: np.ndarray
@@ -52,7 +52,7 @@ class PictureFile:
 
 
 def find_pictures(folder: Path) -> list[Path]:
-    """Returns the pictures below a folder in order, by their suffixes; hidden ones are skipped.
+    """Returns the picture files below a folder, sorted; hidden files are skipped.
 
     Raises:
         ValueError: If the folder does not exist or has no picture.
@@ -73,9 +73,9 @@ def find_pictures(folder: Path) -> list[Path]:
 
 
 def use_own_pixel_limit() -> None:
-    """Switches off Pillow's own limit of pixels and its warnings, for the whole process.
+    """Disables Pillow's limit of pixels and its warnings for the whole process.
 
-    For programs, at their start: they pass `max_pixels`. A library leaves both as they are.
+    Programs call this at their start and pass `max_pixels`; libraries do not call it.
     """
     Image.MAX_IMAGE_PIXELS = None
     warnings.filterwarnings("ignore", module="PIL")
@@ -85,17 +85,16 @@ def read_picture_file(path: Path, max_pixels: int = MAX_PIXELS) -> PictureFile:
     """Reads a still picture; thread-safe.
 
     Palettes and black-and-white become gray or colour, a transparent colour becomes alpha, CMYK and
-    Lab become RGB (without their profile, which would no longer fit). Of the several pictures in a
-    telephone's JPEG (previews, depth, gain) the first is the photograph.
+    Lab become RGB without their profile. Of a JPEG with several pictures, the first is read.
 
     Args:
-        path: A file that Pillow knows.
-        max_pixels: A picture that claims more is refused before it is decoded. Above `MAX_PIXELS`
-            it needs `use_own_pixel_limit`.
+        path: A file of a format that Pillow reads.
+        max_pixels: Larger pictures are refused before they are decoded. Above `MAX_PIXELS` call
+            `use_own_pixel_limit` first.
 
     Raises:
         ValueError: If the file is damaged, no picture, an animation, too large, or of a depth that
-            would be lost.
+            cannot be kept.
         OSError: If it cannot be read.
     """
     try:
@@ -105,11 +104,11 @@ def read_picture_file(path: Path, max_pixels: int = MAX_PIXELS) -> PictureFile:
 
 
 def read_picture(path: Path, channels: int = 3) -> np.ndarray:
-    """Reads the pixels of a picture, as training and measuring take them.
+    """Reads the pixels of a picture for training and evaluation.
 
     Args:
         path: A picture file; of an animated GIF the first frame.
-        channels: 3 for RGB, 1 for gray; alpha is dropped, gray becomes RGB and the reverse.
+        channels: 3 for RGB, 1 for gray; pictures are converted, and alpha is dropped.
 
     Returns:
         float32 ``(height, width, channels)`` in [0, 1]. Gray made of colour is rounded to the
@@ -140,7 +139,7 @@ def decode_picture(data: bytes, channels: int = 3) -> np.ndarray:
 
 
 class _RefusedError(ValueError):
-    """A sound picture of a kind that is not taken."""
+    """A valid picture of an unsupported kind."""
 
 
 @functools.cache
@@ -149,7 +148,7 @@ def _has_tensorflow_io():
 
 
 def _webp_by_tensorflow_io(picture, data):
-    """The pixels of a still WebP, where tensorflow-io is installed; see `_pixels`."""
+    """Reads a still WebP with tensorflow-io if that is installed; see `_pixels`."""
     if picture.format != "WEBP" or picture.n_frames > 1 or not _has_tensorflow_io():
         return _pixels(picture, data)
     import tensorflow as tf
@@ -186,14 +185,14 @@ def _decode(data, max_pixels, animations=False, read=None):
         raise ValueError(f"more pixels than the limit of {max_pixels:,}") from error
     except Image.UnidentifiedImageError as error:
         raise ValueError("no picture of a known format") from error
-    # Pillow's readers raise whatever a damaged byte leads them to: TypeError, KeyError, ...
+    # Pillow raises many kinds of errors for damaged files: TypeError, KeyError, ...
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0][:120]
         raise ValueError(f"no picture, or a damaged one ({reason})") from error
 
 
 def _check(picture, data, max_pixels, animations):
-    """Refuses what is too large, moves, or is deeper than Pillow reads, before it is decoded."""
+    """Refuses large and animated pictures and unsupported depths, before decoding."""
     width, height = picture.size
     if width * height > max_pixels:
         raise _RefusedError(f"{width}x{height} pixels are more than the limit of {max_pixels:,}")
@@ -212,21 +211,19 @@ def _check(picture, data, max_pixels, animations):
     else:
         deep = False
     if deep:
-        # Pillow has no 16-bit colour: it would cut the samples to 8 bits.
-        raise _RefusedError(
-            f"{picture.format} colour of 16 bits cannot be read; as PNG it can be read"
-        )
+        # Pillow would reduce 16-bit colour to 8 bits.
+        raise _RefusedError(f"expected 8 bits or a PNG, got {picture.format} colour of 16 bits")
 
 
 def _pixels(picture, data):
-    # Bytes 24 and 25 of a PNG are its depth and colour type.
+    # Bytes 24 and 25 of a PNG: depth and colour type.
     if picture.format == "PNG" and data[24] == 16 and data[25] != 0:
         import tensorflow as tf  # reads 16-bit colour, which Pillow does not
 
         try:
             return tf.io.decode_png(data, dtype=tf.uint16).numpy()
         except tf.errors.OpError as error:
-            # TensorFlow's own text begins with the name of a graph's node.
+            # The message of TensorFlow starts with the name of a node.
             raise OSError("invalid PNG data") from error
     if picture.mode == "I" or picture.mode.startswith("I;16"):
         return np.asarray(picture).astype(np.uint16)
@@ -238,7 +235,7 @@ def _pixels(picture, data):
 
 
 def format_of(path: Path) -> str:
-    """Returns Pillow's name of the format that the suffix of a path stands for.
+    """Returns Pillow's name of the format of a path, by its suffix.
 
     Raises:
         ValueError: If the suffix is unknown.
@@ -253,7 +250,7 @@ def format_of(path: Path) -> str:
 
 
 def check_holds(path: Path, pixels: np.ndarray) -> None:
-    """Checks that the format of a path holds the depth of a picture.
+    """Checks that the format of a path supports the depth of a picture.
 
     Raises:
         ValueError: If it does not, or the suffix is unknown.
@@ -283,7 +280,7 @@ def write_picture_file(picture: PictureFile, path: Path) -> None:
     except OSError as error:
         raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        # Where the folder is a file, nothing exists to remove either.
+        # If the folder is a file, no partial file exists.
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
 
@@ -297,7 +294,7 @@ def _save(picture, partial, kind):
         image = ImageOps.exif_transpose(image)
     options: dict = {}
     if kind == "JPEG" or (kind == "WEBP" and not picture.lossless):
-        # 95 and, in JPEG, full chroma: a second loss that is not visible.
+        # Quality 95 and, in JPEG, full chroma: the second loss is not visible.
         options = {"quality": 95} | ({"subsampling": 0} if kind == "JPEG" else {})
     elif kind in ("WEBP", "TIFF"):
         options = {"lossless": True} if kind == "WEBP" else {"compression": "tiff_lzw"}
@@ -318,14 +315,14 @@ def _deep_png(picture):
         chunks += chunk(b"iCCP", b"profile\0\0" + zlib.compress(picture.kept["icc_profile"]))
     if "exif" in picture.kept:
         chunks += chunk(b"eXIf", picture.kept["exif"].removeprefix(b"Exif\0\0"))
-    # Ancillary chunks go behind the header, which ends at byte 33.
+    # Ancillary chunks follow the header, which ends at byte 33.
     return data[:33] + chunks + data[33:]
 
 
 def middle(picture: np.ndarray, side: int) -> np.ndarray:
-    """Returns the middle of a picture ``(height, width, ...)``, at most `side` pixels a side.
+    """Returns the middle of a picture ``(height, width, ...)``, at most `side` pixels per side.
 
-    It begins at even offsets, as the cells of a network do.
+    Offsets are even, so that the crop lies on the pixel grid of the network.
     """
     top, left = (max(0, length - side) // 4 * 2 for length in picture.shape[:2])
     return picture[top : top + side, left : left + side]

@@ -1,4 +1,4 @@
-"""The quality of a JPEG: from the tables of the file, or from the pixels of a former JPEG."""
+"""JPEG quality: from the tables of a file, or from the pixels of a decoded picture."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,37 +11,38 @@ from PIL import Image
 from pipelines.color import LUMA
 from pipelines.degradations.jpeg import CHROMA_TABLE, LUMA_TABLE, quantisation_table
 
-# Blocks that are looked at: more tell nothing new and cost time.
+# Blocks that are analysed: more cost time without a gain.
 _MOST_BLOCKS = 4096
 _BLOCKS_A_PHASE = 512
-# What rounding to bytes leaves around a multiple, in units of a coefficient: half a grey level's
-# standard deviation for gray, and what mixing three rounded channels into luma adds.
+# Standard deviation of a coefficient around a multiple, from rounding to bytes: half a gray level
+# for gray, and a little more for the luma of three rounded channels.
 _SPREAD = 0.4
-# Share of coefficients that lie anywhere: clipped blocks, tails.
+# Share of outliers: clipped blocks, tails.
 _STRAY = 0.02
-# A coefficient below this may be a rounded zero, which fits every table.
+# A smaller coefficient may be a rounded zero, which fits every table.
 _LEAST = 1.5
-# What an average coefficient must gain in log-likelihood before a table is believed.
-_BELIEVED = 0.1
-_FEWEST = 32
+# Minimum gain of log-likelihood per coefficient for a table to be accepted.
+_LEAST_GAIN = 0.1
+# Fewer coefficients give no estimate.
+_FEWEST_COEFFICIENTS = 32
 
 
 @dataclass(frozen=True)
 class JpegQuality:
-    """What a file's tables say, or else the picture.
+    """A JPEG quality and its source.
 
     Args:
         quality: 1 to 100, libjpeg's scale.
-        exact: Whether the tables are libjpeg's own of this quality; else it is the nearest.
-        source: What told it: the file's ``"tables"``, or of a picture that is stored as something
-            else now the ``"pixels"``, by the likelihood of libjpeg's tables, or a ``"network"``.
+        exact: Whether the tables are libjpeg's of this quality; otherwise it is the nearest.
+        source: ``"tables"`` of the file, ``"pixels"`` (the likeliest of libjpeg's tables), or a
+            ``"network"``.
     """
 
     quality: int
     exact: bool
     source: str = "tables"
 
-    def __str__(self):
+    def __str__(self) -> str:
         if self.source == "pixels":
             return f"{self.quality}, by its pixels"
         if self.source == "network":
@@ -50,7 +51,7 @@ class JpegQuality:
 
 
 def is_jpeg(path: Path) -> bool:
-    """Returns whether a file begins as a JPEG does, whatever it is called.
+    """Returns whether a file has the first bytes of a JPEG, whatever its name.
 
     Raises:
         OSError: If it cannot be read.
@@ -60,17 +61,16 @@ def is_jpeg(path: Path) -> bool:
 
 
 def jpeg_quality(path: Path) -> JpegQuality:
-    """Reads the quality that a JPEG file was last written with.
+    """Reads the quality of a JPEG file from its quantisation tables.
 
-    Exact for the tables of libjpeg and of all that use it. Cameras and some programs have tables of
-    their own: then it is the quality whose luma table is nearest on a scale of ratios.
+    Exact for the tables of libjpeg. For other tables, as of cameras, it is the quality with the
+    nearest luma table by the ratios of its steps.
 
     Args:
-        path: A JPEG file; of the several pictures of a telephone's file the first counts.
+        path: A JPEG file; of several pictures in it, the first is read.
 
     Raises:
-        ValueError: If it is no JPEG; see `pipelines.jpeg_analysis` for one that was stored again
-            otherwise.
+        ValueError: If it is damaged or no JPEG.
         OSError: If it cannot be read.
     """
     try:
@@ -80,17 +80,15 @@ def jpeg_quality(path: Path) -> JpegQuality:
     except (SyntaxError, Image.DecompressionBombError, Image.UnidentifiedImageError) as error:
         raise ValueError(f"{path}: no picture, or a damaged one ({error})") from error
     if not tables or not places:
-        raise ValueError(
-            f"{path}: a JPEG file was wanted, whose tables tell its quality; this is a {kind}"
-        )
+        raise ValueError(f"{path}: expected a JPEG file, got a {kind}")
     return _nearest([np.asarray(tables[place]) for place in places])
 
 
 def _nearest(tables):
-    """The quality of the tables of a file's channels, luma first."""
+    """Returns the quality of the tables of a file's channels, luma first."""
     luma, chroma = libjpeg_tables()
     same = (luma == tables[0]).all(axis=1)
-    # Of two chroma channels each has its table; CMYK has luma's in all four.
+    # Each channel has a table; in CMYK all four have that of luma.
     for table in tables[1:]:
         same &= (chroma == table).all(axis=1) | (luma == table).all(axis=1)
     if same.any():
@@ -100,30 +98,29 @@ def _nearest(tables):
 
 
 @cache
-def libjpeg_tables():
-    """Luma's and chroma's tables of qualities 1 to 100, each ``(100, 64)``."""
+def libjpeg_tables() -> tuple[np.ndarray, np.ndarray]:
+    """Returns the luma and chroma tables of qualities 1 to 100, each ``(100, 64)``."""
     qualities = tf.range(1.0, 101.0)[:, None, None]
-    return [
+    luma, chroma = (
         quantisation_table(table, qualities).numpy().reshape(100, 64)
         for table in (LUMA_TABLE, CHROMA_TABLE)
-    ]
+    )
+    return luma, chroma
 
 
 def quality_of_pixels(picture: np.ndarray) -> int | None:
-    """Tells the quality that a picture was compressed with, from what quantisation left in it.
+    """Estimates the quality of a previously compressed picture from its pixels.
 
-    The coefficients of a JPEG are multiples of its table's steps, and still are when the decoded
-    picture was stored without loss. Of libjpeg's hundred tables the one is taken that makes the
-    coefficients of the luma most likely; where the blocks begin is found, so that a crop is told
-    too. A picture that was resized, turned by an angle, or written by a program with tables of its
-    own has no such multiples any more.
+    The coefficients of a decoded JPEG are multiples of the steps of its table. Of libjpeg's tables
+    this returns the one that makes the coefficients of the luma most likely. The grid of blocks is
+    searched, so crops work. Resizing, rotation and other programs' tables prevent an estimate.
 
     Args:
         picture: float ``(height, width, 1 or 3)`` in [0, 1], sides of 16 pixels and up.
 
     Returns:
-        1 to 99 on libjpeg's scale, or None where nothing tells of JPEG: such a picture was never
-        compressed, only lightly (a table of ones leaves nothing), or was changed since.
+        1 to 99 on libjpeg's scale, or None without traces of JPEG: the picture was never
+        compressed, compressed lightly (a table of ones), or changed since.
 
     Raises:
         ValueError: If the picture is smaller.
@@ -133,20 +130,18 @@ def quality_of_pixels(picture: np.ndarray) -> int | None:
     """
     height, width = picture.shape[:2]
     if min(height, width) < 16:
-        raise ValueError(
-            f"A quality can be told of pictures of 16x16 pixels and up. Received: {width}x{height}"
-        )
+        raise ValueError(f"expected a picture of at least 16x16 pixels, got {width}x{height}")
     samples = np.asarray(picture * 255.0, np.float32)
     luma = samples @ LUMA if samples.shape[-1] == 3 else samples[..., 0]
-    # Samples that were clipped are not what the coefficients say.
+    # Blocks with clipped samples are not multiples.
     clipped = ((samples < 0.5) | (samples > 254.5)).any(axis=-1)
     top, left = _phase(luma, clipped)
     best, gain = _likeliest(_coefficients(luma[top:, left:], clipped[top:, left:], _MOST_BLOCKS))
-    return best if gain > _BELIEVED else None
+    return best if gain > _LEAST_GAIN else None
 
 
 def _phase(luma, clipped):
-    """Where the blocks begin: where the most coefficients are zeros."""
+    """Returns the offset of the blocks: the one with the most zero coefficients."""
 
     def zeros(place):
         top, left = place
@@ -157,7 +152,7 @@ def _phase(luma, clipped):
 
 
 def _coefficients(luma, clipped, most):
-    """The transform of whole blocks without clipped samples, ``(64, blocks)``."""
+    """Returns the DCT of the blocks without clipped samples, ``(64, blocks)``."""
     blocks, clipped = _blocks(luma), _blocks(clipped)
     blocks = blocks[~clipped.any(axis=(1, 2))]
     blocks = blocks[:: max(-(-len(blocks) // most), 1)]
@@ -172,7 +167,7 @@ def _blocks(plane):
 
 
 def _likeliest(coefficients):
-    """The likeliest quality, and what an average coefficient gains by it over no table at all."""
+    """Returns the likeliest quality, and its gain per coefficient over no table."""
     tables, gains, count = libjpeg_tables()[0], np.zeros(100), 0
     for place in range(1, 64):
         values = np.abs(coefficients[place])
@@ -180,15 +175,15 @@ def _likeliest(coefficients):
         count += len(values)
         steps, index = np.unique(tables[:, place], return_inverse=True)
         gains += np.array([_gain(values, step) for step in steps])[index]
-    if count < _FEWEST:
+    if count < _FEWEST_COEFFICIENTS:
         return 100, 0.0
     best = int(np.argmax(gains))
     return best + 1, gains[best] / count
 
 
 def _gain(values, step):
-    """The log-likelihood of values by multiples of a step, less that by a smooth density."""
-    # A value that is no rounded zero is a multiple of at least one step.
+    """Returns the log-likelihood of multiples of a step, minus that of a smooth density."""
+    # Values are not rounded zeros, so each is at least one step.
     distance = values - step * np.maximum(np.rint(values / step), 1.0)
     bell = np.exp(-0.5 * (distance / _SPREAD) ** 2) / (_SPREAD * np.sqrt(2 * np.pi))
     return float(np.log((1 - _STRAY) * step * bell + _STRAY).sum())
@@ -196,7 +191,7 @@ def _gain(values, step):
 
 @cache
 def _cosines():
-    """The orthonormal transform of 8 samples."""
+    """Returns the matrix of the orthonormal DCT of 8 samples."""
     rows, columns = np.mgrid[:8, :8]
     matrix = np.cos(np.pi * (2 * columns + 1) * rows / 16) / 2
     matrix[0] /= np.sqrt(2)

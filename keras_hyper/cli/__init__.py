@@ -1,4 +1,4 @@
-"""The `keras-hyper` command: one thin module a sub-command."""
+"""The `keras-hyper` command: one module per sub-command."""
 
 import importlib
 import sys
@@ -14,8 +14,8 @@ COMMANDS = {
     "evaluate": "measure PSNR and SSIM per level by the paper's protocols",
     "export": "write a SavedModel for TF-Serving, or an ONNX file; or the network of one level",
     "serve": "serve SavedModels over TF-Serving's API, gRPC and REST",
-    "demo": "open the page with the slider",
-    "page": "write the page with the slider for a static host: the browser restores",
+    "demo": "open the web page with the level slider",
+    "page": "write the web page for a static host; the browser runs the network",
     "convert": "convert a checkpoint of the authors' PyTorch code to a .keras file",
 }
 
@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
         argv: The arguments without the program's name; by default those of the process.
 
     Returns:
-        0 when done, 1 when the job failed, 130 when interrupted. Wrong arguments exit with 2.
+        0 for success, 1 for a failed job, 130 when interrupted. Wrong arguments exit with 2.
     """
     return run_command(
         "keras-hyper", "Adaptive image restoration.", COMMANDS, "keras_hyper.cli", argv
@@ -45,7 +45,7 @@ def run_command(
 
     Args:
         program: Name of the program.
-        description: What it does, for ``--help``.
+        description: Its description in ``--help``.
         commands: The summary of each sub-command, by name.
         package: Package whose module of the command's name has `add_arguments` and `job`.
         argv: The arguments without the program's name; by default those of the process.

@@ -1,14 +1,15 @@
-"""Estimates the level of pictures: noise sigma, and the quality of what was a JPEG."""
+"""Estimates the level of pictures: the sigma of their noise, and their JPEG quality."""
 
 import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
 
-from keras_hyper.errors import WrongArgumentError, checked
-from keras_hyper.restoration.level import estimator_for
+from keras_hyper.errors import WrongArgumentError, checked, error_text
+from keras_hyper.restoration.folder import PICTURE_ERRORS
+from keras_hyper.restoration.level import estimator_for, quality_of_jpeg
 from pipelines import TASKS
-from pipelines.images import MAX_PIXELS
+from pipelines.images import MAX_PIXELS, find_pictures, read_picture_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,31 +17,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("sources", metavar="IN", nargs="+", type=Path, help="pictures, or folders of pictures")
     noise, quality = TASKS["denoise"].estimator, TASKS["dejpeg"].estimator
-    add("--model", default=noise, help="estimates noise: a model.keras, a run's folder, or a name")
+    add("--model", default=noise, help="estimates noise: a model.keras, a run's folder, a preset")
     add("--quality-model", default=quality, help="estimates JPEG quality, likewise")
     add("--json", type=Path, metavar="F", help="also write the rows to this file; - prints them")
-    add("--max-pixels", type=int, default=MAX_PIXELS, help="pictures with more are refused")
+    add("--max-pixels", type=int, default=MAX_PIXELS, help="larger pictures are refused")
 
 
 def job(args: argparse.Namespace) -> int:
     """Estimates; returns 1 if a picture was skipped because of an error."""
+    from keras_hyper.restoration.estimate import estimate
+
     paths = checked(lambda: _paths(args.sources))
-    model = estimator_for("denoise", args.model)
-    of_quality = estimator_for("dejpeg", args.quality_model)
+    noise_model = estimator_for("denoise", args.model)
+    quality_model = estimator_for("dejpeg", args.quality_model)
     rows, skipped = [], []
     for path in paths:
         try:
-            rows.append(_row(path, model, of_quality, args.max_pixels))
-        except (ValueError, OSError, MemoryError) as error:
+            pixels = read_picture_file(path, args.max_pixels).pixels
+            sigma = estimate(pixels, noise_model)
+            quality = quality_of_jpeg(path, pixels, quality_model)
+        except PICTURE_ERRORS as error:
             if len(paths) == 1:
                 raise
-            skipped.append(" ".join(str(error).split()) or type(error).__name__)
-    report = {"model": args.model, "quality_model": args.quality_model, "unit": model.unit}
+            skipped.append(error_text(error, path))
+            continue
+        jpeg = asdict(quality) if quality else None
+        rows.append({"picture": str(path), "sigma": sigma, "jpeg": jpeg})
+    report = {"model": args.model, "quality_model": args.quality_model, "unit": noise_model.unit}
     text = json.dumps({**report, "rows": rows}, indent=1)
     if args.json == Path("-"):
         print(text)
     else:
-        _show(rows, model)
+        _show(rows, noise_model.unit)
         if args.json:
             args.json.parent.mkdir(parents=True, exist_ok=True)
             args.json.write_text(text)
@@ -50,39 +58,24 @@ def job(args: argparse.Namespace) -> int:
 
 
 def _paths(sources):
-    from pipelines.images import find_pictures
-
-    paths = []
+    paths: list[Path] = []
     for source in sources:
-        if source.is_dir():
-            paths += find_pictures(source)
-        elif source.is_file():
-            paths.append(source)
-        else:
+        if not source.exists():
             raise WrongArgumentError(
                 f"expected a picture or a folder of pictures; no such file: {source}"
             )
+        paths += find_pictures(source) if source.is_dir() else [source]
     return paths
 
 
-def _row(path, model, of_quality, max_pixels):
-    from keras_hyper.restoration.estimate import estimate
-    from keras_hyper.restoration.level import quality_of_jpeg
-    from pipelines.images import read_picture_file
-
-    pixels = read_picture_file(path, max_pixels).pixels
-    level, quality = estimate(pixels, model), quality_of_jpeg(path, pixels, of_quality)
-    return {"picture": str(path), "sigma": level, "jpeg": asdict(quality) if quality else None}
-
-
-def _show(rows, model):
+def _show(rows, unit):
     from rich.console import Console
     from rich.table import Table
 
     from pipelines.jpeg_analysis import JpegQuality
 
     table = Table(
-        caption=f"sigma estimated by the network: {model.unit}; quality read from the file unless "
+        caption=f"sigma estimated by the network: {unit}; quality read from the file unless "
         "its source is given"
     )
     table.add_column("picture", overflow="fold")

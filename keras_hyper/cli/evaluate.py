@@ -1,11 +1,10 @@
-"""Measures PSNR and SSIM per level by a protocol that is printed beside every figure."""
+"""Measures PSNR and SSIM per level by a protocol that is printed with the figures."""
 
 import argparse
 import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.restoration import restorer as restorers
@@ -15,7 +14,7 @@ from pipelines import TASKS, get_protocol
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``keras-hyper evaluate``."""
     add = parser.add_argument
-    add("--task", required=True, choices=list(TASKS), help="what to undo")
+    add("--task", required=True, choices=list(TASKS), help="the degradation to remove")
     add("--data", required=True, type=Path, help="folder of clean pictures")
     protocols = "; ".join(
         f"{name}: {', '.join(row.name for row in task.protocols)}" for name, task in TASKS.items()
@@ -31,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of layers")
     add("--seed", type=int, default=0, help="of the noise")
     add("--json", type=Path, metavar="F", help="also write the rows to this file")
-    add("--out", type=Path, metavar="DIR", help="also write tables and plots there, and every "
-        "figure as it is measured")  # fmt: skip
-    add("--resume", action="store_true", help="with --out: reuse the figures in it")
+    add("--out", type=Path, metavar="DIR", help="also write tables and plots there, and each "
+        "figure once it is measured")  # fmt: skip
+    add("--resume", action="store_true", help="with --out: reuse its figures")
 
 
 def job(args: argparse.Namespace) -> int:
@@ -41,13 +40,14 @@ def job(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from keras_hyper.evaluation.report import Measurement, measure_folder, named_levels
+    from keras_hyper.evaluation.score import checked_metrics
     from keras_hyper.evaluation.tables import rich_table, write_report
 
     task = TASKS[args.task]
     protocol = checked(lambda: get_protocol(task, args.protocol))
     restorer = _restorer(args)
     levels = named_levels(args.levels, task, protocol, restorer)
-    metrics = _metrics(args.metrics)
+    metrics = checked(lambda: checked_metrics(args.metrics))
     measurement = Measurement(task, protocol, levels, metrics, args.seed, args.precision)
     report = measure_folder(
         measurement,
@@ -73,42 +73,27 @@ def job(args: argparse.Namespace) -> int:
 
 def _restorer(args):
     if args.degraded_only and args.model:
-        raise WrongArgumentError("--degraded-only measures no model, got --model")
+        raise WrongArgumentError("expected --degraded-only or --model, got both")
     if args.resume and args.out is None:
-        raise WrongArgumentError("--resume needs --out, the folder of the run that it goes on with")
+        raise WrongArgumentError("expected --out with --resume, the folder of the run to continue")
     if args.degraded_only:
         return None
     restorer = restorers.open_restorer(args.model or args.task, args.task, args.precision)
     if args.resume and restorer.identity is None:
         raise WrongArgumentError(
-            f"expected the file of a model for --resume, got {args.model}: it may have changed"
+            f"expected a model file for --resume, got {args.model}, which may have changed"
         )
     return restorer
 
 
-def _metrics(names):
-    from keras_hyper.evaluation import METRICS
-
-    names = [name.replace("-", "_") for name in names]
-    for name in names:
-        if name not in METRICS:
-            raise WrongArgumentError(f"No metric {name!r}. Choose of: {', '.join(METRICS)}")
-        checked(METRICS[name].prepare)
-    # Plots and the rows that scripts rely on are of PSNR and SSIM: these are always measured.
-    return tuple(dict.fromkeys(("psnr", "ssim", *names)))
-
-
-# Arguments that change no figure.
-_WITHOUT_EFFECT = {"json", "out", "resume", "debug", "command", "job"}
-
-
 def _command(args):
-    """The arguments that give the same figures again."""
-    defaults: dict[str, Any] = {"metrics": ["psnr", "ssim"], "precision": "float32", "seed": 0}
+    """Returns the arguments that give the same figures again."""
+    defaults = {"metrics": ["psnr", "ssim"], "precision": "float32"}
     words: list[str] = []
-    for name, value in vars(args).items():
-        if name in _WITHOUT_EFFECT or value in (None, False) or value == defaults.get(name):
-            continue
-        values = value if isinstance(value, list) else [] if value is True else [value]
-        words += [f"--{name.replace('_', '-')}", *map(str, values)]
+    for name in ("task", "data", "protocol", "levels", "model", "degraded_only", "metrics",
+                 "precision", "seed"):  # fmt: skip
+        value = getattr(args, name)
+        if value and value != defaults.get(name):
+            values = value if isinstance(value, list) else [] if value is True else [value]
+            words += [f"--{name.replace('_', '-')}", *map(str, values)]
     return shlex.join(words)

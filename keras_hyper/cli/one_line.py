@@ -1,4 +1,4 @@
-"""Commands that report an error in one line: expected X, got Y."""
+"""Commands that print an error as one line on standard error."""
 
 import argparse
 import shlex
@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from keras_hyper.errors import WrongArgumentError
+from keras_hyper.errors import WrongArgumentError, error_text
 
 
 class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the defaults that say something."""
+    """Shows defaults other than None and False."""
 
     def _get_help_string(self, action):
         if action.default is None or action.default is False:
@@ -35,15 +35,15 @@ class OneLineParser(argparse.ArgumentParser):
 
 
 def run(program: str, job: Callable[[], int | None], debug: bool = False) -> int:
-    """Runs `job`; any failure becomes one line on standard error, unless `debug`.
+    """Runs `job` and prints an error as one line on standard error.
 
     Args:
-        program: The name that the line begins with.
-        job: What to do. It returns an exit status, or None for 0.
-        debug: Let the exception through, with its traceback.
+        program: Name of the program, with which the line starts.
+        job: Returns an exit status, or None for 0.
+        debug: Whether to raise the error, with its traceback.
 
     Returns:
-        The exit status: 0 done, 1 failed, 2 wrong arguments, 130 interrupted.
+        The exit status: 0 for success, 1 failed, 2 wrong arguments, 130 interrupted.
     """
     try:
         return job() or 0
@@ -53,6 +53,5 @@ def run(program: str, job: Callable[[], int | None], debug: bool = False) -> int
     except Exception as error:
         if debug:
             raise
-        text = " ".join(str(error).split()) or type(error).__name__
-        print(f"{program}: {text}", file=sys.stderr)
+        print(f"{program}: {error_text(error)}", file=sys.stderr)
         return 2 if isinstance(error, WrongArgumentError) else 1

@@ -1,4 +1,4 @@
-"""Figures of anything that restores: per picture, per level, as tables and plots."""
+"""Evaluation of restorers: metrics per picture and level, tables, plots."""
 
 from keras_hyper.evaluation.measure import Job, measure
 from keras_hyper.evaluation.score import METRICS, Scoring, rounded, score

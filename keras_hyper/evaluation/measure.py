@@ -1,4 +1,4 @@
-"""Pictures through a network, with what surrounds it beside it."""
+"""Restores and scores pictures; reading and scoring overlap with the network."""
 
 import collections
 import time
@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_hyper.evaluation.score import Scoring, rounded
 
-# How many pictures are made ahead, and how many wait for their scores: both bound memory alone.
+# Number of pictures prepared ahead, and of those not yet scored; both bound the memory.
 _AHEAD = 2
 
 
@@ -19,12 +19,12 @@ class Job:
     """One picture at one level.
 
     Args:
-        name: What it is called in tables and errors.
+        name: Name of the picture in tables and errors.
         level: In the task's unit.
         make: ``() -> (degraded, clean)``, float32 ``(height, width, channels)`` each; raises
-            ValueError or OSError where there is no such picture.
-        scoring: What is measured.
-        key: Whatever the caller knows it by again.
+            ValueError or OSError if it cannot be read.
+        scoring: Metrics and pixels.
+        key: For the caller.
     """
 
     name: str
@@ -37,19 +37,20 @@ class Job:
 def measure(
     jobs: Iterable[Job], restore: Callable[[np.ndarray, float], np.ndarray] | None
 ) -> Iterator[tuple[Job, dict[str, float] | Exception]]:
-    """Restores and scores; the next pictures are made and the last scored beside the network.
+    """Restores and scores pictures.
+
+    Other threads prepare the next pictures and score the last ones.
 
     Args:
-        jobs: What to measure.
-        restore: ``(degraded, level) -> restored``, pictures ``(height, width, channels)``; what it
-            returns is clipped and rounded to 8 bits. None measures the degraded pictures alone.
+        jobs: Pictures and levels.
+        restore: ``(degraded, level) -> restored``, pictures ``(height, width, channels)``; its
+            result is clipped and rounded to 8 bits. None measures the degraded pictures alone.
 
     Yields:
-        The job, and its figures: ``psnr_before``, ``psnr_after``, ... by the metrics' names and
+        In the order of `jobs`: the job, and its figures ``psnr_before``, ``psnr_after``, ... and
         ``seconds`` of the network; or the ValueError or OSError of a skipped picture.
-        In the order of `jobs`.
     """
-    with ThreadPoolExecutor(1) as maker, ThreadPoolExecutor(1) as judge:
+    with ThreadPoolExecutor(1) as maker, ThreadPoolExecutor(1) as scorer:
         made: collections.deque[tuple[Job, Future]] = collections.deque()
         scored: collections.deque[tuple[Job, Future]] = collections.deque()
         waiting = iter(jobs)
@@ -60,7 +61,7 @@ def measure(
                     break
             if made:
                 job, pair = made.popleft()
-                scored.append((job, _after(pair, job, restore, judge)))
+                scored.append((job, _restored_and_scored(pair, job, restore, scorer)))
             while scored and (len(scored) > _AHEAD or not made):
                 job, figures = scored.popleft()
                 yield job, _outcome(figures)
@@ -75,8 +76,8 @@ def _outcome(figures):
         return error
 
 
-def _after(pair, job, restore, judge) -> Future:
-    """Runs the network in this thread and leaves the scores to another."""
+def _restored_and_scored(pair, job, restore, scorer) -> Future:
+    """Runs the network in this thread; another computes the scores."""
     try:
         degraded, clean = pair.result()
         restored, seconds = None, 0.0
@@ -88,7 +89,7 @@ def _after(pair, job, restore, judge) -> Future:
         failed: Future = Future()
         failed.set_exception(error)
         return failed
-    return judge.submit(_figures, job, clean, degraded, restored, seconds)
+    return scorer.submit(_figures, job, clean, degraded, restored, seconds)
 
 
 def _figures(job, clean, degraded, restored, seconds):

@@ -1,12 +1,15 @@
-"""PSNR over the level, as a picture."""
+"""Plots of PSNR over the level."""
 
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-# Distinct in gray too, and for readers who do not distinguish red and green (Okabe and Ito).
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Distinct in gray and with colour blindness (Okabe and Ito).
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")
 
 
@@ -15,10 +18,10 @@ class Published:
     """Published points of a plot.
 
     Args:
-        label: Their source, in words.
+        label: Their source.
         levels: In the task's unit.
         psnr: In dB, one a level.
-        marker: Of matplotlib.
+        marker: A marker of matplotlib.
     """
 
     label: str
@@ -27,8 +30,8 @@ class Published:
     marker: str
 
 
-def figure_class():
-    """Returns matplotlib's ``Figure``, which draws without a display and without global state.
+def figure_class() -> type["Figure"]:
+    """Returns matplotlib's ``Figure``, which needs no display and has no global state.
 
     Raises:
         ValueError: If matplotlib is not installed.
@@ -44,14 +47,13 @@ def figure_class():
 
 def plot_psnr(
     reports: Sequence[dict[str, Any]], title: str = "", published: Sequence[Published] = ()
-):
-    """Draws PSNR over the level: degraded, restored, and published points.
+) -> "Figure":
+    """Plots PSNR over the level: degraded, restored, and published points.
 
     Args:
-        reports: As ``keras-hyper evaluate --json`` writes them: one set and protocol, one report a
-            network.
+        reports: Of ``keras-hyper evaluate --json``: one set and protocol, one report per network.
         title: By default task and set.
-        published: Points beside the curves.
+        published: Further points.
 
     Returns:
         A matplotlib ``Figure``.
@@ -85,12 +87,12 @@ def plot_psnr(
     return figure
 
 
-def save_figure(figure, path: Path) -> Path:
-    """Writes a figure in the format of the path's suffix, the same bytes for the same figure."""
+def save_figure(figure: "Figure", path: Path) -> Path:
+    """Writes a figure in the format of the path's suffix; the bytes are reproducible."""
     import matplotlib
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Otherwise an SVG carries the time, random names and outlines of every letter.
+    # By default an SVG has the time, random names and the outlines of letters.
     with matplotlib.rc_context({"svg.hashsalt": "keras-hyper", "svg.fonttype": "none"}):
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
         figure.savefig(path, dpi=144, metadata=metadata)

@@ -1,4 +1,4 @@
-"""The report of a folder of pictures, measured by a protocol."""
+"""Evaluation of a folder of pictures by a protocol."""
 
 import functools
 import warnings
@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from keras_hyper.errors import WrongArgumentError, checked
+from keras_hyper.errors import WrongArgumentError, checked, error_text
 from keras_hyper.evaluation.measure import Job, measure
 from keras_hyper.evaluation.score import Scoring
 from keras_hyper.evaluation.store import FigureStore, figure_key
@@ -24,11 +24,11 @@ from pipelines.images import find_pictures
 
 @dataclass(frozen=True)
 class Measurement:
-    """A measurement.
+    """Settings of an evaluation.
 
     Args:
         task: The task.
-        protocol: How pictures are degraded and scored.
+        protocol: Degradation and scoring.
         levels: In the task's unit.
         metrics: Keys of `keras_hyper.evaluation.METRICS`.
         seed: Of the noise.
@@ -84,9 +84,7 @@ def measure_folder(
         bar.advance(line, sum(job.key in figures for job in jobs))
         for job, outcome in outcomes:
             if isinstance(outcome, Exception):
-                text = " ".join(str(outcome).split()) or type(outcome).__name__
-                named = Path(job.name).name in text
-                failed[job.name] = text if named else f"{job.name}: {text}"
+                failed[job.name] = error_text(outcome, job.name)
             else:
                 figures.add(job.key, outcome, picture=job.name, level=job.level)
             bar.advance(line)
@@ -118,16 +116,16 @@ def measure_folder(
 def named_levels(
     words: Sequence[str] | None, task: Task, protocol: Protocol, restorer: Restorer | None
 ) -> tuple[float, ...]:
-    """Returns the levels that words name, ascending.
+    """Returns levels in ascending order.
 
     Args:
         words: Numbers, or one of ``paper``, ``all`` and ``trained``; None for ``trained``.
-        task: Their unit.
-        protocol: Which has levels of its own.
-        restorer: Which was trained on some; None for none.
+        task: Defines ``all``.
+        protocol: Defines ``paper``.
+        restorer: Defines ``trained``; without one the task does.
 
     Raises:
-        WrongArgumentError: If a word is no level, or the restorer has another one only.
+        WrongArgumentError: If a level is invalid, or not the only one of the restorer.
     """
     only = restorer.only_level if restorer else None
     trained = (restorer.levels or restorer.level_range) if restorer else ()
@@ -146,7 +144,9 @@ def named_levels(
                 f"expected levels as numbers or one of {', '.join(named)}, got {' '.join(words)}"
             )
     if only is not None and levels != (only,):
-        raise WrongArgumentError(f"this model restores level {only:g} alone")
+        raise WrongArgumentError(
+            f"expected level {only:g}, the only one of this model, got {' '.join(words)}"
+        )
     return checked(lambda: tuple(protocol.check_level(task.check_level(level)) for level in levels))
 
 
@@ -178,13 +178,13 @@ def _jobs(measurement, data, paths, channels, restorer):
 
 
 def _notes(measurement, paths, channels, restorer):
-    """Facts that a reader of the figures has to know beside the protocol."""
+    """Returns facts that the figures depend on, apart from the protocol."""
     notes = []
     if restorer and restorer.channels != channels:
         notes.append(
             "the network is gray and the pictures are colour: their luma is restored, their "
-            "chroma left as it is" if channels == 3 else
-            "the network is for colour and the pictures are gray: each goes through it as three "
+            "chroma is unchanged" if channels == 3 else
+            "the network is for colour and the pictures are gray: each is restored as three "
             "equal channels"
         )  # fmt: skip
     modes = []
@@ -193,7 +193,7 @@ def _notes(measurement, paths, channels, restorer):
             with Image.open(path) as picture:
                 modes.append("gray" if picture.mode in ("1", "L", "LA", "I", "I;16") else "colour")
         except (OSError, ValueError):
-            continue  # listed among the skipped
+            continue  # a skipped picture
     gray = modes.count("gray")
     if channels == 3 and gray:
         notes.append(f"{gray} of {len(modes)} pictures are gray: measured as three equal channels")

@@ -1,4 +1,4 @@
-"""How a picture is scored against the clean one."""
+"""Scores of pictures against clean ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from keras_hyper.metrics import lpips, lpips_network, luma, ms_ssim, psnr, psnr_
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of a picture.
+    """A metric.
 
     Args:
         of: ``(clean, restored) -> (batch,)``, pictures ``(batch, height, width, channels)`` in
             [0, 1].
-        plane: Whose plane it is measured on: ``"psnr"`` or ``"ssim"`` (see `Scoring`), or
-            ``"picture"``.
-        heading: What tables call it.
-        digits: Behind the point, in tables.
-        prepare: Fails with a ValueError where it cannot be measured.
+        plane: The plane it is measured on: that of ``"psnr"`` or ``"ssim"`` (see `Scoring`), or
+            the whole ``"picture"``.
+        heading: Its heading in tables.
+        digits: Decimals in tables.
+        prepare: Raises a ValueError if it cannot be measured.
     """
 
     of: Callable
@@ -44,15 +44,32 @@ _PLANES = {
 }
 
 
+def checked_metrics(names: Sequence[str]) -> tuple[str, ...]:
+    """Returns keys of `METRICS`, PSNR and SSIM first: plots and rows always have these two.
+
+    Args:
+        names: Keys, in which ``-`` may stand for ``_``.
+
+    Raises:
+        ValueError: If a metric is unknown or cannot be measured.
+    """
+    keys = [name.replace("-", "_") for name in names]
+    for key in keys:
+        if key not in METRICS:
+            raise ValueError(f"expected metrics of {', '.join(METRICS)}, got {key}")
+        METRICS[key].prepare()
+    return tuple(dict.fromkeys(("psnr", "ssim", *keys)))
+
+
 @dataclass(frozen=True)
 class Scoring:
-    """What is measured, and on which pixels.
+    """Metrics, and the pixels that they are measured on.
 
     Args:
         metrics: Keys of `METRICS`.
         psnr_on: Plane of PSNR and PSNR-B: ``"picture"``, ``"luma"`` or ``"exact luma"``.
-        ssim_on: Plane of SSIM and MS-SSIM, the same words.
-        border: Pixels on each side that do not count.
+        ssim_on: Plane of SSIM and MS-SSIM, likewise.
+        border: Number of pixels on each side that are not measured.
     """
 
     metrics: tuple[str, ...] = ("psnr", "ssim")
@@ -65,7 +82,7 @@ class Scoring:
 
         Args:
             clean: float32 ``(height, width, channels)`` in [0, 1].
-            others: Pictures of that shape, as they are: round what stands for bytes first.
+            others: Pictures of that shape; they are not rounded.
 
         Returns:
             The figures of each, by the metrics' names.
@@ -89,14 +106,14 @@ class Scoring:
         height, width = pictures.shape[1:3]
         if min(height, width) <= 2 * self.border:
             raise ValueError(
-                f"expected sides above {2 * self.border} pixels, as the border does not count, "
+                f"expected sides above {2 * self.border} pixels, twice the border, "
                 f"got {width}x{height} pixels"
             )
         return pictures[:, self.border : height - self.border, self.border : width - self.border]
 
 
 def rounded(picture: np.ndarray) -> np.ndarray:
-    """Returns a restored picture as bytes would hold it: clipped to [0, 1], multiples of 1/255."""
+    """Returns a picture clipped to [0, 1] and rounded to multiples of 1/255, as bytes are."""
     samples = np.clip(picture, 0.0, 1.0, dtype=np.float32)
     samples *= 255
     np.rint(samples, out=samples)
@@ -108,9 +125,9 @@ def score(clean: np.ndarray, other: np.ndarray, on_luma: bool = False) -> tuple[
     """Returns PSNR in dB and SSIM of one picture ``(height, width, channels)`` in [0, 1].
 
     Args:
-        clean: What it should be.
-        other: What it is; it is clipped and rounded to 8 bits first.
-        on_luma: Whether PSNR is that of the luma (16-235) instead of all channels.
+        clean: The reference.
+        other: The picture to score; it is clipped and rounded to 8 bits first.
+        on_luma: Whether PSNR is of the luma (16-235) instead of all channels.
     """
     scoring = Scoring(psnr_on="luma" if on_luma else "picture")
     figures = scoring.figures(clean, [rounded(other)])[0]

@@ -1,4 +1,4 @@
-"""Figures as they come, so that a run that was interrupted goes on where it was."""
+"""A file of figures, from which an interrupted evaluation continues."""
 
 import hashlib
 import json
@@ -6,23 +6,23 @@ import os
 from pathlib import Path
 from typing import Any
 
-# Part of every key: raised when what is measured changes without its name changing.
+# Part of every key: raised when a measurement changes but not its name.
 VERSION = 1
 
 
 class FigureStore:
-    """A file of figures, one line a picture and level, that is only ever added to.
+    """An append-only file of figures, one line per picture and level.
 
     Args:
-        path: The file; None keeps nothing.
-        reuse: Whether lines that are there already answer for new measurements.
+        path: The file; None writes nothing.
+        reuse: Whether the figures in the file are used instead of new measurements.
     """
 
     def __init__(self, path: Path | None, reuse: bool):
         self.path = path
         self.known: dict[str, dict[str, float]] = {}
         text = path.read_text() if path is not None and path.exists() else ""
-        # A run that was killed while it wrote leaves half a line; the next begins on its own.
+        # A run that was killed while writing leaves half a line.
         self.before = "\n" if text and not text.endswith("\n") else ""
         if reuse:
             for line in text.splitlines():
@@ -33,7 +33,7 @@ class FigureStore:
             record = json.loads(line)
             self.known[record["key"]] = record["figures"]
         except (ValueError, KeyError, TypeError):
-            return  # half a line: measured again
+            return  # half a line
 
     def __contains__(self, key: str) -> bool:
         return key in self.known
@@ -42,12 +42,12 @@ class FigureStore:
         return self.known[key]
 
     def add(self, key: str, figures: dict[str, float], **facts: Any) -> None:
-        """Keeps the figures of one picture and level.
+        """Adds the figures of one picture and level.
 
         Args:
             key: See `figure_key`.
             figures: By name.
-            **facts: What a person who opens the file wants to read beside them.
+            **facts: Further facts, for readers of the file.
 
         Raises:
             OSError: If the file cannot be written.
@@ -58,7 +58,7 @@ class FigureStore:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = self.before + json.dumps({"key": key, **facts, "figures": figures}) + "\n"
         self.before = ""
-        # One write: a line of another process, or of a run that is killed, is not torn by it.
+        # One write, so that lines of several processes do not mix.
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             os.write(descriptor, line.encode())
@@ -67,7 +67,7 @@ class FigureStore:
 
 
 def figure_key(**facts: Any) -> str:
-    """Returns the name of a measurement: a hash of all that its figures depend on.
+    """Returns the key of a measurement: a hash of all that its figures depend on.
 
     Example:
         >>> figure_key(level=25.0) == figure_key(level=25.0) != figure_key(level=15.0)

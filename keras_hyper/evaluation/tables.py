@@ -5,22 +5,25 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_hyper.evaluation.score import METRICS
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 
 def level_rows(pictures: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns one row a level, means over the pictures.
+    """Returns one row per level: means over the pictures.
 
     Args:
         pictures: Rows of ``set``, ``picture``, ``level`` and figures.
 
     Returns:
-        Rows of ``set``, ``level``, ``pictures``, the means, ``psnr_gain`` and such where before
-        and after exist, and ``seconds_per_picture``; levels ascend.
+        Rows of ``set``, ``level``, ``pictures``, the means, gains (``psnr_gain``, ...) where
+        before and after exist, and ``seconds_per_picture``; in order of the level.
     """
     rows = []
     for level in sorted({row["level"] for row in pictures}):
@@ -45,13 +48,13 @@ def gains(row: dict[str, Any]) -> dict[str, float]:
 
 
 def mean_row(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Returns the plain means over levels, as the last column of the paper's tables is one."""
+    """Returns the means over the levels, as in the last column of the paper's tables."""
     names = [name for name in rows[0] if name not in ("set", "level", "pictures")]
     return {name: float(np.mean([row[name] for row in rows])) for name in names}
 
 
 def table_cells(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Returns the headings and the cells of a report's table, one row a level and the mean."""
+    """Returns headings and cells of a report's table: one row per level, and the mean."""
     columns = _columns(report["rows"][0])
     headings = ["level", *(heading for heading, _, _ in columns)]
     cells = []
@@ -65,7 +68,7 @@ def table_cells(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def _columns(row):
-    """Heading, name and form of every figure that a row has."""
+    """Returns heading, name and format of every figure in a row."""
     columns = []
     for name, metric in METRICS.items():
         for suffix, words, sign in (("before", "before", ""), ("after", "after", ""),
@@ -79,13 +82,13 @@ def _columns(row):
 
 
 def markdown_table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
-    """Returns a Markdown table; all columns but the first are set to the right."""
+    """Returns a Markdown table; all columns but the first are right-aligned."""
     rule = ["---", *("---:" for _ in headings[1:])]
     return "\n".join(f"| {' | '.join(row)} |" for row in [headings, rule, *cells]) + "\n"
 
 
 def as_markdown(report: dict[str, Any], plot: str | None = None) -> str:
-    """Returns a report as a page: what was measured and how, the table, what was skipped.
+    """Returns a report as a page: protocol, table, plot, skipped pictures, command.
 
     Args:
         report: As ``keras-hyper evaluate --json`` writes it.
@@ -108,13 +111,13 @@ def as_markdown(report: dict[str, Any], plot: str | None = None) -> str:
 
 
 def title_of(report: dict[str, Any]) -> str:
-    """Returns task, set and how many pictures, in words."""
+    """Returns task, set and number of pictures, as text."""
     first = report["rows"][0]
     return f"{report['task']}, {first['set']}, {first['pictures']} pictures"
 
 
 def as_csv(pictures: Sequence[dict[str, Any]]) -> str:
-    """Returns the figures of every picture at every level, a line each."""
+    """Returns the figures as CSV, one line per picture and level."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(pictures[0]), lineterminator="\n")
     writer.writeheader()
@@ -122,7 +125,7 @@ def as_csv(pictures: Sequence[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def rich_table(report: dict[str, Any]):
+def rich_table(report: dict[str, Any]) -> "Table":
     """Returns a report's table for the terminal."""
     from rich.table import Table
 
@@ -145,7 +148,7 @@ def write_report(report: dict[str, Any], folder: Path) -> None:
     try:
         figure = plot_psnr([report])
     except ValueError as error:
-        report["notes"].append(f"no plot was drawn: {error}")
+        report["notes"].append(f"no plot: {error}")
     else:
         for suffix in ("svg", "png"):
             save_figure(figure, folder / f"psnr.{suffix}")

@@ -1,4 +1,4 @@
-"""The level of one picture of any kind."""
+"""Estimation of the noise level of a picture."""
 
 import numpy as np
 from keras import ops
@@ -12,16 +12,16 @@ def estimate(picture: np.ndarray, model: LevelEstimator) -> float:
 
     Args:
         picture: ``(height, width)`` or ``(height, width, 1 to 4)``, sides of 16 and up; uint8,
-            uint16, or float in [0, 1]. Alpha is ignored. Gray goes through a colour network
-            as three equal channels, colour through a gray one channel by channel.
+            uint16, or float in [0, 1]. Alpha is ignored. A colour network takes gray as three
+            equal channels; a gray network takes the channels of colour one by one.
         model: The network.
 
     Returns:
-        The level in the network's unit, for noise the standard deviation on the 0-255 scale
-        whatever the picture's type; 0 and up, the same for the same picture.
+        The level in the network's unit, at least 0; of noise the standard deviation on the 0-255
+        scale for every type. Deterministic.
 
     Raises:
-        ValueError: If the picture is of another kind or too small.
+        ValueError: If the picture is of another shape, type or range, or too small.
     """
     pixels, _ = split_alpha(checked_picture(picture))
     if min(pixels.shape[:2]) < model.min_side:

@@ -1,4 +1,4 @@
-"""Files and folders of pictures: what is to be done, at once, and what was done before."""
+"""Restoration of files and folders: pairs of paths, resuming, concurrency."""
 
 import json
 from collections.abc import Callable, Collection
@@ -20,10 +20,9 @@ from pipelines.images import (
     write_picture_file,
 )
 
-# The settings of a folder, kept in it from the first picture until all are done. Hidden: folders
-# are listed without it.
+# File with the settings of a folder that is not yet complete. Hidden files are not listed.
 RECORD = ".keras-hyper.json"
-# Errors of one picture; those of a server are OSErrors. Anything else is a defect of the program.
+# Errors of one picture; those of a server are OSErrors. Others are defects of the program.
 PICTURE_ERRORS = (ValueError, OSError, MemoryError)
 
 Pairs = list[tuple[Path, Path]]
@@ -50,7 +49,7 @@ def find_pairs(source: Path, out: Path) -> Pairs:
         inside = out.resolve()
         found = [path for path in find_pictures(source) if inside not in path.resolve().parents]
         if not found:
-            raise ValueError(f"{source} has no pictures but those in {out}")
+            raise ValueError(f"{source} has no pictures outside {out}")
         return [(path, out / path.relative_to(source)) for path in found]
     out = out / source.name if out.is_dir() else out
     if out.resolve() == source.resolve():
@@ -60,18 +59,18 @@ def find_pairs(source: Path, out: Path) -> Pairs:
 
 
 def pending(pairs: Pairs, out: Path, settings: dict[str, Any], resume: bool, force: bool) -> Pairs:
-    """Returns the pairs that are still to be done.
+    """Returns the pairs that remain to be restored.
 
     Args:
         pairs: As `find_pairs` returns them.
         out: The folder that is resumed.
-        settings: What decides the results; a folder is resumed with the same settings.
-        resume: Whether pictures that were restored after they last changed are skipped. A restored
-            picture appears whole or not at all, so one that exists is complete.
+        settings: All that the results depend on; a folder is resumed with the same settings.
+        resume: Whether pictures that were restored after they last changed are skipped. Results
+            are renamed into place, so one that exists is complete.
         force: Whether existing files are replaced.
 
     Raises:
-        WrongArgumentError: If a file would be replaced without `force`, or the folder was begun
+        WrongArgumentError: If a file would be replaced without `force`, or the folder was started
             with other settings.
     """
     if resume:
@@ -97,18 +96,18 @@ def _check_same(record, settings):
         before = dict(json.loads(record.read_text()))
     except (ValueError, TypeError) as error:
         raise WrongArgumentError(
-            f"{record} is damaged; without it --resume works unchecked ({error})"
+            f"{record} is damaged; delete it to resume without a check ({error})"
         ) from error
     for name, value in settings.items():
         if before.get(name, value) != value:
             raise WrongArgumentError(
-                f"{record.parent} was begun with {name} {before[name]}, got {value} with --resume "
-                "(--force restores all of it again)"
+                f"expected {name} {before[name]} to resume {record.parent}, got {value} "
+                "(--force restores all pictures again)"
             )
 
 
 def write_record(folder: Path, settings: dict[str, Any]) -> None:
-    """Keeps the settings in a folder until `remove_record`.
+    """Writes the settings to a folder.
 
     Raises:
         OSError: If it cannot be written.
@@ -118,7 +117,7 @@ def write_record(folder: Path, settings: dict[str, Any]) -> None:
 
 
 def remove_record(folder: Path) -> None:
-    """Removes the settings from a folder that is done."""
+    """Removes the settings from a complete folder."""
     (folder / RECORD).unlink(missing_ok=True)
 
 
@@ -138,12 +137,12 @@ def restore_file(
 
     Args:
         source: The picture.
-        out: Where it goes, in the format of its suffix.
-        restorer: What restores it.
+        out: The file to write; its suffix names the format.
+        restorer: Restores the pixels.
         choose_level: ``(path, pixels) -> level``.
-        task: Its row says whether a picture is enlarged first.
+        task: Of super-resolution the picture is enlarged first.
         same_size: Whether a picture for super-resolution is enlarged already.
-        max_pixels: A picture with more is refused, also after enlarging.
+        max_pixels: Larger pictures are refused, also after enlarging.
         tile: Tile size in pixels without the margin.
         on_tile: Called with the tiles done and their number.
 
@@ -169,10 +168,13 @@ def restore_file(
 
 
 class StoppedError(RuntimeError):
-    """The work ended before its end.
+    """The work ended early because of an error that would occur with every picture.
 
     Args:
-        error: Why.
+        error: That error.
+
+    Attributes:
+        done: Number of pictures restored before.
     """
 
     def __init__(self, error: Exception):
@@ -180,24 +182,24 @@ class StoppedError(RuntimeError):
         self.done = 0
 
     def __str__(self):
-        return f"{self.args[0]} ({self.done} restored before; --resume goes on from there)"
+        return f"{self.args[0]} ({self.done} restored before; --resume continues)"
 
 
 def restore_many(
     sources: Collection[Path], restore_one: Callable[[Path], None], restorer: Restorer
 ) -> dict[Path, Exception]:
-    """Restores pictures, `restorer.concurrency` at once, and goes on after errors of single ones.
+    """Restores pictures, `restorer.concurrency` at once; an error of one picture skips it.
 
     Args:
         sources: The pictures.
         restore_one: Restores one of them.
-        restorer: Says how many may be under way, and which errors would occur with every picture.
+        restorer: Defines the concurrency and which errors are fatal.
 
     Returns:
         The errors by picture.
 
     Raises:
-        StoppedError: After an error that would occur with every picture.
+        StoppedError: After a fatal error.
     """
     errors: dict[Path, Exception] = {}
     done: list[Path] = []  # appending is atomic
@@ -217,13 +219,13 @@ def restore_many(
             if error is not None:
                 errors[source] = error
     except StoppedError as error:
-        error.done = len(done)  # now that none is under way any more
+        error.done = len(done)  # final: no picture is under way
         raise
     return errors
 
 
 def _in_order_of_end(sources, error_of, restorer):
-    if restorer.concurrency == 1:  # in this thread, which Ctrl-C interrupts
+    if restorer.concurrency == 1:  # in this thread, so that Ctrl-C interrupts it
         for source in sources:
             yield source, error_of(source)
         return

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from pipelines.color import luma
 
 
 def checked_picture(picture: np.ndarray) -> np.ndarray:
-    """Returns a picture as an array, if it is one.
+    """Returns a picture as an array of a supported shape, type and range.
 
     Args:
         picture: ``(height, width)`` or ``(height, width, 1 to 4)``; uint8, uint16, or float in
@@ -32,20 +32,22 @@ def checked_picture(picture: np.ndarray) -> np.ndarray:
     if not np.issubdtype(picture.dtype, np.floating):
         raise ValueError(f"expected uint8, uint16 or float pixels, got {picture.dtype}")
     low, high = float(picture.min()), float(picture.max())
-    # A little beyond is what filters and interpolation leave; a 0-255 float picture is not.
+    # Filters and interpolation overshoot [0, 1] a little; pixels in 0-255 are refused.
     if not (low >= -0.5 and high <= 1.5):
         raise ValueError(f"expected float pixels in [0, 1], got {low:g} to {high:g}")
     return picture
 
 
-def checked_level(level, shape: tuple[int, ...], trained_on, unit: str) -> np.ndarray:
-    """Returns a level as float32: one number, or a map of a picture's shape.
+def checked_level(
+    level: float | np.ndarray, shape: tuple[int, ...], level_range: Sequence[float], unit: str
+) -> np.ndarray:
+    """Returns a level as float32 ``()``, or a map of a picture's shape.
 
     Args:
         level: In the task's unit.
         shape: Height and width of the picture.
-        trained_on: Lowest and highest level trained on; a level beyond them causes a warning.
-        unit: What a level of 1 means, in words.
+        level_range: Lowest and highest level trained on; a level outside it causes a warning.
+        unit: The unit of a level, in words.
 
     Raises:
         ValueError: If it is of another shape, negative or not finite.
@@ -58,13 +60,20 @@ def checked_level(level, shape: tuple[int, ...], trained_on, unit: str) -> np.nd
     low, high = float(level.min()), float(level.max())
     if not (math.isfinite(low) and math.isfinite(high) and low >= 0):
         raise ValueError(f"expected a finite level of at least 0, got {low:g} to {high:g}")
-    if low < trained_on[0] or high > trained_on[1]:
-        warnings.warn(
-            f"level {low:g}{f' to {high:g}' if high > low else ''} is outside the range trained "
-            f"on, {trained_on[0]:g} to {trained_on[1]:g} ({unit})",
-            stacklevel=3,
-        )
+    outside = outside_range(low, high, level_range)
+    if outside:
+        warnings.warn(f"{outside} ({unit})", stacklevel=3)
     return level
+
+
+def outside_range(low: float, high: float, level_range: Sequence[float]) -> str:
+    """Returns a message if levels are outside the range trained on, else an empty string."""
+    if level_range[0] <= low and high <= level_range[1]:
+        return ""
+    levels = f"{low:g} to {high:g}" if high > low else f"{low:g}"
+    return (
+        f"level {levels} is outside the range trained on, {level_range[0]:g} to {level_range[1]:g}"
+    )
 
 
 def split_alpha(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -78,17 +87,17 @@ def split_alpha(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
 def through_channels(
     image: np.ndarray, channels: int, run: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """Restores gray by a colour network or colour by a gray one, where they differ.
+    """Restores a gray or colour image by a network of either kind.
 
     Args:
         image: float32 ``(height, width, 1 | 3)`` in [0, 1].
-        channels: Those of the network, 1 or 3.
+        channels: Channels of the network, 1 or 3.
         run: The network: ``(height, width, channels) -> (..., height, width, channels)``.
 
     Returns:
-        float32 ``(..., height, width, 1 | 3)``. Gray goes through as three equal channels; of
-        colour the luma is restored. The output of the network is clipped to [0, 1] before it is
-        mixed, as every signature of an export clips it, so that both give the same picture.
+        float32 ``(..., height, width, 1 | 3)``. A colour network restores gray as
+        three equal channels; a gray network restores the luma of colour. In both cases the output
+        is clipped to [0, 1] first, as the signatures of an export clip it.
     """
     colours = image.shape[-1]
     if colours == channels:
@@ -108,7 +117,7 @@ def to_float(pixels: np.ndarray) -> np.ndarray:
 
 
 def to_type(image: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Returns float pixels in a picture's type: clipped, and rounded where it holds integers."""
+    """Returns float pixels in a type: clipped to [0, 1], and rounded for integers."""
     image = np.clip(image, 0.0, 1.0)
     if np.issubdtype(dtype, np.floating):
         return image.astype(dtype)

@@ -4,12 +4,17 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.models.load import load_level_estimator
 from pipelines import TASKS, Task
+
+if TYPE_CHECKING:
+    from keras_hyper.models import LevelEstimator
+    from pipelines.jpeg_analysis import JpegQuality
 
 AUTO = "auto"
 LevelChoice = Callable[[Path, np.ndarray], "UsedLevel"]
@@ -22,9 +27,9 @@ class UsedLevel:
 
     Args:
         level: In the task's unit.
-        source: Of an estimate: the file's ``"tables"``, its ``"pixels"``, or a ``"network"``; empty
-            for a given level.
-        exact: Whether the level is certain.
+        source: Of an estimate ``"tables"`` (of the file), ``"pixels"`` or ``"network"``; empty for
+            a given level.
+        exact: False for an approximate level.
     """
 
     level: float
@@ -35,18 +40,22 @@ class UsedLevel:
         return f"level {self.level:.3g} (from {_SOURCES[self.source]})"
 
 
-def level_or_auto(word: str) -> float | str:
-    """Reads ``--level``: a number, or ``auto``."""
-    if word == AUTO:
+def level_or_auto(text: str) -> float | str:
+    """Parses ``--level``: a number, or ``auto``."""
+    if text == AUTO:
         return AUTO
     try:
-        return float(word)
+        return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a number or {AUTO}, got {word!r}") from None
+        raise argparse.ArgumentTypeError(f"expected a number or {AUTO}, got {text!r}") from None
 
 
-def estimator_for(task: str, name: str | None = None):
-    """Loads the estimator of a task's level, by default the one that ships.
+def estimator_for(task: str, name: str | None = None) -> "LevelEstimator":
+    """Loads the estimator of a task's level.
+
+    Args:
+        task: Name of the task.
+        name: A file, a folder or a preset; by default the estimator that ships.
 
     Raises:
         WrongArgumentError: If no estimator has this name, none ships, or it is for another task.
@@ -68,14 +77,13 @@ def level_choice(
     """Returns ``(path, pixels) -> level`` for a restoration.
 
     Args:
-        task: The task. (Not that of the network: a converted network may not know its own.)
+        task: The task; a converted network may have none.
         level: In the task's unit, or `AUTO`: estimated from each picture.
         estimator: A `LevelEstimator` by file, folder or name; by default the one that ships.
-        channels: Those of the network that restores.
+        channels: Channels of the network that restores.
 
     Raises:
-        WrongArgumentError: If the level is not valid, no estimator exists, or it is for another
-            task.
+        WrongArgumentError: If the level is invalid, or no such estimator of the task exists.
     """
     if level != AUTO:
         given = UsedLevel(checked(lambda: task.check_level(float(level))))
@@ -94,19 +102,23 @@ def level_choice(
 
 
 def find_level(
-    task: Task, path: Path, picture: np.ndarray, estimator=None, channels: int = 3
+    task: Task,
+    path: Path,
+    picture: np.ndarray,
+    estimator: "LevelEstimator | None" = None,
+    channels: int = 3,
 ) -> UsedLevel | None:
     """Finds the level of a picture: from the file, else from the pixels, else by the estimator.
 
     Args:
-        task: Its row says which of the three exist.
+        task: Its row defines the analyses of file and pixels.
         path: The file.
         picture: Its pixels, of the kinds that `keras_hyper.restore` takes, 16x16 and up.
         estimator: A `LevelEstimator`; None for none.
-        channels: Those of the network that restores: a gray one needs the level of the luma.
+        channels: Channels of the network that restores; a gray one needs the level of the luma.
 
     Returns:
-        The level, or None if the picture shows none.
+        The level, or None if none was found.
 
     Raises:
         ValueError: If the file is damaged, or the picture of another kind or too small.
@@ -120,9 +132,9 @@ def find_level(
     if recorded is not None:
         return UsedLevel(float(recorded.quality), "tables", recorded.exact)
     pixels, _ = split_alpha(checked_picture(picture))
-    shown = task.level_of_pixels(to_float(pixels)) if task.level_of_pixels else None
-    if shown is not None:
-        return UsedLevel(float(shown), "pixels")
+    found = task.level_of_pixels(to_float(pixels)) if task.level_of_pixels else None
+    if found is not None:
+        return UsedLevel(float(found), "pixels")
     if estimator is None:
         return None
     if channels == 1 and task.luma_differs and pixels.shape[-1] == 3:
@@ -134,9 +146,11 @@ def find_level(
     return UsedLevel(float(round(level)) if task.whole_levels else level, "network", exact=False)
 
 
-def quality_of_jpeg(path: Path, picture: np.ndarray, estimator=None):
-    """Returns what `find_level` finds of JPEG as a `JpegQuality`, or None."""
+def quality_of_jpeg(
+    path: Path, picture: np.ndarray, estimator: "LevelEstimator | None" = None
+) -> "JpegQuality | None":
+    """Finds the JPEG quality of a picture, as `find_level` does."""
     from pipelines.jpeg_analysis import JpegQuality
 
     found = find_level(TASKS["dejpeg"], path, picture, estimator)
-    return found and JpegQuality(round(found.level), found.exact, found.source)
+    return JpegQuality(round(found.level), found.exact, found.source) if found else None

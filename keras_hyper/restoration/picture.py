@@ -1,5 +1,6 @@
-"""One picture of any kind in, the same kind out."""
+"""Restoration of a picture of any kind by a Keras network."""
 
+import functools
 import weakref
 from collections.abc import Callable
 
@@ -36,13 +37,24 @@ def restore(
     Raises:
         ValueError: If picture, level or tile is not as above.
     """
-
-    def run(image, level):
-        level = level[None] if level.ndim else level
-        restored = _compiled(model, level.ndim)(image[None], level)
-        return np.asarray(keras.ops.convert_to_numpy(restored))[0]
-
+    run = functools.partial(run_network, model)
     return restore_in_tiles(picture, level, model, run, tile=tile, on_tile=on_tile)
+
+
+def run_network(model: HyperRes, image: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Runs a network on one image, compiled once for all sizes; nothing is clipped.
+
+    Args:
+        model: The network.
+        image: float32 ``(height, width, channels)``.
+        level: In the task's unit; float32 ``()`` or ``(height, width)``.
+
+    Returns:
+        float32 of the image's shape.
+    """
+    level = level[None] if level.ndim else level
+    restored = _compiled(model, level.ndim)(image[None], level)
+    return np.asarray(keras.ops.convert_to_numpy(restored))[0]
 
 
 # model: {rank of the level: graph}, for as long as the model is used.

@@ -1,4 +1,4 @@
-"""Anything that restores: a Keras network, a SavedModel, a server, opened by name."""
+"""The Restorer protocol: a Keras network, a SavedModel and a server restore by one method."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_hyper.errors import WrongArgumentError
+from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.restoration.artifacts import (
     hash_files,
     read_card,
@@ -27,7 +27,7 @@ _BENCHMARK_TILE = 1024
 
 
 class Restorer:
-    """Restores pictures at a level.
+    """Restores pictures at a level. Subclasses define `run`, or `restore` itself.
 
     Attributes:
         name: As the user named it.
@@ -39,7 +39,7 @@ class Restorer:
         only_level: The level of an export of one level, else None.
         halo: Margin in pixels that determines an output pixel.
         multiple: Tiles begin at multiples of this.
-        identity: Hash of all that the results depend on; None if that cannot be known.
+        identity: Hash of all that the results depend on; None if unknown.
         facts: Further facts, as in the card of an export.
         model: The Keras network, if it is one.
         concurrency: How many pictures may be restored at once.
@@ -63,6 +63,10 @@ class Restorer:
         """See above."""
         return None
 
+    def run(self, image: np.ndarray, level: np.ndarray) -> np.ndarray:
+        """Restores one tile: float32 ``(height, width, channels)``, level as in `restore`."""
+        raise NotImplementedError
+
     def restore(
         self,
         picture: np.ndarray,
@@ -71,8 +75,21 @@ class Restorer:
         tile: int = 512,
         on_tile: OnTile = lambda done, count: None,
     ) -> np.ndarray:
-        """Restores a picture of any kind; see `keras_hyper.restore`."""
-        raise NotImplementedError  # pragma: no cover - each kind of restorer has its own
+        """Restores a picture of any kind, as `keras_hyper.restore` does.
+
+        Args:
+            picture: See `keras_hyper.restore`.
+            level: In the task's unit; one number, or for a network a map ``(height, width)``.
+            tile: Tile size in pixels without the margin, a multiple of `multiple`. Without a known
+                margin a picture is one tile.
+            on_tile: Called with the tiles done and their number.
+
+        Raises:
+            ValueError: If picture, level or tile is not as above.
+        """
+        if not self.halo:
+            tile = -(-max(np.shape(picture)[:2]) // self.multiple) * self.multiple
+        return restore_in_tiles(picture, level, self, self.run, tile=tile, on_tile=on_tile)
 
     def restore_unclipped(self, image: np.ndarray, level: float) -> np.ndarray:
         """Restores an image whose noise may leave [0, 1], as one whole.
@@ -87,10 +104,7 @@ class Restorer:
         Raises:
             WrongArgumentError: If the restorer takes images in [0, 1] alone.
         """
-        raise WrongArgumentError(
-            f"noise that is not clipped leaves [0, 1], which {self.name} does not take: expected a "
-            "model file for this protocol"
-        )
+        return self.run(image, np.asarray(level, np.float32))
 
     def restore_image(self, image: np.ndarray, level: float) -> np.ndarray:
         """Restores an image of a benchmark, float32 ``(height, width, channels)``."""
@@ -99,11 +113,11 @@ class Restorer:
         return self.restore_unclipped(image, level)
 
     def is_fatal(self, error: Exception) -> bool:
-        """Whether an error would occur with every other picture too."""
+        """Returns whether an error would occur with every other picture too."""
         return False
 
     def close(self) -> None:
-        """Ends connections; calls under way fail."""
+        """Closes connections; calls under way fail."""
 
     def __enter__(self):
         return self
@@ -113,11 +127,11 @@ class Restorer:
 
 
 class NetworkRestorer(Restorer):
-    """A `HyperRes` in this process.
+    """A Keras network in this process.
 
     Args:
         name: As the user named it.
-        model: The network; it computes in its own precision.
+        model: A `HyperRes`; it computes in its own precision.
         card: Facts of its training, from the export beside it.
     """
 
@@ -126,7 +140,6 @@ class NetworkRestorer(Restorer):
 
         super().__init__(name, model.channels, {**card_of(model), **(card or {})})
         self.model = model
-        self._whole: Callable | None = None
 
     @property
     def identity(self) -> str:
@@ -137,23 +150,15 @@ class NetworkRestorer(Restorer):
             digest.update(np.asarray(weight).tobytes())
         return digest.hexdigest()[:32]
 
-    def restore(self, picture, level, *, tile=512, on_tile=lambda done, count: None):
+    def run(self, image: np.ndarray, level: np.ndarray) -> np.ndarray:
         """See `Restorer`."""
-        from keras_hyper.restoration.picture import restore
+        from keras_hyper.restoration.picture import run_network
 
-        return restore(picture, level, self.model, tile=tile, on_tile=on_tile)
-
-    def restore_unclipped(self, image, level):
-        """See `Restorer`."""
-        import keras
-
-        if self._whole is None:
-            self._whole = _whole_graph(self.model)
-        return keras.ops.convert_to_numpy(self._whole(image[None], np.float32(level)))[0]
+        return run_network(self.model, image, level)
 
 
 class SavedModelRestorer(Restorer):
-    """A SavedModel in the session that TF-Serving would run it in.
+    """A SavedModel in a session configured as TF-Serving's.
 
     Args:
         name: As the user named it.
@@ -184,17 +189,8 @@ class SavedModelRestorer(Restorer):
         """See `Restorer`: the hash of all files."""
         return hash_files(sorted(path for path in self._version.rglob("*") if path.is_file()))
 
-    def restore(self, picture, level, *, tile=512, on_tile=lambda done, count: None):
+    def run(self, image: np.ndarray, level: np.ndarray) -> np.ndarray:
         """See `Restorer`."""
-        if not self.halo:  # a model of somebody else's, whose margin is unknown: as one whole
-            tile = -(-max(np.shape(picture)[:2]) // self.multiple) * self.multiple
-        return restore_in_tiles(picture, level, self, self._run, tile=tile, on_tile=on_tile)
-
-    def restore_unclipped(self, image, level):
-        """See `Restorer`."""
-        return self._run(image, np.float32(level))
-
-    def _run(self, image, level):
         values = {"image": image[None].astype(np.float32)}
         if "level" in self._inputs:
             if np.ndim(level):
@@ -221,13 +217,9 @@ class ServerRestorer(Restorer):
             from keras_hyper.serving.client import CallError, Client
         except ModuleNotFoundError as error:
             raise WrongArgumentError(
-                f"{name} is the address of a server, which needs the client: "
-                f"pip install '.[serving]' ({error})"
+                f"the client of server {name} is not installed: pip install '.[serving]' ({error})"
             ) from error
-        try:
-            self._client = Client(address, model, **options)
-        except ValueError as error:
-            raise WrongArgumentError(str(error)) from error
+        self._client = checked(lambda: Client(address, model, **options))
         self._call_error = CallError
         served = self._client.served_model()
         card = {**served.card, "level_range": served.level_range}
@@ -235,10 +227,24 @@ class ServerRestorer(Restorer):
         self._takes_level = served.takes_level
         self.concurrency = options.get("concurrency", 4)
 
-    def restore(self, picture, level, *, tile=512, on_tile=lambda done, count: None):
-        """See `Restorer`."""
-        level = level if self._takes_level else None
-        return self._client.restore(picture, level, tile=tile, on_tile=on_tile)
+    def restore(
+        self,
+        picture: np.ndarray,
+        level: float | np.ndarray,
+        *,
+        tile: int = 512,
+        on_tile: OnTile = lambda done, count: None,
+    ) -> np.ndarray:
+        """See `Restorer`; the client makes the tiles."""
+        sent = level if self._takes_level else None
+        return self._client.restore(picture, sent, tile=tile, on_tile=on_tile)
+
+    def restore_unclipped(self, image: np.ndarray, level: float) -> np.ndarray:
+        """See `Restorer`; a server takes images in [0, 1] alone."""
+        raise WrongArgumentError(
+            f"noise that is not clipped leaves [0, 1], which {self.name} does not take: expected a "
+            "model file for this protocol"
+        )
 
     def is_fatal(self, error: Exception) -> bool:
         """See `Restorer`: refusals of one request concern one picture."""
@@ -252,14 +258,13 @@ class ServerRestorer(Restorer):
 def open_restorer(
     name: str, task: str | None = None, precision: str = "float32", **client_options: Any
 ) -> Restorer:
-    """Opens what a user names as a model.
+    """Opens a model by name.
 
     Args:
         name: A ``.keras`` file, a folder with a ``model.keras``, the name of a model that ships, a
             SavedModel's folder or one of numbered versions (the newest is taken), or a server's
             address ``HOST:PORT[/MODEL]``.
-        task: Name of the task, which is also a model's name on a server where none is given; None
-            takes whatever the model is for.
+        task: Name of the task, and of the model on a server if `name` has none; None for any.
         precision: Of the layers of a Keras network: see `HyperRes.with_precision`.
         **client_options: For a server: see `keras_hyper.serving.client.Client`.
 
@@ -279,21 +284,7 @@ def open_restorer(
 
         network = load_hyper_res(name).with_precision(precision)
         restorer = NetworkRestorer(name, network, training_facts(path))
-    # A converted network may not know its task.
+    # A converted network may have no task.
     if task and restorer.task and restorer.task != task:
         raise WrongArgumentError(f"expected a model for {task}, got one for {restorer.task}")
     return restorer
-
-
-def _whole_graph(model):
-    import keras
-
-    def run(image, level):
-        return model({"image": image, "level": level})
-
-    if keras.backend.backend() != "tensorflow":
-        return run
-    import tensorflow as tf
-
-    image = tf.TensorSpec((1, None, None, model.channels), tf.float32)
-    return tf.function(run, input_signature=[image, tf.TensorSpec((), tf.float32)])

@@ -1,4 +1,4 @@
-"""Tiles that overlap by the margin that a network needs."""
+"""Overlapping tiles, which give the same result as the whole picture."""
 
 import functools
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from keras_hyper.restoration.kinds import (
 
 
 class NetworkFacts(Protocol):
-    """What tiling has to know about a network."""
+    """Facts of a network that tiling needs."""
 
     channels: int
     unit: str
@@ -40,7 +40,7 @@ def restore_in_tiles(
     Args:
         picture: See `keras_hyper.restore`.
         level: In the task's unit; one number, or a map ``(height, width)``.
-        network: Its channels, unit, range of levels, margin, and the multiple of its sides.
+        network: Facts of the network.
         run: ``(image, level=level) -> restored``: image float32 ``(h, w, channels)`` in [0, 1],
             level ``()`` or ``(h, w)``.
         tile: Tile size in pixels without the margin, a multiple of `network.multiple`.
@@ -70,7 +70,7 @@ def restore_in_tiles(
 def tiles(length: int, tile: int, halo: int, multiple: int = 2) -> list[tuple[slice, slice, slice]]:
     """Splits one side of a picture into windows that overlap by the margin of a network.
 
-    All windows but the last have one size, since every new size costs a compilation.
+    All windows but the last have the same size: a new size may cost a compilation.
 
     Args:
         length: The side in pixels.
@@ -79,15 +79,15 @@ def tiles(length: int, tile: int, halo: int, multiple: int = 2) -> list[tuple[sl
         multiple: Windows start at multiples of this.
 
     Returns:
-        Rows of three slices: the window to run, the part of the side that it decides, and where
-        that part lies in the window.
+        Rows of three slices: the input window, its part of the output, and that part in
+        coordinates of the window.
     """
     size = tile + 2 * halo
     if length <= size:
         return [(slice(0, length), slice(0, length), slice(0, length))]
     count = -(-(length - size) // tile) + 1
     starts = [number * tile for number in range(count - 1)]
-    # The last window ends with the picture, and is a little longer where its start is rounded down.
+    # The last window ends with the picture. Rounding its start down makes it a little longer.
     starts.append((length - size) // multiple * multiple)
     cuts = [0, *(number * tile + halo for number in range(1, count)), length]
     rows = []
@@ -100,17 +100,16 @@ def tiles(length: int, tile: int, halo: int, multiple: int = 2) -> list[tuple[sl
 def windows(
     shape: tuple[int, ...], tile: int, halo: int, multiple: int = 2
 ) -> list[tuple[tuple, tuple, tuple]]:
-    """Splits a picture into windows, as `tiles` splits a side.
+    """Splits a picture into windows.
 
     Args:
-        shape: Begins with height and width in pixels.
-        tile: As in `tiles`.
-        halo: As in `tiles`.
-        multiple: As in `tiles`.
+        shape: Height and width in pixels come first.
+        tile: See `tiles`.
+        halo: See `tiles`.
+        multiple: See `tiles`.
 
     Returns:
-        Rows of three indices of two slices: the window to run, what it decides, and where that
-        lies in the window.
+        Rows as of `tiles`, with one slice for each of both sides.
 
     Raises:
         ValueError: If `tile` is no positive multiple of `multiple`.

@@ -61,13 +61,13 @@ def test_a_jpeg_is_known_by_its_first_bytes(picture, tmp_path):
     assert is_jpeg(tmp_path / "a.png") and not is_jpeg(tmp_path / "b.jpg")
 
 
-def test_a_cameras_own_tables_are_near(picture):
+def test_the_quality_of_camera_tables_is_the_nearest(picture):
     found = jpeg_quality(SAMPLE_PICTURES / "rocket.jpg")
     assert not found.exact and 90 <= found.quality <= 99
 
 
-def test_what_is_no_jpeg_says_what_it_is(tmp_path):
-    with pytest.raises(ValueError, match=r"camera.png: a JPEG .* this is a PNG"):
+def test_other_formats_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"camera.png: expected a JPEG file, got a PNG"):
         jpeg_quality(SAMPLE_PICTURES / "camera.png")
     (tmp_path / "a.jpg").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="no picture, or a damaged one"):
@@ -88,35 +88,35 @@ def through_jpeg(picture, quality):
 
 
 @pytest.mark.parametrize("quality", [5, 10, 37, 50, 75, 90, 95, 98])
-def test_the_quality_is_told_exactly(clean, quality):
+def test_the_quality_of_pixels_is_exact(clean, quality):
     assert quality_of_pixels(through_jpeg(clean, quality)) == quality
 
 
 @pytest.mark.parametrize(("top", "left"), [(3, 5), (8, 1), (7, 7)])
-def test_blocks_are_found_in_a_crop(clean, top, left):
+def test_the_quality_of_a_crop_is_estimated(clean, top, left):
     assert quality_of_pixels(through_jpeg(clean, 40)[top:, left:]) == 40
 
 
-def test_the_last_compression_is_told(clean):
+def test_the_last_compression_is_estimated(clean):
     assert quality_of_pixels(through_jpeg(through_jpeg(clean, 80), 50)) == 50
 
 
-def test_what_was_never_compressed_tells_nothing(clean, rng):
+def test_uncompressed_pictures_have_no_quality(clean, rng):
     assert quality_of_pixels(clean) is None
     assert quality_of_pixels(rng.random((64, 64, 3), dtype="float32")) is None
 
 
-def test_a_resized_picture_tells_nothing(clean):
+def test_a_resized_picture_has_no_quality(clean):
     smaller = tf.image.resize(through_jpeg(clean, 40), (233, 350), method="bicubic").numpy()
     assert quality_of_pixels(np.clip(smaller, 0, 1)) is None
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("sides", [(16, 16), (17, 90)])
-def test_flat_pictures_tell_nothing(value, sides):
+def test_flat_pictures_have_no_quality(value, sides):
     assert quality_of_pixels(np.full((*sides, 1), value, np.float32)) is None
 
 
-def test_too_small_says_what_came():
-    with pytest.raises(ValueError, match="Received: 40x15"):
+def test_small_pictures_are_refused():
+    with pytest.raises(ValueError, match="at least 16x16 pixels, got 40x15"):
         quality_of_pixels(np.zeros((15, 40, 3), np.float32))

@@ -1,4 +1,4 @@
-"""The commands as people call them; each through `main`, one through a shell."""
+"""The commands, called through `main`, and once from a shell."""
 
 import json
 import subprocess
@@ -43,11 +43,11 @@ def denoise(source, out, model, *more):
 
 
 def wrong(capsys, call):
-    """Runs a command that must refuse its arguments; returns its one line."""
+    """Runs a command with wrong arguments; returns its error."""
     try:
         status = call()
-    except SystemExit as leaving:
-        status = leaving.code
+    except SystemExit as stop:
+        status = stop.code
     error = capsys.readouterr().err
     assert status == 2 and error.count("\n") == 1 and "Traceback" not in error
     return error
@@ -58,14 +58,14 @@ def size_of(path):
         return picture.size
 
 
-def test_restores_a_file(pictures, model, tmp_path, capsys):
+def test_restore_writes_a_file(pictures, model, tmp_path, capsys):
     out = tmp_path / "out.png"
     assert denoise(pictures / "a.png", out, model) == 0
     assert size_of(out) == (18, 16)
     assert "1 of 1 restored" in capsys.readouterr().out
 
 
-def test_restores_a_folder_and_keeps_its_tree(pictures, model, tmp_path):
+def test_restore_writes_a_folder_with_the_same_tree(pictures, model, tmp_path):
     assert denoise(pictures, tmp_path / "out", model) == 0
     found = {
         path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")
@@ -73,11 +73,11 @@ def test_restores_a_folder_and_keeps_its_tree(pictures, model, tmp_path):
     assert found == {"a.png", "deep/b.jpg"}
 
 
-def test_a_broken_file_among_good_ones_is_named_and_skipped(pictures, model, tmp_path, capsys):
+def test_a_damaged_file_is_skipped_and_named(pictures, model, tmp_path, capsys):
     (pictures / "bad.png").write_text("no picture")
     assert denoise(pictures, tmp_path / "out", model) == 1
-    said = capsys.readouterr().out
-    assert "2 of 3 restored" in said and "skipped: " in said and "bad.png" in said
+    output = capsys.readouterr().out
+    assert "2 of 3 restored" in output and "skipped: " in output and "bad.png" in output
 
 
 def test_nothing_is_overwritten_without_force(pictures, model, tmp_path, capsys):
@@ -89,7 +89,7 @@ def test_nothing_is_overwritten_without_force(pictures, model, tmp_path, capsys)
     assert size_of(out) == (18, 16)
 
 
-def test_super_resolution_enlarges_unless_told_otherwise(pictures, sr_model, tmp_path):
+def test_super_resolution_enlarges_unless_the_size_is_the_same(pictures, sr_model, tmp_path):
     def call(out, *more):
         return main(["restore", str(pictures / "a.png"), str(tmp_path / out), "--task", "sr",
                      "--level", "2.5", "--model", sr_model, *more])  # fmt: skip
@@ -99,7 +99,7 @@ def test_super_resolution_enlarges_unless_told_otherwise(pictures, sr_model, tmp
     assert size_of(tmp_path / "same.png") == (18, 16)
 
 
-def test_level_beyond_the_range_works_and_says_so(pictures, model, tmp_path, capsys):
+def test_a_level_outside_the_range_is_restored_with_a_message(pictures, model, tmp_path, capsys):
     assert main(["restore", str(pictures / "a.png"), str(tmp_path / "o.png"), "--task", "denoise",
                  "--level", "110", "--model", model]) == 0  # fmt: skip
     assert "level 110 is outside the range trained on, 5 to 75" in capsys.readouterr().err
@@ -136,7 +136,7 @@ def test_in_and_out_may_not_be_the_same(pictures, model, capsys):
     assert "expected a folder to write to" in wrong(capsys, lambda: denoise(pictures, one, model))
 
 
-def test_a_single_broken_file_is_a_failed_job(model, tmp_path, capsys):
+def test_a_single_damaged_file_is_a_failed_job(model, tmp_path, capsys):
     (tmp_path / "bad.png").write_text("no picture")
     assert denoise(tmp_path / "bad.png", tmp_path / "out.png", model) == 1
     error = capsys.readouterr().err
@@ -149,11 +149,11 @@ def test_a_model_of_another_kind_is_refused(pictures, tmp_path, capsys):
     garbage = tmp_path / "garbage.keras"
     garbage.write_text("no model")
     for path, words in ((other, "expected a HyperRes"), (garbage, "cannot be loaded")):
-        said = wrong(capsys, lambda: denoise(pictures / "a.png", tmp_path / "o.png", str(path)))  # noqa: B023
-        assert words in said
+        output = wrong(capsys, lambda: denoise(pictures / "a.png", tmp_path / "o.png", str(path)))  # noqa: B023
+        assert words in output
 
 
-def test_export_writes_a_version_and_says_how_to_serve_it(model, tmp_path, capsys):
+def test_export_writes_a_version_and_prints_how_to_serve_it(model, tmp_path, capsys):
     card = tmp_path / "card.json"
     card.write_text('{"data": "six pictures"}')
     argv = ["export", model, str(tmp_path / "denoise"), "--level", "25", "--card", str(card)]
@@ -192,7 +192,7 @@ def test_module_and_help_from_a_shell():
         [sys.executable, "-m", "keras_hyper", "restore", "--help"],
         capture_output=True, text=True, cwd=ROOT, check=True,
     )  # fmt: skip
-    # The newest TensorFlow says these when it is loaded, whatever its log level.
+    # The newest TensorFlow prints these at every log level.
     of_tensorflow = ("I0000 ", "WARNING: All log messages before absl::InitializeLog()")
-    said = [line for line in done.stderr.splitlines() if not line.startswith(of_tensorflow)]
-    assert "--level" in done.stdout and said == []
+    output = [line for line in done.stderr.splitlines() if not line.startswith(of_tensorflow)]
+    assert "--level" in done.stdout and output == []

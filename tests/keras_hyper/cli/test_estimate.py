@@ -1,4 +1,4 @@
-"""The commands of the blind and of the manual setting, as people call them."""
+"""`keras-hyper estimate` and `--level auto`, and the paper's commands about estimators."""
 
 import json
 
@@ -15,7 +15,7 @@ from tests.conftest import random_estimator, random_network
 
 
 def constant_estimator(quality):
-    """Tells one quality of every picture."""
+    """An estimator that returns one quality for every picture."""
     model = random_estimator(task="dejpeg")
     *weights, kernel, bias = model.get_weights()
     model.set_weights([*weights, 0 * kernel, bias * 0 + np.log1p(quality / KNEE)])
@@ -49,7 +49,7 @@ def pictures(tmp_path, rng):
     return folder
 
 
-def tell(models, *words, quality="clean"):
+def estimate_levels(models, *words, quality="clean"):
     return run("estimate", *words, "--model", models / "estimate", "--quality-model",
                models / quality)  # fmt: skip
 
@@ -57,8 +57,8 @@ def tell(models, *words, quality="clean"):
 def run(*words):
     try:
         return (main if words[0] in COMMANDS else paper_main)([str(word) for word in words])
-    except SystemExit as leaving:
-        return leaving.code
+    except SystemExit as stop:
+        return stop.code
 
 
 def pixels_of(path):
@@ -66,49 +66,50 @@ def pixels_of(path):
         return np.asarray(picture)
 
 
-def test_tells_files_and_folders(pictures, models, tmp_path, capsys):
+def test_files_and_folders_are_estimated(pictures, models, tmp_path, capsys):
     out = tmp_path / "deep" / "levels.json"
-    assert tell(models, pictures, pictures / "a.png", "--json", out) == 0
-    said = capsys.readouterr().out
-    assert "no JPEG" in said and "37" in said
+    assert estimate_levels(models, pictures, pictures / "a.png", "--json", out) == 0
+    output = capsys.readouterr().out
+    assert "no JPEG" in output and "37" in output
     rows = json.loads(out.read_text())["rows"]
     assert [row["picture"][-5:] for row in rows] == ["a.png", "b.jpg", "a.png"]
     jpeg = {"quality": 37, "exact": True, "source": "tables"}
     assert [row["jpeg"] for row in rows] == [None, jpeg, None]
-    told = LevelEstimator.from_config(random_estimator().get_config())
-    told.build()
-    told.set_weights(random_estimator().get_weights())
-    assert rows[0]["sigma"] == pytest.approx(estimate(pixels_of(pictures / "a.png"), told))
+    estimator = LevelEstimator.from_config(random_estimator().get_config())
+    estimator.build()
+    estimator.set_weights(random_estimator().get_weights())
+    assert rows[0]["sigma"] == pytest.approx(estimate(pixels_of(pictures / "a.png"), estimator))
 
 
-def test_rows_alone_are_printed_for_programs(pictures, models, capsys):
-    assert tell(models, pictures, "--json", "-", quality="quality") == 0
+def test_json_to_standard_output_prints_the_rows_alone(pictures, models, capsys):
+    assert estimate_levels(models, pictures, "--json", "-", quality="quality") == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["jpeg"]["source"] for row in rows] == ["network", "tables"]
     assert rows[0]["jpeg"] == {"quality": 42, "exact": False, "source": "network"}
 
 
-def test_what_cannot_be_told_is_skipped_and_named(pictures, models, capsys):
+def test_every_skipped_picture_is_named(pictures, models, capsys):
     Image.fromarray(np.zeros((9, 40), np.uint8)).save(pictures / "small.png")
     (pictures / "torn.png").write_bytes(b"\x89PNG")
-    assert tell(models, pictures) == 1
-    said = " ".join(capsys.readouterr().out.split())
-    assert "skipped: expected a picture of at least 16x16" in said and "torn.png" in said
+    assert estimate_levels(models, pictures) == 1
+    output = " ".join(capsys.readouterr().out.split())
+    assert "small.png: expected a picture of at least 16x16" in output and "torn.png: " in output
+    assert output.count("skipped: ") == 2
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "said"),
+    ("words", "status", "output"),
     [
         (["estimate", "nowhere.png"], 2, "no such file: nowhere.png"),
         (["estimate", "IN", "--model", "RESTORER"], 2, "expected a LevelEstimator, got a HyperRes"),
         (
-            ["estimate", "IN", "--quality-model", "TELLER"],
+            ["estimate", "IN", "--quality-model", "ESTIMATOR"],
             2,
             "expected an estimator for dejpeg, got one for denoise",
         ),
         (["restore", "IN", "OUT", "--task", "denoise", "--level", "often"], 2, "number or auto"),
         (
-            ["evaluate-estimator", "--data", "nowhere", "--model", "TELLER"],
+            ["evaluate-estimator", "--data", "nowhere", "--model", "ESTIMATOR"],
             2,
             "no such folder: nowhere",
         ),
@@ -117,12 +118,12 @@ def test_what_cannot_be_told_is_skipped_and_named(pictures, models, capsys):
     ],
     ids=str,
 )
-def test_wrong_words_are_one_line(pictures, models, tmp_path, capsys, words, status, said):
+def test_wrong_arguments_are_one_line(pictures, models, tmp_path, capsys, words, status, output):
     places = {"IN": pictures, "OUT": tmp_path / "out"}
-    places |= {"RESTORER": models / "denoise", "TELLER": models / "estimate"}
+    places |= {"RESTORER": models / "denoise", "ESTIMATOR": models / "estimate"}
     assert run(*(places.get(word, word) for word in words)) == status
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and said in error
+    assert error.count("\n") == 1 and output in error
 
 
 def restore(pictures, out, models, task, model, estimator="estimate"):
@@ -131,45 +132,47 @@ def restore(pictures, out, models, task, model, estimator="estimate"):
 
 
 @pytest.mark.parametrize("model", ["denoise", "gray"])
-def test_restores_at_the_level_that_is_told(pictures, models, tmp_path, capsys, model):
+def test_auto_restores_at_the_estimated_level(pictures, models, tmp_path, capsys, model):
     assert restore(pictures / "a.png", tmp_path / "auto.png", models, "denoise", model) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     seen = pixels_of(pictures / "a.png")
     if model == "gray":
         seen = seen / np.float32(255) @ np.float32([0.299, 0.587, 0.114])
     level = estimate(seen, random_estimator())
-    assert float(said.split("level ")[1].split()[0]) == pytest.approx(level, rel=5e-3)
+    assert float(output.split("level ")[1].split()[0]) == pytest.approx(level, rel=5e-3)
     given = ["restore", pictures / "a.png", tmp_path / "given.png", "--task", "denoise"]
     assert run(*given, "--level", level, "--model", models / model) == 0
     given, auto = (pixels_of(tmp_path / name) for name in ("given.png", "auto.png"))
     assert np.abs(given.astype(int) - auto).max() <= 1
 
 
-def test_restores_jpegs_at_their_own_quality(pictures, models, tmp_path, capsys):
+def test_auto_restores_jpegs_at_the_quality_of_the_file(pictures, models, tmp_path, capsys):
     assert restore(pictures, tmp_path / "out", models, "dejpeg", "dejpeg", "clean") == 1
-    said = capsys.readouterr().out
-    assert "b.jpg: level 37 (from the file's tables)" in said
-    assert "a.png: no JPEG quality could be estimated" in said
+    output = capsys.readouterr().out
+    assert "b.jpg: level 37 (from the file's tables)" in output
+    assert "a.png: no JPEG quality could be estimated" in output
     assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["b.jpg"]
 
 
-def test_a_jpeg_that_became_a_png_is_told_by_its_pixels(models, tmp_path, capsys):
+def test_the_quality_of_a_jpeg_saved_as_png_is_estimated_from_its_pixels(models, tmp_path, capsys):
     Image.open(SAMPLE_PICTURES / "coffee.png").save(tmp_path / "a.jpg", quality=37)
     Image.open(tmp_path / "a.jpg").save(tmp_path / "a.png")
     dejpeg = "dejpeg", "dejpeg", "quality"
     assert restore(tmp_path / "a.png", tmp_path / "out.png", models, *dejpeg) == 0
     assert "level 37 (from its pixels)" in capsys.readouterr().out
-    assert tell(models, tmp_path / "a.png", quality="quality") == 0
+    assert estimate_levels(models, tmp_path / "a.png", quality="quality") == 0
     assert "37, by its pixels" in " ".join(capsys.readouterr().out.split())
 
 
-def test_the_network_is_asked_where_the_pixels_are_silent(pictures, models, tmp_path, capsys):
+def test_the_network_estimates_where_file_and_pixels_show_no_quality(
+    pictures, models, tmp_path, capsys
+):
     dejpeg = "dejpeg", "dejpeg", "quality"
     assert restore(pictures, tmp_path / "out", models, *dejpeg) == 0
-    said = capsys.readouterr().out
-    assert "a.png: level 42 (from the network)" in said
-    assert "b.jpg: level 37 (from the file's tables)" in said
-    assert tell(models, pictures / "a.png", quality="quality") == 0
+    output = capsys.readouterr().out
+    assert "a.png: level 42 (from the network)" in output
+    assert "b.jpg: level 37 (from the file's tables)" in output
+    assert estimate_levels(models, pictures / "a.png", quality="quality") == 0
     assert "about 42, by the network" in " ".join(capsys.readouterr().out.split())
 
 
@@ -186,14 +189,14 @@ def test_auto_needs_an_estimator_of_the_task(pictures, models, tmp_path, capsys)
     assert "expected an estimator for dejpeg, got one for denoise" in capsys.readouterr().err
 
 
-def test_figures_of_an_estimator(pictures, models, tmp_path, capsys):
+def test_evaluate_estimator_writes_its_errors(pictures, models, tmp_path, capsys):
     out = tmp_path / "figures.json"
     words = ["evaluate-estimator", "--data", pictures, "--model", models / "estimate", "--levels",
              "15", "50", "--seeds", "2", "--restorer", models / "denoise", "--blind-levels", "25",
              "--json", out]  # fmt: skip
     assert run(*words) == 0
-    said = capsys.readouterr().out
-    assert "one crop" in said and "median over the grid" in said and "known" in said
+    output = capsys.readouterr().out
+    assert "one crop" in output and "median over the grid" in output and "known" in output
     report = json.loads(out.read_text())
     assert [row["level"] for row in report["one_crop"]] == [15, 50]
     # Smaller than a crop: the one crop and all of the grid are the picture itself.
@@ -204,7 +207,7 @@ def test_figures_of_an_estimator(pictures, models, tmp_path, capsys):
     assert run(*words) == 2 and "a restorer for denoise with 3" in capsys.readouterr().err
 
 
-def test_calibrates_with_and_without_the_clean_picture(pictures, models, tmp_path, capsys):
+def test_calibrate_works_with_and_without_clean_pictures(pictures, models, tmp_path, capsys):
     found, plot = tmp_path / "found.json", tmp_path / "plots" / "found.png"
     same = ["calibrate", "--task", "denoise", "--data", pictures, "--model", models / "denoise",
             "--side", "16", "--json", found, "--plot", plot]  # fmt: skip

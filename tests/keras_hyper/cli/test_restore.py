@@ -1,4 +1,4 @@
-"""What `keras-hyper restore` does with files of every kind, and where it stops."""
+"""`keras-hyper restore` with files of every kind, and its errors."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from tests.conftest import random_network
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Folders, as runs have them: one that knows its task, one that knows none, one for sr."""
+    """Folders of runs: a denoiser, a network without a task, a network for sr."""
     root = tmp_path_factory.mktemp("models")
     for name, task in (("denoise", "denoise"), ("unnamed", ""), ("sr", "sr")):
         (root / name).mkdir()
@@ -27,8 +27,8 @@ def call(models):
         try:
             return main(["restore", str(source), str(out), "--task", task, "--level", level,
                          "--model", str(models / model), *more])  # fmt: skip
-        except SystemExit as leaving:
-            return leaving.code
+        except SystemExit as stop:
+            return stop.code
 
     return restore
 
@@ -42,7 +42,7 @@ def noise(mode, rng, sides=(13, 17)):
 
 
 @pytest.mark.parametrize(
-    ("mode", "suffix", "comes_back"),
+    ("mode", "suffix", "expected_mode"),
     [
         ("L", ".png", "L"),
         ("LA", ".png", "LA"),
@@ -59,19 +59,19 @@ def noise(mode, rng, sides=(13, 17)):
         ("RGB", ".bmp", "RGB"),
     ],
 )
-def test_the_same_kind_of_file_comes_out(call, tmp_path, rng, mode, suffix, comes_back):
+def test_the_same_kind_of_file_comes_out(call, tmp_path, rng, mode, suffix, expected_mode):
     source, out = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
     picture = noise(mode, rng)
     picture.save(source, **({"lossless": True, "exact": True} if suffix == ".webp" else {}))
     assert call(source, out, "--tile", "16") == 0
     with Image.open(source) as before, Image.open(out) as after:
-        assert (after.mode, after.size, after.format) == (comes_back, before.size, before.format)
+        assert (after.mode, after.size, after.format) == (expected_mode, before.size, before.format)
         if mode in ("LA", "RGBA"):
             alphas = [np.asarray(image)[..., -1] for image in (before, after)]
             np.testing.assert_array_equal(*alphas)
 
 
-def test_orientation_and_profile_survive(call, tmp_path, rng):
+def test_orientation_and_profile_are_kept(call, tmp_path, rng):
     tags = Image.Exif()
     tags[0x0112] = 6
     noise("RGB", rng).save(tmp_path / "in.jpg", exif=tags, icc_profile=b"a profile")
@@ -88,7 +88,7 @@ def test_jpeg_keeps_full_chroma(call, tmp_path, rng):
         assert {layer[1:3] for layer in written.layer} == {(1, 1)}
 
 
-def test_bombs_and_damage_leave_the_others_done(call, tmp_path, rng, capsys):
+def test_too_large_and_damaged_files_are_skipped(call, tmp_path, rng, capsys):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     noise("RGB", rng).save(folder / "a.png")
@@ -96,15 +96,15 @@ def test_bombs_and_damage_leave_the_others_done(call, tmp_path, rng, capsys):
     (folder / "half.png").write_bytes((folder / "bomb.png").read_bytes()[:900])
     noise("RGB", rng).save(folder / "z.png")
     assert call(folder, out, "--max-pixels", "400") == 1
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert (
-        "2 of 4 restored" in said
-        and "bomb.png: 60x60 pixels are more than the limit of 400" in said
+        "2 of 4 restored" in output
+        and "bomb.png: 60x60 pixels are more than the limit of 400" in output
     )
     assert {path.name for path in out.glob("[!.]*")} == {"a.png", "z.png"}
 
 
-def test_one_file_in_the_way_stops_a_folder_before_any_work(call, tmp_path, rng, capsys):
+def test_an_existing_file_stops_a_folder_before_any_work(call, tmp_path, rng, capsys):
     folder, out = tmp_path / "in", tmp_path / "out"
     for place in (folder, out):
         place.mkdir()
@@ -117,7 +117,7 @@ def test_one_file_in_the_way_stops_a_folder_before_any_work(call, tmp_path, rng,
     assert call(folder, out, "--force") == 0 and (out / "b.png").read_bytes() != before
 
 
-def test_an_interruption_leaves_finished_pictures_whole(call, tmp_path, rng, monkeypatch):
+def test_after_an_interruption_restored_pictures_are_complete(call, tmp_path, rng, monkeypatch):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for name in ("a.png", "b.png"):
@@ -155,7 +155,7 @@ def test_a_write_that_fails_names_its_file(call, tmp_path, rng, monkeypatch, cap
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"b.png", RECORD}
 
 
-def test_super_resolution_enlarges_before_it_restores(call, tmp_path, rng):
+def test_super_resolution_enlarges_first(call, tmp_path, rng):
     small = noise("RGB", rng, (7, 9))
     small.save(tmp_path / "small.png")
     Image.fromarray(enlarge_picture(np.asarray(small), 21, 27)).save(tmp_path / "large.png")
@@ -168,13 +168,13 @@ def test_super_resolution_enlarges_before_it_restores(call, tmp_path, rng):
 
 
 @pytest.mark.parametrize("tile", ["0", "33", "-2"])
-def test_a_tile_of_no_sense_is_a_wrong_argument(call, tmp_path, rng, capsys, tile):
+def test_an_invalid_tile_is_a_wrong_argument(call, tmp_path, rng, capsys, tile):
     noise("RGB", rng).save(tmp_path / "in.png")
     assert call(tmp_path / "in.png", tmp_path / "out.png", "--tile", tile) == 2
     assert f"got {tile}" in capsys.readouterr().err
 
 
-def test_the_level_is_checked_by_the_task_when_the_network_knows_none(call, tmp_path, rng, capsys):
+def test_the_task_checks_the_level_of_a_network_without_a_task(call, tmp_path, rng, capsys):
     noise("RGB", rng).save(tmp_path / "in.png")
     for level in ("0", "101", "nan"):
         status = call(

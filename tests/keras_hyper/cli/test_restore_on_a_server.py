@@ -1,4 +1,4 @@
-"""`keras-hyper restore --server`, and folders that are gone on with."""
+"""`keras-hyper restore --server` and `--resume`."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ def address(servicer):
 
 @pytest.fixture
 def pictures(tmp_path, rng):
-    """Seven pictures of all kinds, the last in a folder of its own."""
+    """Seven pictures, the last of 16 bits in a folder of its own."""
     folder = tmp_path / "in"
     (folder / "deep").mkdir(parents=True)
     for number, name in enumerate("abcdef"):
@@ -58,8 +58,8 @@ def call(tmp_path):
         try:
             return main(["restore", str(source), str(tmp_path / "out"), "--task", task,
                          "--level", level, *more])  # fmt: skip
-        except SystemExit as leaving:
-            return leaving.code
+        except SystemExit as stop:
+            return stop.code
 
     return restore
 
@@ -77,29 +77,29 @@ def assert_all_restored(pictures, out, model, level=25):
     assert not (out / RECORD).exists()
 
 
-def test_a_folder_in_flight_equals_the_network_here(
+def test_concurrent_results_equal_those_of_the_local_network(
     call, servicer, address, pictures, model, tmp_path, capsys
 ):
     options = ("--server", address, "--concurrency", "3", "--tile", "16")
     assert call(pictures, *options) == 0
     assert_all_restored(pictures, tmp_path / "out", model)
-    said = capsys.readouterr()
-    assert "7 of 7 restored" in said.out and said.err == ""
+    output = capsys.readouterr()
+    assert "7 of 7 restored" in output.out and output.err == ""
     assert 1 < servicer.most_at_once <= 3
 
 
-def test_a_resumed_folder_does_nothing_twice(
+def test_a_resumed_folder_restores_each_picture_once(
     call, servicer, address, pictures, model, tmp_path, capsys
 ):
-    # The server breaks down at the fifth picture.
+    # The server fails from the fifth picture on.
     refusal = (grpc.StatusCode.FAILED_PRECONDITION, "variables are missing")
     servicer.faults = [None] * 5 + [refusal] * 20
     options = ("--server", address, "--concurrency", "2")
     assert call(pictures, *options) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and f"server {address}, model denoise: FAILED_PREC" in said
+    output = capsys.readouterr().err
+    assert output.count("\n") == 1 and f"server {address}, model denoise: FAILED_PREC" in output
     done = len(list((tmp_path / "out").rglob("*.png")))
-    assert 2 <= done <= 5 and f"({done} restored before; --resume" in said
+    assert 2 <= done <= 5 and f"({done} restored before; --resume" in output
     there = {read(path).shape[0] for path in (tmp_path / "out").rglob("*.png")}
     asked = set()  # heights, of which each picture has its own
 
@@ -111,11 +111,11 @@ def test_a_resumed_folder_does_nothing_twice(
     assert call(pictures, *options) == 2
     assert "--resume skips them" in capsys.readouterr().err
     assert call(pictures, *options, "--resume", level="30") == 2
-    assert "begun with level 25.0, got 30" in capsys.readouterr().err
+    assert "expected level 25.0 to resume" in capsys.readouterr().err
     assert call(pictures, *options, "--resume") == 0
-    said = capsys.readouterr().out
-    assert f"{7 - done} of 7 restored" in said and f"{done} existed" in said
-    # Not counted: a call that was cancelled may reach the server late.
+    output = capsys.readouterr().out
+    assert f"{7 - done} of 7 restored" in output and f"{done} existed" in output
+    # A set, not a count: a cancelled call may reach the server late.
     heights = {read(path).shape[0] for path in pictures.rglob("*.png")}
     assert asked == heights - there
     assert_all_restored(pictures, tmp_path / "out", model)
@@ -124,7 +124,9 @@ def test_a_resumed_folder_does_nothing_twice(
     assert "0 of 7 restored" in capsys.readouterr().out
 
 
-def test_resuming_works_here_too_and_sees_what_changed(call, pictures, model, tmp_path, capsys):
+def test_resuming_without_a_server_restores_changed_pictures(
+    call, pictures, model, tmp_path, capsys
+):
     file = tmp_path / "model.keras"
     model.save(file)
     options = ("--model", str(file), "--precision", "float32")
@@ -142,14 +144,14 @@ def test_resuming_works_here_too_and_sees_what_changed(call, pictures, model, tm
     assert_all_restored(pictures, tmp_path / "out", model)
 
 
-def test_a_picture_that_is_refused_leaves_the_others_done(
-    call, servicer, address, pictures, capsys
-):
+def test_a_picture_that_the_server_refuses_is_skipped(call, servicer, address, pictures, capsys):
     servicer.faults = [None, (grpc.StatusCode.INVALID_ARGUMENT, "too many pixels")]
     assert call(pictures, "--server", address, "--concurrency", "1") == 1
-    said = capsys.readouterr().out
-    assert "6 of 7 restored" in said
-    assert f"skipped: {pictures / 'a.png'}: server {address}" in said and "too many pixels" in said
+    output = capsys.readouterr().out
+    assert "6 of 7 restored" in output
+    assert (
+        f"skipped: {pictures / 'a.png'}: server {address}" in output and "too many pixels" in output
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,12 +172,14 @@ def test_a_picture_that_is_refused_leaves_the_others_done(
 )
 def test_errors_are_one_line(call, address, pictures, tmp_path, capsys, more, status, words):
     assert call(pictures, "--server", address, *more) == status
-    said = capsys.readouterr().err
-    assert words in said and said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert words in output and output.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
-def test_a_single_picture_and_its_single_line(call, servicer, address, pictures, tmp_path, capsys):
+def test_a_single_picture_that_fails_is_one_line(
+    call, servicer, address, pictures, tmp_path, capsys
+):
     (tmp_path / "out").mkdir()
     assert call(pictures / "a.png", "--server", address) == 0
     servicer.faults = [None, (grpc.StatusCode.INTERNAL, "out of order")]
@@ -183,10 +187,10 @@ def test_a_single_picture_and_its_single_line(call, servicer, address, pictures,
     assert capsys.readouterr().err.endswith("denoise: INTERNAL: out of order\n")
 
 
-def test_a_level_beyond_the_range_is_said_once(call, address, pictures, capsys):
+def test_a_level_outside_the_range_is_printed_once(call, address, pictures, capsys):
     assert call(pictures, "--server", address, level="110") == 0
-    said = capsys.readouterr().err
-    assert said == "keras-hyper: level 110 is outside the range trained on, 5 to 75\n"
+    output = capsys.readouterr().err
+    assert output == "keras-hyper: level 110 is outside the range trained on, 5 to 75\n"
 
 
 def test_threads_of_a_run_end_with_it(call, address, pictures):
@@ -210,7 +214,7 @@ def test_an_interruption_does_not_wait_for_what_is_under_way(
             waited.append(released.wait(60))
 
     servicer.before = hold
-    # What runs tests in several processes lets them ignore the signal.
+    # Test runners with several processes may ignore the signal.
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         assert call(pictures, "--server", address, "--concurrency", "2") == 130
@@ -221,4 +225,4 @@ def test_an_interruption_does_not_wait_for_what_is_under_way(
     assert capsys.readouterr().err == "keras-hyper: interrupted\n"
     servicer.before = lambda request: None
     assert call(pictures, "--server", address, "--resume") == 0
-    assert "of 7 restored" in (said := capsys.readouterr().out) and "existed" in said
+    assert "of 7 restored" in (output := capsys.readouterr().out) and "existed" in output

@@ -14,7 +14,7 @@ def job(number, damage=0.1, make=None):
     return Job(f"{number}.png", float(number), make or (lambda: pair), SCORING)
 
 
-def test_figures_come_in_order_with_before_after_and_time():
+def test_figures_are_in_order_with_before_after_and_time():
     jobs = [job(number) for number in range(7)]
     found = list(measure(jobs, lambda degraded, level: degraded - np.float32(0.05)))
     assert [one.name for one, _ in found] == [f"{number}.png" for number in range(7)]
@@ -36,12 +36,12 @@ def test_without_a_network_there_is_no_after():
     assert set(figures) == {"psnr_before"}
 
 
-def test_what_degraded_pictures_score_is_not_rounded():
+def test_degraded_pictures_are_not_rounded():
     (_, figures), *_ = measure([job(1, damage=0.3 / 255)], None)
     assert figures["psnr_before"] == pytest.approx(-20 * np.log10(0.3 / 255), abs=0.01)
 
 
-def test_a_picture_that_fails_is_handed_back_and_the_others_go_on():
+def test_the_error_of_a_picture_is_returned_and_the_others_are_measured():
     def damaged():
         raise ValueError("2.png: damaged PNG file")
 
@@ -51,7 +51,7 @@ def test_a_picture_that_fails_is_handed_back_and_the_others_go_on():
     assert "damaged" in str(found[1][1]) and "11 pixels" in str(found[3][1])
 
 
-def test_a_mistake_in_the_network_is_no_picture_that_fails():
+def test_other_errors_of_the_network_are_raised():
     def broken(degraded, level):
         raise KeyError("weights")
 
@@ -59,7 +59,7 @@ def test_a_mistake_in_the_network_is_no_picture_that_fails():
         list(measure([job(1), job(2)], broken))
 
 
-def test_pictures_are_made_and_scored_beside_the_network():
+def test_pictures_are_prepared_in_another_thread():
     made, network = set(), threading.get_ident()
 
     def make():

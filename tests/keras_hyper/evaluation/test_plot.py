@@ -19,14 +19,14 @@ def labels(figure):
     return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
 
 
-def test_published_points_stand_beside_the_curves():
+def test_published_points_follow_the_curves():
     assert labels(plot_psnr([report()])) == ["degraded", "restored: m"]
     figure = plot_psnr([report()], published=[Published("theirs", [5.0, 25.0], [31.0, 32.0], "x")])
     assert labels(figure) == ["degraded", "restored: m", "theirs"]
     assert list(figure.axes[0].lines[-1].get_ydata()) == [31.0, 32.0]
 
 
-def test_lines_are_the_rows_of_every_network():
+def test_every_network_has_a_line():
     figure = plot_psnr([report(model="a"), report(model="b")])
     lines = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines}
     assert lines["degraded"] == [20.0, 20.0]
@@ -43,7 +43,7 @@ def test_files_of_the_same_figures_are_the_same_bytes(tmp_path):
     assert b"sigma" in (tmp_path / "a.svg").read_bytes()
 
 
-def test_one_line_says_that_matplotlib_is_missing(monkeypatch):
+def test_missing_matplotlib_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ValueError, match=r"need matplotlib.*'\.\[report\]'"):
         plot_psnr([report()])

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from keras_hyper.evaluation import Scoring, rounded, score
+from keras_hyper.evaluation.score import checked_metrics
 from keras_hyper.metrics import luma, psnr, ssim
 
 
@@ -25,7 +26,7 @@ def test_luma_of_red_rounded_and_not():
     assert float(luma(red, rounded=False)[0, 0, 0]) * 255 == pytest.approx(81.481, abs=1e-4)
 
 
-def test_rounded_is_what_bytes_hold():
+def test_rounded_pictures_are_multiples_of_one_byte():
     picture = np.array([[[-0.2], [0.4999 / 255], [0.7 / 255], [1.3]]], np.float32)
     np.testing.assert_array_equal(rounded(picture).ravel() * 255, [0, 0, 1, 255])
 
@@ -35,7 +36,7 @@ def test_score_rounds_to_bytes_first(pair):
     assert score(clean, clean + 0.4 / 255)[0] == pytest.approx(100.0, abs=0.01)
 
 
-def test_planes_and_border_are_the_metrics_own(pair):
+def test_every_metric_has_its_plane_within_the_border(pair):
     clean, noisy = pair
     found = Scoring(psnr_on="luma", ssim_on="picture", border=3).figures(clean, [noisy])[0]
     inside = (slice(3, -3), slice(3, -3))
@@ -54,3 +55,9 @@ def test_several_pictures_are_scored_at_once_and_unrounded(pair):
 def test_a_picture_smaller_than_its_border_is_refused(pair):
     with pytest.raises(ValueError, match="sides above 24 pixels.*got 30x24"):
         Scoring(border=12).figures(*[pair[0], [pair[1]]])
+
+
+def test_psnr_and_ssim_are_always_measured_and_names_are_checked():
+    assert checked_metrics(["psnr-b", "ssim"]) == ("psnr", "ssim", "psnr_b")
+    with pytest.raises(ValueError, match="expected metrics of psnr, .*lpips, got mse"):
+        checked_metrics(["mse"])

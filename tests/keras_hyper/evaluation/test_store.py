@@ -3,7 +3,7 @@ import json
 from keras_hyper.evaluation.store import FigureStore, figure_key
 
 
-def test_what_was_kept_is_found_again(tmp_path):
+def test_added_figures_are_reused(tmp_path):
     path = tmp_path / "deep" / "figures.jsonl"
     first = FigureStore(path, reuse=False)
     first.add("a", {"psnr_after": 30.0}, picture="a.png", level=25.0)
@@ -11,7 +11,7 @@ def test_what_was_kept_is_found_again(tmp_path):
     assert json.loads(path.read_text())["picture"] == "a.png"
 
 
-def test_without_reuse_everything_is_measured_again_and_nothing_is_lost(tmp_path):
+def test_without_reuse_the_file_is_kept_but_not_read(tmp_path):
     path = tmp_path / "figures.jsonl"
     FigureStore(path, reuse=False).add("a", {"psnr": 1.0})
     again = FigureStore(path, reuse=False)
@@ -22,7 +22,7 @@ def test_without_reuse_everything_is_measured_again_and_nothing_is_lost(tmp_path
     assert known["b"] == {"psnr": 2.0} and known["a"] == {"psnr": 3.0}
 
 
-def test_a_torn_last_line_is_measured_again(tmp_path):
+def test_an_incomplete_last_line_is_ignored(tmp_path):
     path = tmp_path / "figures.jsonl"
     FigureStore(path, reuse=False).add("a", {"psnr": 1.0})
     path.write_text(path.read_text() + '{"key": "b", "figu')

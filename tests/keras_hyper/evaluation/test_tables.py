@@ -21,7 +21,7 @@ def report(**changes):
             **changes}  # fmt: skip
 
 
-def test_cells_have_a_row_a_level_and_the_mean():
+def test_cells_have_one_row_per_level_and_the_mean():
     headings, cells = table_cells(report())
     assert headings[:4] == ["level", "PSNR before", "PSNR after", "PSNR gain"]
     assert cells[0] == ["5", "25.00", "26.50", "+1.50", "0.500", "0.750", "+0.250", "0.250"]
@@ -33,14 +33,14 @@ def test_one_level_has_no_row_of_means():
     assert len(table_cells(report(rows=rows, mean=mean_row(rows)))[1]) == 1
 
 
-def test_markdown_says_protocol_what_was_skipped_and_how_to_print_it_again():
+def test_markdown_has_protocol_skipped_pictures_and_command():
     page = as_markdown(report(skipped=["x.png: damaged"], notes=["n"]), plot="psnr.png")
     for words in ("paper: all of it", "x.png: damaged", "`keras-hyper evaluate`", "(psnr.png)",
                   "Note: n", "| 5 | 25.00 |", "# denoise, S, 2 pictures"):  # fmt: skip
         assert words in page
 
 
-def test_csv_has_a_line_a_picture_and_level():
+def test_csv_has_one_line_per_picture_and_level():
     rows = list(csv.DictReader(io.StringIO(as_csv(PICTURES))))
     assert len(rows) == 4 and rows[1]["picture"] == "b, c.png"
     assert float(rows[3]["psnr_after"]) == 36.5
@@ -51,7 +51,7 @@ def picture(level, before, after):
             "psnr_after": after, "seconds": 0.5}  # fmt: skip
 
 
-def test_rows_are_means_over_the_pictures_and_ascend():
+def test_rows_are_means_over_the_pictures_in_order_of_level():
     rows = level_rows([picture(50.0, 10.0, 20.0), picture(5.0, 30.0, 31.0),
                        picture(50.0, 12.0, 26.0)])  # fmt: skip
     assert [row["level"] for row in rows] == [5.0, 50.0]
@@ -61,7 +61,7 @@ def test_rows_are_means_over_the_pictures_and_ascend():
     }  # fmt: skip
 
 
-def test_the_mean_is_that_of_the_columns_not_of_the_pictures():
+def test_the_mean_is_over_levels_not_pictures():
     rows = level_rows([picture(5.0, 30.0, 31.0), picture(50.0, 10.0, 20.0),
                        picture(50.0, 12.0, 26.0)])  # fmt: skip
     assert mean_row(rows)["psnr_before"] == pytest.approx((30 + 11) / 2)

@@ -13,7 +13,7 @@ def shipped():
     return LevelEstimator.from_preset("estimate")
 
 
-def test_kinds_of_one_picture_tell_one_level(rng):
+def test_the_estimate_does_not_depend_on_the_type_of_the_picture(rng):
     model = random_estimator()
     pixels = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
     level = estimate(pixels, model)
@@ -26,7 +26,7 @@ def test_kinds_of_one_picture_tell_one_level(rng):
     assert estimate(gray, model) == pytest.approx(estimate(np.stack([gray] * 3, -1), model))
 
 
-def test_a_gray_network_sees_colour_channel_by_channel(rng):
+def test_a_gray_network_estimates_colour_channel_by_channel(rng):
     model = random_estimator(channels=1)
     pixels = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
     each = [estimate(pixels[..., channel], model) for channel in range(3)]
@@ -42,20 +42,20 @@ def test_a_gray_network_sees_colour_channel_by_channel(rng):
     ],
     ids=["small", "channels", "range"],
 )
-def test_what_is_no_picture_is_refused(picture, words):
+def test_invalid_pictures_are_refused(picture, words):
     with pytest.raises(ValueError, match=words):
         estimate(picture, random_estimator())
 
 
 @pytest.mark.parametrize("sigma", [5.0, 15.0, 25.0, 50.0, 75.0, 100.0])
-def test_the_one_that_ships_tells_what_was_added(shipped, photo, sigma):
+def test_the_shipped_estimator_estimates_the_added_noise(shipped, photo, sigma):
     noisy = add_gaussian_noise(photo[None], sigma, (0, 1))[0].numpy()
     assert estimate(noisy, shipped) == pytest.approx(sigma, abs=1.0)
-    # Gray is told too, though its three channels have one noise.
+    # The three equal channels of gray have the same noise.
     gray = add_gaussian_noise(photo[None, ..., 1:2], sigma, (0, 2))[0].numpy()
     assert estimate(gray, shipped) == pytest.approx(sigma, abs=2.5)
 
 
-def test_a_clean_picture_is_told_so(shipped, photo):
+def test_the_estimate_of_a_clean_picture_is_small(shipped, photo):
     assert estimate(photo, shipped) < 2
     assert estimate(np.full((64, 64, 3), 90, np.uint8), shipped) < 2

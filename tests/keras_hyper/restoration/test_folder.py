@@ -51,7 +51,7 @@ def test_a_folder_is_resumed_only_with_the_same_settings(tmp_path):
     assert resume(level=25.0) == []
     folder.write_record(out, {"level": 25.0})
     assert resume(level=25.0, added_later=1) == []
-    with pytest.raises(WrongArgumentError, match="level 25.0, got 30.0"):
+    with pytest.raises(WrongArgumentError, match=r"expected level 25.0 to resume .*, got 30.0"):
         resume(level=30.0)
     (out / folder.RECORD).write_text("[1")
     with pytest.raises(WrongArgumentError, match="is damaged"):

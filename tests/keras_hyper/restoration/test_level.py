@@ -8,7 +8,7 @@ from keras_hyper.restoration import level
 
 
 def task_with(**facts):
-    """Facts that `find_level` reads, without an analysis of files and pixels."""
+    """The fields of a task that `find_level` reads."""
     known = {"level_of_file": None, "level_of_pixels": None, "luma_differs": False,
              "estimator_limit": 60.0, "minimum": 1.0, "whole_levels": False}  # fmt: skip
     return types.SimpleNamespace(**{**known, **facts})
@@ -16,7 +16,7 @@ def task_with(**facts):
 
 @pytest.fixture
 def estimated(monkeypatch):
-    """Replaces the estimator by a function that returns one level and keeps its pictures."""
+    """Replaces the estimator by one that returns a constant and records its pictures."""
 
     def replace(value):
         pictures = []
@@ -42,7 +42,7 @@ def test_an_estimate_is_bounded_by_the_task(estimated, value, whole, expected):
     assert found == (expected and level.UsedLevel(expected, "network", exact=False))
 
 
-def test_file_pixels_and_estimator_are_asked_in_this_order(estimated):
+def test_the_file_precedes_the_pixels_and_those_the_estimator(estimated):
     estimated(30.0)
     picture, facts = np.zeros((20, 20), np.uint8), {"level_of_pixels": lambda pixels: 20}
     assert level.find_level(task_with(), Path("a"), picture) is None

@@ -21,7 +21,7 @@ def gray():
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
 @pytest.mark.parametrize("shape", [(9, 7), (9, 7, 1), (9, 7, 2), (9, 7, 3), (9, 7, 4), (1, 1, 3)])
-def test_the_same_kind_comes_out(colour, gray, rng, dtype, shape):
+def test_shape_and_type_are_kept(colour, gray, rng, dtype, shape):
     peak = np.iinfo(dtype).max if dtype.startswith("u") else 1
     picture = (rng.random(shape) * peak).astype(dtype)
     for model in (colour, gray):
@@ -54,7 +54,7 @@ def test_bytes_are_rounded_not_truncated(colour, rng):
     np.testing.assert_array_equal(keras_hyper.restore(picture, 25, colour), np.rint(exact * 255))
 
 
-def test_gray_network_leaves_the_chroma(gray, rng):
+def test_a_gray_network_keeps_the_chroma(gray, rng):
     picture = 0.4 + 0.2 * rng.random((16, 16, 3))
     restored = keras_hyper.restore(picture, 25, gray)
     inside = (restored > 0).all(-1) & (restored < 1).all(-1)
@@ -70,7 +70,7 @@ def test_progress_counts_every_tile(colour, rng):
     assert seen == [(number, len(seen)) for number in range(1, len(seen) + 1)] and len(seen) > 1
 
 
-def test_level_outside_the_trained_range_warns_and_works(colour):
+def test_a_level_outside_the_range_causes_a_warning(colour):
     with pytest.warns(UserWarning, match="level 110 is outside the range trained on, 5 to 75"):
         keras_hyper.restore(np.zeros((4, 4, 3)), 110, colour)
 
@@ -89,7 +89,7 @@ def test_level_outside_the_trained_range_warns_and_works(colour):
         (np.zeros((4, 4)), np.zeros((2, 2)), r"got shape \(2, 2\)"),
     ],
 )
-def test_bad_input_says_what_came(colour, picture, level, words):
+def test_invalid_input_is_refused(colour, picture, level, words):
     with pytest.raises(ValueError, match=words):
         keras_hyper.restore(picture, level, colour)
 
@@ -133,7 +133,7 @@ def test_new_weights_are_used_at_once():
     assert np.abs(keras_hyper.restore(picture, 25, model) - before).max() > 1e-3
 
 
-def test_models_are_let_go_and_many_give_no_warning(caplog):
+def test_models_are_released_and_many_cause_no_warning(caplog):
     caplog.set_level(logging.WARNING)
     released = []
     for _ in range(7):

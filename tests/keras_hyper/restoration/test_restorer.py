@@ -179,3 +179,17 @@ def test_without_a_card_a_restorer_takes_any_level_and_task():
     restorer = Restorer("bare", 3, {})
     assert restorer.task == "" and restorer.level_range == (0, float("inf"))
     assert restorer.only_level is None and restorer.identity is None
+
+
+def test_without_a_known_margin_a_picture_is_one_tile(rng):
+    shapes = []
+
+    class Identity(Restorer):
+        def run(self, image, level):
+            shapes.append(image.shape)
+            return image
+
+    picture = rng.integers(0, 256, (70, 45, 3), dtype=np.uint8)
+    restored = Identity("identity", 3, {}).restore(picture, 5.0, tile=16)
+    assert shapes == [(70, 45, 3)]
+    np.testing.assert_array_equal(restored, picture)
