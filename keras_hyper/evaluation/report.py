@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from keras_hyper.errors import WrongArgumentError, checked, error_text
@@ -50,7 +51,7 @@ def measure_folder(
     *,
     store: Path | None = None,
     reuse: bool = False,
-    console=None,
+    console: Console | None = None,
 ) -> dict[str, Any]:
     """Measures a folder of pictures, with a progress bar on a terminal.
 
@@ -74,24 +75,12 @@ def measure_folder(
     figures = FigureStore(store, reuse)
     channels = measurement.protocol.channels or (restorer.channels if restorer else 3)
     jobs = _jobs(measurement, data, paths, channels, restorer)
-    pictures, failed = [], {}
-    missing = (job for job in jobs if job.key not in figures and job.name not in failed)
-    outcomes = measure(missing, restorer.restore_image if restorer else None)
-    columns = ("pictures", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    hidden = console is None or not console.is_terminal
-    with Progress(*columns, console=console, disable=hidden) as bar:
-        line = bar.add_task("pictures", total=len(jobs))
-        bar.advance(line, sum(job.key in figures for job in jobs))
-        for job, outcome in outcomes:
-            if isinstance(outcome, Exception):
-                failed[job.name] = error_text(outcome, job.name)
-            else:
-                figures.add(job.key, outcome, picture=job.name, level=job.level)
-            bar.advance(line)
-    for job in jobs:
-        if job.key in figures and job.name not in failed:
-            place = {"set": data.resolve().name, "picture": job.name, "level": job.level}
-            pictures.append(place | figures[job.key])
+    failed = _add_missing(figures, jobs, restorer, console)
+    pictures = [
+        {"set": data.resolve().name, "picture": job.name, "level": job.level, **figures[job.key]}
+        for job in jobs
+        if job.key in figures and job.name not in failed
+    ]
     if not pictures:
         raise ValueError(
             f"none of {len(paths)} pictures could be measured; {[*failed.values()][0]}"
@@ -111,6 +100,24 @@ def measure_folder(
         "skipped": list(failed.values()),
         "notes": _notes(measurement, paths, channels, restorer),
     }
+
+
+def _add_missing(figures, jobs, restorer, console):
+    """Measures what the store does not have; returns the errors by picture."""
+    failed: dict[str, str] = {}
+    missing = (job for job in jobs if job.key not in figures and job.name not in failed)
+    columns = ("pictures", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    hidden = console is None or not console.is_terminal
+    with Progress(*columns, console=console, disable=hidden) as bar:
+        line = bar.add_task("pictures", total=len(jobs))
+        bar.advance(line, sum(job.key in figures for job in jobs))
+        for job, outcome in measure(missing, restorer.restore_image if restorer else None):
+            if isinstance(outcome, Exception):
+                failed[job.name] = error_text(outcome, job.name)
+            else:
+                figures.add(job.key, outcome, picture=job.name, level=job.level)
+            bar.advance(line)
+    return failed
 
 
 def named_levels(
