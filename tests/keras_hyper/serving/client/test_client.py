@@ -198,12 +198,12 @@ def test_level_outside_the_trained_range_warns_and_works(client):
 @pytest.mark.parametrize(
     ("picture", "level", "more", "words"),
     [
-        (np.zeros((4, 4, 5)), 25, {}, r"Received: \(4, 4, 5\)"),
-        (np.full((4, 4), np.nan), 25, {}, "Received: nan"),
+        (np.zeros((4, 4, 5)), 25, {}, r"got \(4, 4, 5\)"),
+        (np.full((4, 4), np.nan), 25, {}, "got nan"),
         (np.zeros((4, 4)), None, {}, r"expected a level, one number, got \[None\]"),
         (np.zeros((4, 4)), np.zeros((4, 4)), {}, "one number"),
-        (np.zeros((4, 4)), np.nan, {}, "Received: nan"),
-        (np.zeros((4, 4)), -3, {}, "Received: -3"),
+        (np.zeros((4, 4)), np.nan, {}, "got nan"),
+        (np.zeros((4, 4)), -3, {}, "got -3"),
         (np.zeros((4, 4)), 25, {"tile": 33}, "tile=33"),
     ],
 )
