@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_hyper.errors import WrongArgumentError, checked
-from keras_hyper.models.load import load_hyper_res, load_level_estimator
+from keras_hyper.models import load_hyper_res, load_level_estimator
 from pipelines import TASKS
 
 # The levels that "relative accuracy" is a mean over, one crop each: the reading of the paper's

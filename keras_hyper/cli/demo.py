@@ -4,7 +4,7 @@ import warnings
 
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.live import MAX_PIXELS
-from keras_hyper.models.load import load_hyper_res, load_level_estimator
+from keras_hyper.models import load_hyper_res, load_level_estimator
 from pipelines import TASKS
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError, checked
-from keras_hyper.models.load import load_hyper_res, load_level_estimator
+from keras_hyper.models import load_hyper_res, load_level_estimator
 from pipelines import TASKS
 
 

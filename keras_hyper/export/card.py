@@ -1,4 +1,4 @@
-"""What an artifact says of itself."""
+"""The card of an export: the facts about its network."""
 
 import keras
 
@@ -11,7 +11,7 @@ def card_of(model: HyperRes, level: float | None = None, extra: dict | None = No
     Args:
         model: The network.
         level: The one level of a plain export; None for the adaptive network.
-        extra: What the caller knows: data, figures, licence of the data.
+        extra: Further facts: data, figures, licence of the data.
 
     Returns:
         A dict that JSON can hold.
@@ -40,7 +40,7 @@ def card_of(model: HyperRes, level: float | None = None, extra: dict | None = No
 
 
 def estimator_facts(estimator: LevelEstimator) -> dict:
-    """Returns what a card says of an estimator inside the export."""
+    """Returns the facts about an estimator inside the export."""
     return {
         "level_range": estimator.level_range,
         "parameters": estimator.count_params(),

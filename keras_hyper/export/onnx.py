@@ -1,4 +1,4 @@
-"""ONNX files: what runs a network where there is no TensorFlow, a browser for one."""
+"""ONNX files: for runtimes without TensorFlow, such as a browser."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ from keras_hyper.export.card import card_of
 from keras_hyper.models import HyperRes, LevelEstimator
 
 OPSET = 17
-# How far the file's answers may be from the network's.
+# Largest difference between the outputs of the file and of the network.
 TOLERANCE = 1e-4
 # An odd size and an even one.
 _SIZES = ((33, 47), (64, 48))
@@ -29,8 +29,8 @@ def export_onnx(
 
     The file's inputs are ``image``, float32 ``(batch, height, width, channels)`` in [0, 1] of any
     sides, and ``level``, a float32 number in the task's unit; its output is ``restored``, of the
-    image's shape, clipped to [0, 1]. Nothing appears before onnxruntime has run the file and
-    answered as the network does.
+    image's shape, clipped to [0, 1]. The files appear after onnxruntime has run the network with
+    equal results.
 
     Args:
         model: The network, in float32.
@@ -43,17 +43,15 @@ def export_onnx(
 
     Raises:
         ValueError: If the network is in another precision, or the file answers otherwise.
-        FileExistsError: If one of the two files is there.
+        FileExistsError: If one of the two files exists.
     """
     if model.dtype_policy.name != "float32":
-        raise ValueError(
-            f"An ONNX export is in float32. Received: a network in {model.dtype_policy.name}"
-        )
+        raise ValueError(f"expected a network in float32, got one in {model.dtype_policy.name}")
     folder = Path(folder)
     path, beside = folder / "model.onnx", folder / "card.json"
     for file in (path, beside):
         if file.exists():
-            raise FileExistsError(f"{file} is there: another folder was wanted")
+            raise FileExistsError(f"{file} exists: expected another folder")
     network = model if level is None else model.at_level(level)
 
     def restore(image, level=None):
@@ -88,19 +86,19 @@ def export_estimator_onnx(estimator: LevelEstimator, path: Path | str) -> Path:
 
     Raises:
         ValueError: If the file answers otherwise than the network.
-        FileExistsError: If the file is there.
+        FileExistsError: If the file exists.
     """
     path = Path(path)
     if path.exists():
-        raise FileExistsError(f"{path} is there: another name was wanted")
+        raise FileExistsError(f"{path} exists: expected another name")
 
-    def tell(image):
+    def estimate(image):
         return {"level": estimator(image)}
 
     channels = estimator.channels
     image = tf.TensorSpec((None, None, None, channels), tf.float32, name="image")
-    data = _converted(tell, [image])
-    _check(data, tell, channels, [], tolerance=1e-2)  # of levels, 0 to 255
+    data = _converted(estimate, [image])
+    _check(data, estimate, channels, [], tolerance=1e-2)  # of levels, 0 to 255
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(path, data)
     return path
@@ -124,7 +122,7 @@ def _converted(function, inputs) -> bytes:
 
 
 def _expm1(graph, node, *_):
-    """Writes exp(x) - 1, for which ONNX has no operation of its own."""
+    """Writes exp(x) - 1, which is no operation of ONNX."""
     [source], [result] = node.input, node.output
     graph.remove_node(node.name)
     power = graph.make_node("Exp", [source])
@@ -135,9 +133,9 @@ def _expm1(graph, node, *_):
 def _check(data, function, channels, levels, tolerance=TOLERANCE):
     """Runs the file and the network on pictures of two sizes, at each of the levels."""
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    draw = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for height, width in _SIZES:
-        image = draw.random((1, height, width, channels), dtype=np.float32)
+        image = rng.random((1, height, width, channels), dtype=np.float32)
         for level in levels or [None]:
             inputs = {"image": image}
             if level is not None:

@@ -33,7 +33,7 @@ def export_saved_model(
         card: Further facts for the card, such as data and figures.
         level: Exports the plain network of this level: the signatures then take no level.
         estimator: Goes into the same export: signatures ``estimate`` and ``auto``, which restores
-            at the level that the estimator tells.
+            at the estimated level.
 
     Returns:
         The version's folder.
@@ -65,12 +65,12 @@ def check_fits(model: HyperRes, level: float | None, estimator: LevelEstimator) 
         ValueError: If it is for another task or other channels, or the export has one level alone.
     """
     if level is not None:
-        raise ValueError(f"An export of one level needs no estimator. Received: level={level:g}")
+        raise ValueError(f"expected no estimator for an export of one level, got level={level:g}")
     ours, theirs = (model.task, model.channels), (estimator.task, estimator.channels)
     if ours != theirs:
         raise ValueError(
-            f"An estimator for task {ours[0]!r} with {ours[1]} channels was wanted. "
-            f"Received: one for {theirs[0]!r} with {theirs[1]}"
+            f"expected an estimator for task {ours[0]!r} with {ours[1]} channels, "
+            f"got one for {theirs[0]!r} with {theirs[1]}"
         )
 
 
@@ -87,15 +87,16 @@ def _write(model, partial, card, level, estimator):
     requests, networks = {}, [network]
     if estimator is not None:
         networks.append(estimator)
-        tell = estimator.over_grid
-        told = level_signatures(tell, restore, model.channels, estimator.min_side)
-        endpoints.update(told)
-        requests = warm_up_alone(list(told), model.channels)
+        estimating = level_signatures(
+            estimator.over_grid, restore, model.channels, estimator.min_side
+        )
+        endpoints.update(estimating)
+        requests = warm_up_alone(list(estimating), model.channels)
     _save(partial, endpoints, networks)
     known = model.level_range if level is None else None
     write_warm_up(partial, {**warm_up_requests(model.channels, known), **requests})
     (partial / "assets.extra" / "card.json").write_text(text)
-    os.chmod(partial, 0o755)  # mkdtemp makes it the owner's alone; a server is somebody else
+    os.chmod(partial, 0o755)  # mkdtemp makes it the owner's alone; a server is another user
 
 
 def _save(partial, endpoints, networks):
@@ -129,7 +130,7 @@ def check_saved_model(version: Path) -> None:
     """Loads a version as TF-Serving does and runs its warm-up requests.
 
     Raises:
-        ValueError: If a request fails; the text says which and why.
+        ValueError: If a request fails.
     """
     with ServingSession(version) as session:
         for signature, inputs in read_warm_up(version).items():

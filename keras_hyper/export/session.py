@@ -9,7 +9,7 @@ from tensorflow.core.protobuf import config_pb2
 
 @contextlib.contextmanager
 def _without_deprecations():
-    # The loader is deprecated in Python for one that would hide what the server meets.
+    # The loader is deprecated in Python; its successor would hide errors of the server.
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel("ERROR")
@@ -29,7 +29,7 @@ class ServingSession:
         version: The folder with ``saved_model.pb``.
 
     Raises:
-        OSError: If there is no SavedModel there.
+        OSError: If the folder has no SavedModel.
     """
 
     def __init__(self, version: Path | str):

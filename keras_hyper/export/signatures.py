@@ -1,4 +1,4 @@
-"""The doors of a SavedModel, each of which checks what comes in.
+"""The signatures of a SavedModel, each of which checks its input.
 
 The C++ session does not enforce the shapes of a signature: on some builds an image of rank 3 ends
 the server's process. So every check is an operation of the graph, and nothing runs before it.
@@ -20,7 +20,7 @@ def signatures(restore, channels: int, with_level: bool, card: str, sweep=None):
             the level is None in an export of one level.
         channels: 1 or 3.
         with_level: Whether the endpoints take a level.
-        card: What the export says of itself, as JSON.
+        card: The facts of the export, as JSON.
         sweep: ``(image (1, height, width, channels), level (levels,)) -> (levels, height, width,
             channels)``; None in an export of one level.
 
@@ -203,14 +203,14 @@ def _claimed_size(data):
     return tf.reduce_sum(tf.reshape(numbers, (2, 4)) * weights, axis=1)
 
 
-def level_signatures(tell, restore, channels: int, min_side: int):
+def level_signatures(estimate_level, restore, channels: int, min_side: int):
     """Returns the endpoints of an estimator inside an export, with their input signatures.
 
     Args:
-        tell: ``image float32 (batch, height, width, channels) -> level (batch,)``.
+        estimate_level: ``image float32 (batch, height, width, channels) -> level (batch,)``.
         restore: See `signatures`; None where the export restores at one level alone.
         channels: 1 or 3.
-        min_side: Smallest side of a picture whose level can be told.
+        min_side: Smallest side of an image whose level can be estimated.
 
     Returns:
         ``estimate``, image -> level; and with `restore` ``auto``, image -> restored and level.
@@ -219,16 +219,16 @@ def level_signatures(tell, restore, channels: int, min_side: int):
     def checked(image):
         image = _checked(image, None, channels)[0]
         sides = tf.shape(image)[1:3]
-        text = f"a level can be told of pictures of {min_side} pixels a side and up, not"
+        text = f"expected sides of at least {min_side} pixels to estimate a level, got"
         with tf.control_dependencies([_check(tf.reduce_all(sides >= min_side), text, sides)]):
             return tf.identity(image)
 
     def estimate(image):
-        return {"level": tell(checked(image))}
+        return {"level": estimate_level(checked(image))}
 
     def auto(image):
         image = checked(image)
-        level = tell(image)
+        level = estimate_level(image)
         return {"restored": tf.clip_by_value(restore(image, level), 0.0, 1.0), "level": level}
 
     inputs = [tf.TensorSpec((None, None, None, channels), tf.float32, name="image")]

@@ -30,14 +30,14 @@ class DepthToSpace(keras.layers.Layer):
     def __init__(self, block_size=2, **kwargs):
         super().__init__(**kwargs)
         if block_size < 2:
-            raise ValueError(f"`block_size` must be at least 2. Received: block_size={block_size}")
+            raise ValueError(f"`block_size` must be at least 2, got block_size={block_size}")
         self.block_size = block_size
 
     def build(self, features_shape):
         if features_shape[-1] % self.block_size**2:
             raise ValueError(
-                f"The channels must be divisible by {self.block_size**2}. "
-                f"Received: features_shape={features_shape}"
+                f"The channels must be divisible by {self.block_size**2}, "
+                f"got features_shape={features_shape}"
             )
 
     def call(self, features):

@@ -22,12 +22,12 @@ class HyperConv2D(keras.layers.Layer):
         data_format: ``"channels_last"`` or ``"channels_first"``; by default Keras's own.
         dilation_rate: Spacing of the kernel's taps in pixels, one integer or two.
         groups: Number of groups that the channels are split into.
-        activation: What follows the convolution; by default nothing.
+        activation: Of the output; by default none.
         use_bias: Whether a bias, generated as the kernel is, is added.
         use_offset: With False the kernel is ``level * w``: every kernel a multiple of one set, the
             form of the paper's poster. ``w`` then begins as an ordinary kernel.
-        kernel_initializer: What ``b`` begins as (``w`` where there is no ``b``).
-        slope_initializer: What ``w`` begins as, where there is a ``b``.
+        kernel_initializer: Of ``b`` (of ``w`` without ``b``).
+        slope_initializer: Of ``w``, if ``b`` exists.
 
     Call arguments:
         features: ``(batch, height, width, channels)``, unitless activations.
@@ -86,15 +86,15 @@ class HyperConv2D(keras.layers.Layer):
         self.slope_initializer = keras.initializers.get(slope_initializer)
         if self.filters % self.groups:
             raise ValueError(
-                f"`groups` must divide `filters`. Received: groups={groups}, filters={filters}"
+                f"`groups` must divide `filters`, got groups={groups}, filters={filters}"
             )
 
     def build(self, features_shape, level_shape=()):
         channels = features_shape[self._channel_axis]
         if channels is None or channels % self.groups:
             raise ValueError(
-                "The features' channels must be known and divisible by `groups`. "
-                f"Received: features_shape={features_shape}, groups={self.groups}"
+                "The features' channels must be known and divisible by `groups`, "
+                f"got features_shape={features_shape}, groups={self.groups}"
             )
         shape = (*self.kernel_size, channels // self.groups, self.filters)
         slope = self.slope_initializer if self.use_offset else self.kernel_initializer
@@ -125,8 +125,8 @@ class HyperConv2D(keras.layers.Layer):
         rank = len(level.shape)
         if rank not in _LEVEL_RANKS:
             raise ValueError(
-                "`level` must be a scalar, a vector (batch,) or a map (batch, height, width). "
-                f"Received: level of shape {tuple(level.shape)}"
+                "`level` must be a scalar, a vector (batch,) or a map (batch, height, width), "
+                f"got level of shape {tuple(level.shape)}"
             )
         if rank == 0:
             outputs = self.convolve(features, self.kernel_at(level), self.bias_at(level))
@@ -190,18 +190,18 @@ def _affine(level, slope, offset):
 
 def _positive(name, value):
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"`{name}` must be an integer of at least 1. Received: {name}={value!r}")
+        raise ValueError(f"`{name}` must be an integer of at least 1, got {name}={value!r}")
     return value
 
 
 def _pair(name, value):
     pair = (value, value) if isinstance(value, int) else tuple(value)
     if len(pair) != 2:
-        raise ValueError(f"`{name}` must be one integer or two. Received: {name}={value!r}")
+        raise ValueError(f"`{name}` must be one integer or two, got {name}={value!r}")
     return tuple(_positive(name, side) for side in pair)
 
 
 def _one_of(name, value, known):
     if value not in known:
-        raise ValueError(f"`{name}` must be one of {known}. Received: {name}={value!r}")
+        raise ValueError(f"`{name}` must be one of {known}, got {name}={value!r}")
     return value

@@ -1,9 +1,27 @@
 """Networks."""
 
 from keras_hyper.models.hyper_res import HyperRes
-from keras_hyper.models.level_estimator import LevelEstimator
+from keras_hyper.models.level_estimator import LevelEstimator, MultiLevelEstimator
 from keras_hyper.models.multi_level import MultiLevel
-from keras_hyper.models.multi_level_estimator import MultiLevelEstimator
 from keras_hyper.models.plain_res import PlainRes
+from keras_hyper.models.presets import load
 
-__all__ = ["HyperRes", "LevelEstimator", "MultiLevel", "MultiLevelEstimator", "PlainRes"]
+__all__ = [
+    "HyperRes",
+    "LevelEstimator",
+    "MultiLevel",
+    "MultiLevelEstimator",
+    "PlainRes",
+    "load_hyper_res",
+    "load_level_estimator",
+]
+
+
+def load_hyper_res(name: str) -> HyperRes:
+    """Loads a `HyperRes` by file, folder or preset; see `presets.load`."""
+    return load(HyperRes, name)
+
+
+def load_level_estimator(name: str) -> LevelEstimator:
+    """Loads a `LevelEstimator` by file, folder or preset; see `presets.load`."""
+    return load(LevelEstimator, name)

@@ -1,4 +1,4 @@
-"""The authors' checkpoints as networks of ours."""
+"""Converts checkpoints of the authors' PyTorch code."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ _LEVEL_SCALE = 255.0
 
 
 def from_state_dict(weights: Mapping[str, np.ndarray], levels=()) -> HyperRes:
-    """Returns a network that answers as the authors' does with these weights.
+    """Returns the network of the authors with these weights.
 
     Args:
         weights: Arrays by the names of their PyTorch modules.
@@ -105,6 +105,6 @@ def load_checkpoint(path: Path) -> HyperRes:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"{path} is no PyTorch checkpoint, or a damaged one: {reason}") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-        raise ValueError(f"{path} has no `state_dict`; a checkpoint of the authors' was wanted")
+        raise ValueError(f"{path} is not a checkpoint of the authors: expected a `state_dict`")
     weights = {name: value.numpy() for name, value in checkpoint["state_dict"].items()}
     return from_state_dict(weights, [float(level) for level in checkpoint.get("sigmas", ())])

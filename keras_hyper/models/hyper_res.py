@@ -13,7 +13,7 @@ from keras_hyper.models.trunk import MainNetwork
 
 @keras.saving.register_keras_serializable(package="keras_hyper")
 class HyperRes(MainNetwork):
-    """Restores pictures at the level it is told, with one set of weights for all levels.
+    """Restores images at any level with a single set of weights.
 
     A stride-2 convolution, residual blocks whose 3x3 convolutions are generated from the level, a
     convolution that closes the long skip, pixel shuffle by 2, two convolutions. Head, skip
@@ -84,9 +84,7 @@ class HyperRes(MainNetwork):
             **kwargs,
         )
         if not level_scale > 0:
-            raise ValueError(
-                f"`level_scale` must be above 0. Received: level_scale={level_scale!r}"
-            )
+            raise ValueError(f"`level_scale` must be above 0, got level_scale={level_scale!r}")
         self.levels = [float(level) for level in levels]
         self.level_range = [float(level) for level in level_range]
         self.level_offset = float(level_offset)
@@ -208,7 +206,7 @@ class HyperRes(MainNetwork):
             The network, built.
 
         Raises:
-            ValueError: If there is no such preset; the text lists those there are.
+            ValueError: If no such preset exists; the text lists those that do.
         """
         return from_preset(cls, name, overrides)
 
@@ -229,8 +227,8 @@ def _checked_level(level):
     level = ops.cast(ops.convert_to_tensor(level), "float32")
     if len(level.shape) not in (0, 1, 3):
         raise ValueError(
-            "`level` must have shape (), (batch,) or (batch, height, width). "
-            f"Received: level of shape {tuple(level.shape)}"
+            "`level` must have shape (), (batch,) or (batch, height, width), "
+            f"got level of shape {tuple(level.shape)}"
         )
     return level
 

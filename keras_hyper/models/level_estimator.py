@@ -1,4 +1,4 @@
-"""The blind setting: a network that tells the level of a picture."""
+"""The blind setting: a network that estimates the level of an image, and its training."""
 
 import keras
 from keras import layers, ops
@@ -7,7 +7,7 @@ from keras_hyper.models.precision import in_precision
 from keras_hyper.models.presets import Presets, from_preset
 
 # The level is `KNEE * (exp(u) - 1)` of what the dense layers give: nearly linear below the knee,
-# where texture decides how well a level can be told, logarithmic above it.
+# where texture limits the accuracy, logarithmic above it.
 KNEE = 16.0
 
 
@@ -25,24 +25,23 @@ class ZeroSum(keras.constraints.Constraint):
 
 @keras.saving.register_keras_serializable(package="keras_hyper")
 class LevelEstimator(keras.Model):
-    """Tells the level of white noise in a picture, by five convolutions and three dense layers.
+    """Estimates the level of white noise in an image by five convolutions and three dense layers.
 
     The first convolution is a bank of learned high-pass filters. Of their answers the logarithm of
     the local energy goes on, with the local colour and the shares of samples at black and at white,
-    since noise that was clipped there has less energy than its level says. Four more convolutions
-    look for where a picture is flat; their features are averaged twice, over all positions and with
-    learned weights that leave texture out.
+    since noise that was clipped there has less energy. Four more convolutions find flat regions;
+    their features are averaged twice, over all positions and with learned weights that suppress
+    texture.
 
     Args:
         channels: 1 for gray, 3 for RGB.
         probes: Number of high-pass filters.
         filters: Width of the features; the last two convolutions are half as wide again.
-        heads: How many weighted averages there are.
+        heads: Number of weighted averages.
         apart: Whether the four answers of a probe to a square go on one by one instead of as their
             mean: inside a block of a JPEG one is silent where its neighbour straddles an edge.
-        floor: The energy below which there is nothing to tell; by default that of rounding to 8
-            bits.
-        task: Name of the task whose level is told.
+        floor: The energy below which nothing is estimated; by default that of rounding to 8 bits.
+        task: Name of the task whose level is estimated.
         unit: What a level of 1 means, in words.
         level_range: Lowest and highest level trained on.
 
@@ -85,7 +84,7 @@ class LevelEstimator(keras.Model):
         # Keras would round the image to the compute type: weak noise would drown in that.
         super().__init__(autocast=False, **kwargs)
         if channels not in (1, 3):
-            raise ValueError(f"`channels` must be 1 or 3. Received: channels={channels!r}")
+            raise ValueError(f"`channels` must be 1 or 3, got channels={channels!r}")
         self.channels = channels
         self.probes = probes
         self.filters = filters
@@ -130,12 +129,12 @@ class LevelEstimator(keras.Model):
     def call(self, image):
         if len(image.shape) != 4 or image.shape[-1] != self.channels:
             raise ValueError(
-                f"`image` must have shape (batch, height, width, {self.channels}). "
-                f"Received: image of shape {tuple(image.shape)}"
+                f"`image` must have shape (batch, height, width, {self.channels}), "
+                f"got image of shape {tuple(image.shape)}"
             )
         x = ops.cast(self._local_statistics(ops.cast(image, "float32")), self.compute_dtype)
         for layer in self.look:
-            # Zeros would tell border from middle, and with them the size of the picture.
+            # Zeros would mark the border, and with it the size of the image.
             x = layer(ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric"))
         x = self._averages(ops.cast(x, "float32"))
         for layer in self.decide:
@@ -143,7 +142,7 @@ class LevelEstimator(keras.Model):
         return KNEE * ops.expm1(x[:, 0])
 
     def over_grid(self, image):
-        """Tells the level by the median over a grid of crops, which overlap in small pictures.
+        """Estimates the level by the median over a grid of crops, which overlap in small images.
 
         Args:
             image: float ``(batch, height, width, channels)`` in [0, 1], sides of `min_side` and up.
@@ -158,9 +157,9 @@ class LevelEstimator(keras.Model):
             for top, height in rows
             for left, width in columns
         ]
-        told = self(ops.concatenate(crops, axis=0))
-        told = ops.sort(ops.reshape(told, (len(crops), -1)), axis=0)
-        return ops.maximum(told[len(crops) // 2], 0.0)
+        levels = self(ops.concatenate(crops, axis=0))
+        levels = ops.sort(ops.reshape(levels, (len(crops), -1)), axis=0)
+        return ops.maximum(levels[len(crops) // 2], 0.0)
 
     def _crops(self, side):
         """Where the crops of the grid begin along a side, and how long they are."""
@@ -202,7 +201,7 @@ class LevelEstimator(keras.Model):
         """Returns an estimator that ships: the name of a folder of `saved_models`.
 
         Raises:
-            ValueError: If there is no such estimator; the text lists those there are.
+            ValueError: If no such estimator exists; the text lists those that do.
         """
         return from_preset(cls, name, {})
 
@@ -225,8 +224,49 @@ class LevelEstimator(keras.Model):
 
 
 def _squares_apart(x):
-    """The four samples of squares of 2 as channels; an odd last row or column is left out."""
+    """The four samples of squares of 2 as channels; an odd last row or column is dropped."""
     rows, columns = (ops.shape(x)[axis] // 2 * 2 for axis in (1, 2))
     x = x[:, :rows, :columns]
     corners = [x[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
     return ops.concatenate(corners, axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="keras_hyper")
+class MultiLevelEstimator(keras.Model):
+    """Estimates the levels of patches at k levels each: the training of a `LevelEstimator`.
+
+    Args:
+        main: The `LevelEstimator` that is trained.
+
+    Call arguments:
+        inputs: A dict of ``image``, float ``(batch, k, height, width, channels)`` in [0, 1];
+            other entries are ignored.
+
+    Output shape:
+        ``(batch, k)``, float32, in the task's unit.
+    """
+
+    def __init__(self, main: LevelEstimator, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.main = main
+
+    def build(self, input_shape=None):
+        if not self.main.built:
+            self.main.build()
+        self.built = True
+
+    def call(self, inputs):
+        image = inputs["image"]
+        shape = ops.shape(image)
+        level = self.main(ops.reshape(image, (-1, *shape[2:])))
+        return ops.reshape(level, (-1, image.shape[1]))
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("autocast", None)
+        return {**config, "main": keras.saving.serialize_keras_object(self.main)}
+
+    @classmethod
+    def from_config(cls, config):
+        main = keras.saving.deserialize_keras_object(config.pop("main"))
+        return cls(main, **config)

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from keras_hyper.errors import WrongArgumentError
+
 # The part of a trained model's configuration that `Presets` returns.
 _SHOWN = ("task", "unit", "channels", "blocks", "level_range")
 
@@ -83,3 +85,36 @@ def from_preset(cls, name: str, overrides: dict):
     if overrides:
         raise ValueError(f"A trained model takes no further arguments, got {overrides}")
     return keras.models.load_model(folders[name] / "model.keras")
+
+
+def load(kind: Any, name: str) -> Any:
+    """Loads a network by the name that a command takes.
+
+    Args:
+        kind: `HyperRes` or `LevelEstimator`.
+        name: A ``.keras`` file, a folder with a ``model.keras``, or the name of a shipped model.
+
+    Raises:
+        WrongArgumentError: If no such network exists, or it is of another class.
+    """
+    path = Path(name)
+    if path.is_dir():
+        path = path / "model.keras"
+    if not path.is_file():
+        shipped = kind.presets.folders()
+        if name in shipped:
+            return kind.from_preset(name)
+        raise WrongArgumentError(
+            f"expected a model.keras, no such file: {name} (shipped models: "
+            f"{', '.join(shipped) or 'none'}; python train.py --task TASK trains one)"
+        )
+    try:
+        model = keras.models.load_model(path)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise WrongArgumentError(f"{path} cannot be loaded as a Keras model: {reason}") from error
+    if not isinstance(model, kind):
+        raise WrongArgumentError(
+            f"expected a {kind.__name__}, got a {type(model).__name__} in {path}"
+        )
+    return model

@@ -51,9 +51,9 @@ class MainNetwork(keras.Model):
         # Keras would round image and level to the compute type; both ends stay in float32.
         super().__init__(autocast=False, **kwargs)
         if channels not in (1, 3):
-            raise ValueError(f"`channels` must be 1 or 3. Received: channels={channels!r}")
+            raise ValueError(f"`channels` must be 1 or 3, got channels={channels!r}")
         if tail not in TAILS:
-            raise ValueError(f"`tail` must be one of {TAILS}. Received: tail={tail!r}")
+            raise ValueError(f"`tail` must be one of {TAILS}, got tail={tail!r}")
         self.channels = channels
         self.blocks = blocks if isinstance(blocks, int) else list(blocks)
         self.filters = filters if isinstance(filters, int) else list(filters)
@@ -181,8 +181,8 @@ class MainNetwork(keras.Model):
         """Returns `image` as float32, or raises ValueError if its rank or channels do not fit."""
         if len(image.shape) != 4 or image.shape[-1] != self.channels:
             raise ValueError(
-                f"`image` must have shape (batch, height, width, {self.channels}). "
-                f"Received: image of shape {tuple(image.shape)}"
+                f"`image` must have shape (batch, height, width, {self.channels}), "
+                f"got image of shape {tuple(image.shape)}"
             )
         return ops.cast(image, "float32")
 
@@ -226,8 +226,8 @@ def _one_a_scale(blocks, filters):
     )
     if not blocks or min(blocks) < 1 or len(blocks) != len(filters):
         raise ValueError(
-            "`blocks` must be at least 1, with as many numbers as `filters`. "
-            f"Received: blocks={blocks}, filters={filters}"
+            "`blocks` must be at least 1, with as many numbers as `filters`, "
+            f"got blocks={blocks}, filters={filters}"
         )
     return blocks, filters
 

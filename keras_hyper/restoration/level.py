@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_hyper.errors import WrongArgumentError, checked
-from keras_hyper.models.load import load_level_estimator
+from keras_hyper.models import load_level_estimator
 from pipelines import TASKS, Task
 
 if TYPE_CHECKING:

@@ -280,7 +280,7 @@ def open_restorer(
         model = server["model"] or task or ""
         restorer = ServerRestorer(name, server["address"], model, **client_options)
     else:
-        from keras_hyper.models.load import load_hyper_res
+        from keras_hyper.models import load_hyper_res
 
         network = load_hyper_res(name).with_precision(precision)
         restorer = NetworkRestorer(name, network, training_facts(path))

@@ -9,7 +9,7 @@ from rich.console import Console
 
 import pipelines
 from keras_hyper.errors import WrongArgumentError, checked
-from keras_hyper.models.load import load_hyper_res
+from keras_hyper.models import load_hyper_res
 from keras_hyper.training import report
 from keras_hyper.training.callbacks import (
     Checkpoint,

@@ -183,7 +183,7 @@ class Client:
                 "expected `halo` for a picture of more than one tile, since the model's card has "
                 f"none, got {width}x{height} pixels, tile={tile}"
             )
-        return windows(pixels.shape, tile, halo or 0)
+        return windows(pixels.shape, tile, halo or 0, served.card.get("multiple", 2))
 
     def _run_tiles(self, rows, restore_window, restored, on_tile):
         """Runs all windows in the pool and writes each result into `restored`."""

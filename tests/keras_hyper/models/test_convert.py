@@ -43,5 +43,5 @@ def test_no_checkpoint_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no PyTorch checkpoint"):
         load_checkpoint(garbage)
     torch.save({"weights": 1}, other)
-    with pytest.raises(ValueError, match="no `state_dict`"):
+    with pytest.raises(ValueError, match="expected a `state_dict`"):
         load_checkpoint(other)

@@ -70,7 +70,7 @@ def test_an_image_that_does_not_fit_is_refused(image):
 
 
 def test_arguments_that_make_no_network_are_refused():
-    with pytest.raises(ValueError, match="Received: channels=2"):
+    with pytest.raises(ValueError, match="got channels=2"):
         LevelEstimator(channels=2)
 
 
