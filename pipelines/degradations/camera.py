@@ -1,0 +1,162 @@
+"""Noise as cameras leave it in a photograph: correlated, signal-dependent, then JPEG."""
+
+import tensorflow as tf
+
+from pipelines.degradations.jpeg import compress_jpeg
+
+# Widths in pixels of the Gaussians that demosaicing and in-camera denoising blur the noise by, with
+# the range of each one's share of the variance, before the shares are scaled to a sum of 1. With
+# sharpening the noise has correlations of 0.66, 0.36, 0.23 and 0.14 at distances of 1 to 4 pixels;
+# 0.70, 0.35, 0.20 and 0.12 were measured over three sets of photographs with known noise.
+BLURS = (0.0, 0.65, 1.8, 3.5)
+LUMA_SHARES = ((0.0, 0.06), (0.3, 1.0), (0.3, 0.9), (0.0, 0.05))
+CHROMA_SHARES = ((0.0, 0.1), (0.3, 1.0), (0.2, 1.0), (0.0, 0.3))
+# Correlation between the channels.
+SHARED = (0.3, 0.7)
+# The noise that is amplified by sharpening: how much of its high frequencies is added once more.
+SHARPENING = (0.0, 0.4)
+# The linear light, from black to white as 0 to 1, at which shot noise and read noise have the same
+# variance.
+EQUAL_AT = (0.001, 0.05)
+# Gains of red and blue over green (Brooks et al., section 3.1).
+RED_GAIN, BLUE_GAIN = (1.2, 2.4), (1.2, 1.9)
+# How much of the tone curve is the S of cameras; the rest is sRGB alone.
+CONTRAST = (0.7, 1.0)
+# Share of photographs that are JPEG files, and their quality.
+JPEGS, QUALITY = 0.75, (75.0, 100.0)
+
+
+def add_camera_noise(image, level, seed):
+    """Adds the noise of a camera, of another camera in every image of the batch.
+
+    The camera measures linear light with shot and read noise, demosaics, denoises and sharpens,
+    applies white balance and a tone curve, and saves 8 bits, mostly as JPEG. To first order the
+    noise that is left is a correlated field of unit variance times a standard deviation that
+    depends on the brightness: ``slope of the tone curve * sqrt(shot * light + read)``.
+
+    Args:
+        image: float32 ``(batch, height, width, 1 or 3)`` in [0, 1].
+        level: Standard deviation at middle gray (0.5), before JPEG, on the 0-255 scale: ``()``.
+        seed: Two integers; the same seed gives the same noise.
+
+    Returns:
+        float32 of the image's shape, multiples of 1/255.
+
+    Reference:
+        Foi et al., IEEE TIP 17 (2008), for shot and read noise; Brooks et al., CVPR 2019, for the
+        tone curve and the gains; Guo et al., CVPR 2019 (CBDNet), for JPEG behind camera noise.
+    """
+    sample = _Sampler(seed, tf.shape(image)[0])
+    deviation = _relative_deviation(image, sample)
+    noisy = image + tf.cast(level, tf.float32) / 255.0 * deviation * noise_field(image, sample)
+    noisy = tf.round(tf.clip_by_value(noisy, 0.0, 1.0) * 255.0) / 255.0
+    quality = sample("quality", QUALITY)[0, 0, 0, 0]
+    is_jpeg = sample("is JPEG")[0, 0, 0, 0] < JPEGS
+    noisy = tf.cond(is_jpeg, lambda: compress_jpeg(noisy, quality), lambda: noisy)
+    return tf.ensure_shape(noisy, image.shape)
+
+
+class _Sampler:
+    """Uniform samples ``(batch, 1, 1, 1)`` and white noise; each name has its own seed."""
+
+    def __init__(self, seed, batch):
+        self.seed, self.batch, self.names = seed, batch, []
+
+    def _seed(self, name):
+        assert name not in self.names, f"{name} is sampled twice"
+        self.names.append(name)
+        return tf.random.experimental.stateless_fold_in(self.seed, len(self.names))
+
+    def __call__(self, name, bounds=(0.0, 1.0)):
+        return tf.random.stateless_uniform((self.batch, 1, 1, 1), self._seed(name), *bounds)
+
+    def white(self, name, shape):
+        return tf.random.stateless_normal(shape, self._seed(name))
+
+
+def noise_field(image, sample):
+    """Returns noise of unit variance, correlated between pixels and channels.
+
+    Args:
+        image: ``(batch, height, width, channels)``, for its shape.
+        sample: A `_Sampler`.
+
+    Returns:
+        float32 of the image's shape.
+    """
+    shape = tf.shape(image)
+    luma = _blurred_sum(sample, "luma", (*tf.unstack(shape[:3]), 1), LUMA_SHARES)
+    noise = luma
+    if image.shape[-1] == 3:
+        shared = sample("shared", SHARED)
+        own = _blurred_sum(sample, "chroma", shape, CHROMA_SHARES)
+        noise = tf.sqrt(shared) * luma + tf.sqrt(1.0 - shared) * own
+    amount = sample("sharpening", SHARPENING)
+    sharpened = noise + amount * (noise - _blur(noise, 1.0))
+    # What sharpening does to the variance depends on the blur: it is measured.
+    energy = tf.reduce_mean(tf.square(sharpened), axis=(1, 2, 3), keepdims=True)
+    before = tf.reduce_mean(tf.square(noise), axis=(1, 2, 3), keepdims=True)
+    return sharpened * tf.sqrt(before / tf.maximum(energy, 1e-12))
+
+
+def _blurred_sum(sample, name, shape, shares):
+    """A weighted sum of white noise blurred by each of `BLURS`, of unit variance."""
+    shares = tf.stack([sample(f"{name} {i}", bounds) for i, bounds in enumerate(shares)])
+    shares /= tf.reduce_sum(shares, axis=0, keepdims=True)
+    fields = [
+        _blur(sample.white(f"{name} white {i}", shape), width, unit_variance=True)
+        for i, width in enumerate(BLURS)
+    ]
+    return tf.add_n(
+        [tf.sqrt(share) * field for share, field in zip(tf.unstack(shares), fields, strict=True)]
+    )
+
+
+def _blur(noise, width, unit_variance=False):
+    """Blurs by a Gaussian of `width` pixels; edges are wrapped, so the variance is even."""
+    if not width:
+        return noise
+
+    def matrix(side):
+        offset = tf.range(side, dtype=tf.float32)[:, None] - tf.range(side, dtype=tf.float32)
+        side = tf.cast(side, tf.float32)
+        offset -= side * tf.round(offset / side)
+        taps = tf.exp(-0.5 * tf.square(offset / width))
+        norm = tf.norm(taps, axis=1) if unit_variance else tf.reduce_sum(taps, axis=1)
+        return taps / norm[:, None]
+
+    height, width_ = tf.unstack(tf.shape(noise)[1:3])
+    noise = tf.einsum("yh,bhwc->bywc", matrix(height), noise)
+    return tf.einsum("xw,bhwc->bhxc", matrix(width_), noise)
+
+
+def _relative_deviation(image, sample):
+    """The standard deviation of the noise at each sample, relative to that at middle gray."""
+    equal_at, contrast = sample("equal at", EQUAL_AT), sample("contrast", CONTRAST)
+    gains = tf.concat(
+        [sample("red", RED_GAIN), tf.ones_like(contrast), sample("blue", BLUE_GAIN)], -1
+    )
+    gains = gains if image.shape[-1] == 3 else tf.ones_like(contrast)
+
+    def deviation(value):
+        light, slope = _linear(value, contrast)
+        # White balance amplifies the light of a channel and its noise.
+        return slope * gains * tf.sqrt(light / gains + equal_at)
+
+    middle = tf.fill(tf.stack([tf.shape(image)[0], 1, 1, 1]), 0.5)
+    return deviation(image) / tf.reduce_mean(deviation(middle), axis=-1, keepdims=True)
+
+
+def _linear(value, contrast):
+    """The linear light of values in [0, 1], and the slope of the tone curve there."""
+    value = tf.clip_by_value(value, 0.0, 1.0)
+    # The inverse of 3 x^2 - 2 x^3 (Brooks et al., equation 3), mixed with the identity.
+    s_curve = 0.5 - tf.sin(tf.asin(1.0 - 2.0 * value) / 3.0)
+    encoded = (1.0 - contrast) * value + contrast * s_curve
+    light = tf.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    gamma_slope = tf.where(
+        light <= 0.0031308, 12.92, 1.055 / 2.4 * tf.maximum(light, 1e-4) ** (1.0 / 2.4 - 1.0)
+    )
+    # The slope of the S at its input; of the mixture approximately the mixture of the slopes.
+    s_slope = (1.0 - contrast) + contrast * 6.0 * s_curve * (1.0 - s_curve)
+    return light, gamma_slope * s_slope

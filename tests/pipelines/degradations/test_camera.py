@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.degradations import camera
+
+SEED = (1, 2)
+
+
+@pytest.fixture
+def without_jpeg(monkeypatch):
+    monkeypatch.setattr(camera, "JPEGS", 0.0)
+
+
+def flat(value, images=24, side=64, channels=3):
+    return tf.fill((images, side, side, channels), np.float32(value))
+
+
+def noise_of(image, level, seed=SEED):
+    return 255.0 * (camera.add_camera_noise(image, level, seed) - image).numpy()
+
+
+def correlation(noise, distance):
+    products = noise[:, :, distance:] * noise[:, :, :-distance]
+    return products.mean() / np.square(noise).mean()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("level", [5.0, 20.0])
+def test_level_is_the_deviation_at_middle_gray(without_jpeg, level, channels):
+    noise = noise_of(flat(0.5, channels=channels), level)
+    assert noise.std() == pytest.approx(level, rel=0.04)
+    assert abs(noise.mean()) < 0.1 * level
+
+
+def test_noise_is_correlated_as_measured_in_photographs(without_jpeg):
+    noise = noise_of(flat(0.5), 20.0)
+    # Three sets of photographs: 0.70, 0.35, 0.20, 0.12 at distances of 1 to 4 pixels.
+    for distance, measured in enumerate((0.70, 0.35, 0.20, 0.12), 1):
+        assert correlation(noise, distance) == pytest.approx(measured, abs=0.06)
+    assert correlation(noise.transpose(0, 2, 1, 3), 1) == pytest.approx(0.70, abs=0.06)
+
+
+def test_channels_share_part_of_the_noise(without_jpeg):
+    noise = noise_of(flat(0.5), 20.0).reshape(24, -1, 3)
+    shared = [np.corrcoef(one.T)[np.triu_indices(3, 1)].mean() for one in noise]
+    assert min(shared) > 0.2 and max(shared) < 0.8
+    assert np.mean(shared) == pytest.approx(0.5, abs=0.06)
+
+
+def test_deviation_falls_to_the_highlights(without_jpeg):
+    deviations = [noise_of(flat(value), 10.0).std() for value in (0.3, 0.5, 0.75, 0.9)]
+    assert deviations == sorted(deviations, reverse=True)
+    assert deviations[-1] < 0.7 * deviations[1]
+
+
+def test_images_have_cameras_of_their_own(without_jpeg):
+    deviations = noise_of(flat(0.8), 20.0).std(axis=(1, 2, 3))
+    assert np.ptp(deviations) > 0.5
+
+
+def test_jpeg_removes_high_frequencies(monkeypatch):
+    monkeypatch.setattr(camera, "QUALITY", (75.0, 75.0))
+    noise = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(camera, "JPEGS", share)
+        noise[share] = noise_of(flat(0.5), 10.0)
+    assert noise[1.0].std() < noise[0.0].std()
+    assert np.abs(noise[1.0] - noise[0.0]).max() > 1
+
+
+def test_result_is_8_bits_and_depends_on_the_seed_alone():
+    image = tf.random.stateless_uniform((2, 48, 56, 3), (5, 6))
+    noisy = camera.add_camera_noise(image, 10.0, SEED).numpy()
+    assert noisy.shape == image.shape and noisy.min() >= 0 and noisy.max() <= 1
+    np.testing.assert_allclose(noisy * 255, np.rint(noisy * 255), atol=1e-4)
+    np.testing.assert_array_equal(noisy, camera.add_camera_noise(image, 10.0, SEED))
+    assert np.abs(noisy - camera.add_camera_noise(image, 10.0, (1, 3))).max() > 0.05
+
+
+def test_level_0_leaves_the_image(without_jpeg):
+    image = tf.round(tf.random.stateless_uniform((1, 32, 32, 3), (5, 6)) * 255.0) / 255.0
+    np.testing.assert_allclose(camera.add_camera_noise(image, 0.0, SEED), image, atol=1e-6)
