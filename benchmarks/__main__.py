@@ -13,7 +13,7 @@ def main() -> None:
     """Runs those that are named, or all."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *NAMES], default=[], metavar="NAME")
-    # Before TensorFlow: it tells TensorFlow to be quiet about the GPU that is not there.
+    # Before TensorFlow: it silences messages about a missing GPU.
     importlib.import_module("keras_hyper")
     for name in parser.parse_args().names or NAMES:
         importlib.import_module(f"benchmarks.{name}").run()

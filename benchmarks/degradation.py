@@ -20,36 +20,36 @@ def run() -> None:
     for name, channels in (("gray", 1), ("colour, 4:2:0", 3)):
         pictures = [read_picture(path, channels) for path in paths]
         for quality in (10.0, 30.0, 50.0, 80.0):
-            judged = [compress_jpeg_libjpeg(picture, quality).numpy() for picture in pictures]
+            expected = [compress_jpeg_libjpeg(picture, quality).numpy() for picture in pictures]
             ours = [
                 compress_jpeg(picture[None], tf.constant(quality))[0].numpy()
                 for picture in pictures
             ]
-            rows.append((f"{name}, quality {quality:g}", *_agreement(pictures, judged, ours)))
+            rows.append((f"{name}, quality {quality:g}", *_agreement(pictures, expected, ours)))
     show("JPEG as tensor code against libjpeg", HEADINGS, rows)
     pictures = [_rounded(read_picture(path)) for path in paths]
     rows = []
-    for name, judge, antialias in (("OpenCV", _opencv, None), ("Pillow", _pillow, "pillow")):
+    for name, reference, antialias in (("OpenCV", _opencv, None), ("Pillow", _pillow, "pillow")):
         for factor in (2.0, 3.0, 4.0):
-            judged = [judge(picture, factor) for picture in pictures]
+            expected = [reference(picture, factor) for picture in pictures]
             ours = [
                 shrink_and_enlarge(picture[None], factor, antialias=antialias)[0].numpy()
                 for picture in pictures
             ]
-            rows.append((f"{name}, factor {factor:g}", *_agreement(pictures, judged, ours)))
+            rows.append((f"{name}, factor {factor:g}", *_agreement(pictures, expected, ours)))
     show("Bicubic as tensor code against OpenCV (no antialiasing) and Pillow", HEADINGS, rows)
 
 
-HEADINGS = ("judge", "within 1 level, %", "equal, %", "PSNR, dB", "ours, dB")
+HEADINGS = ("reference", "within 1 level, %", "equal, %", "PSNR, dB", "ours, dB")
 
 
-def _agreement(pictures, judged, ours):
+def _agreement(pictures, expected, ours):
     levels = np.concatenate(
-        [np.abs(a - b).ravel() * 255 for a, b in zip(judged, ours, strict=True)]
+        [np.abs(a - b).ravel() * 255 for a, b in zip(expected, ours, strict=True)]
     )
     scores = [
         np.mean([float(psnr(clean, other)) for clean, other in zip(pictures, others, strict=True)])
-        for others in (judged, ours)
+        for others in (expected, ours)
     ]
     shares = (100 * np.mean(levels < 1.5), 100 * np.mean(levels < 0.5))
     return *(f"{share:.3f}" for share in shares), *(f"{score:.3f}" for score in scores)

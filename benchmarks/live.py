@@ -139,7 +139,7 @@ def _pictures(browser, folder):
                 page.wait_for_selector("#psnr:visible")
                 if name == "dark":
                     _painted(page)
-                time.sleep(4)  # until the strip of levels is there
+                time.sleep(4)  # until the strip of levels is shown
                 page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=88)
 
 

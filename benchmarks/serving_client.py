@@ -1,7 +1,7 @@
 """What a picture costs over the wire, signature by signature.
 
 `python -m benchmarks.serving_client` exports the denoiser that ships and asks `keras-hyper serve`;
-``--address HOST:PORT`` asks a server that is there, such as TF-Serving, for its model `--model`.
+``--address HOST:PORT`` asks a running server, such as TF-Serving, for its model `--model`.
 """
 
 import argparse
@@ -124,7 +124,7 @@ def _times(calls, rounds):
 def main() -> None:
     """Reads the arguments."""
     parser = argparse.ArgumentParser(prog="benchmarks.serving_client", description=__doc__)
-    parser.add_argument("--address", metavar="HOST:PORT", help="of a server that is there already")
+    parser.add_argument("--address", metavar="HOST:PORT", help="of a running server")
     parser.add_argument("--model", default="denoise", help="its model")
     parser.add_argument("--side", type=int, default=512, help="of the picture in pixels")
     parser.add_argument("--rounds", type=int, default=15, help="calls a row")

@@ -67,7 +67,7 @@ class Questions:
         _, request, _ = self.asked[0]
         unknown, wrong = type(request)(), type(request)()
         unknown.CopyFrom(request)
-        unknown.model_spec.name = "nobody"
+        unknown.model_spec.name = "missing"
         wrong.CopyFrom(request)
         wrong.inputs["level"].CopyFrom(tf.make_tensor_proto(np.float32([np.nan])))
         return [

@@ -1,7 +1,7 @@
 """Finds for each picture and true level the level that restores it best (the manual setting).
 
-With --noisy the pictures of --data are noisy themselves and nobody has clean ones: then it is the
-level of the smallest estimated risk, at the noise that the estimator tells.
+With --noisy the pictures of --data are noisy themselves, without clean ones: then it is the
+level of the smallest estimated risk, at the estimated noise.
 """
 
 import json
@@ -39,14 +39,12 @@ def job(args) -> None:
         )
     if args.side < 16 or args.pictures < 1:
         raise WrongArgumentError(
-            f"--pictures of at least 1 and --side of at least 16 were wanted. Received: "
+            f"expected --pictures of at least 1 and --side of at least 16, got "
             f"{args.pictures} and {args.side}"
         )
     model = load_hyper_res(args.model or args.task)
     if model.task != args.task:
-        raise WrongArgumentError(
-            f"a model for {args.task} was wanted; this one is for {model.task}"
-        )
+        raise WrongArgumentError(f"expected a model for {args.task}, got one for {model.task}")
     paths = checked(lambda: find_pictures(args.data))
     paths = [paths[number] for number in _spread(len(paths), args.pictures)]
     rows = (_without_clean if args.noisy else _with_clean)(paths, model, args)

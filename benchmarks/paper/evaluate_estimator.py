@@ -1,7 +1,7 @@
-"""Measures how well an estimator tells the level, and what is lost by restoring with what it told.
+"""Measures the error of an estimator, and the loss of restoring at its estimate.
 
-Noise is added to clean pictures (clipped and floored to 8 bits, the paper's); its level is told
-once from one crop at a place drawn by the seed and once by the median over the grid of crops.
+Noise is added to clean pictures (clipped and floored to 8 bits, the paper's). Its level is
+estimated from one crop at a random place, and by the median over the grid of crops.
 """
 
 import json
@@ -23,9 +23,18 @@ def add_arguments(parser):
     add = parser.add_argument
     add("--data", required=True, type=Path, help="folder of clean pictures")
     add("--model", default="estimate", help="a model.keras, a run's folder, or one that ships")
-    add("--levels", nargs="+", default=[str(level) for level in range(5, 101, 5)], help="to tell")
+    add(
+        "--levels",
+        nargs="+",
+        default=[str(level) for level in range(5, 101, 5)],
+        help="to estimate",
+    )
     add("--seeds", type=int, default=3, help="how many draws of noise and of the one crop")
-    add("--restorer", metavar="MODEL", help="also restore with the known and with the told level")
+    add(
+        "--restorer",
+        metavar="MODEL",
+        help="also restore with the known and with the estimated level",
+    )
     add("--blind-levels", nargs="+", default=["15", "25", "50"], help="levels to restore at")
     add("--json", type=Path, metavar="F", help="also write the rows to this file")
 

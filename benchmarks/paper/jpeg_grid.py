@@ -24,7 +24,7 @@ def run(folders: list[Path]) -> None:
     for folder in folders:
         pictures = [read_picture(path) for path in find_pictures(folder)]
         for skip in (0, task.skip):
-            words = f"{folder.name}, {skip} rows and columns left out"
+            words = f"{folder.name}, {skip} rows and columns skipped"
             rows.append((words, *(_mean(pictures, skip, quality) for quality in QUALITIES)))
     show("PSNR in dB of compressed pictures", ["quality", *map(str, QUALITIES)], rows)
 

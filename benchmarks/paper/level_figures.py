@@ -1,4 +1,4 @@
-"""How well a level is told: the figures of an estimator."""
+"""The figures of an estimator."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ def level_figures(level: float, told: Sequence[float]) -> dict:
 
     Args:
         level: The true level, above 0.
-        told: What was told of pictures at that level, in the same unit.
+        told: Estimates for pictures at that level, in the same unit.
 
     Returns:
-        ``level``; ``mean`` of what was told, its ``bias`` and ``deviation``; ``error``, the mean
+        ``level``; ``mean`` of the estimates, its ``bias`` and ``deviation``; ``error``, the mean
         absolute one; ``within_1``, ``within_2`` and ``within_5``, shares of the pictures; and
         ``relative``, the mean of ``1 - |error| / level``.
     """

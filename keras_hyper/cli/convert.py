@@ -9,17 +9,17 @@ def add_arguments(parser):
     """Adds the arguments of ``keras-hyper convert``."""
     parser.add_argument("checkpoint", metavar="CHECKPOINT.pth", type=Path, help="the authors' file")
     parser.add_argument("out", metavar="OUT.keras", type=Path, help="the file to write")
-    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 
 def job(args) -> None:
     """Converts, and says what came out."""
     if not args.checkpoint.is_file():
-        raise WrongArgumentError(f"a checkpoint was wanted; there is no file {args.checkpoint}")
+        raise WrongArgumentError(f"expected a checkpoint; no such file: {args.checkpoint}")
     if args.out.suffix != ".keras":
-        raise WrongArgumentError(f"the name of the output must end in .keras. Received: {args.out}")
+        raise WrongArgumentError(f"expected an output that ends in .keras, got {args.out}")
     if args.out.exists() and not args.force:
-        raise WrongArgumentError(f"{args.out} is there (--force replaces it)")
+        raise WrongArgumentError(f"{args.out} exists (--force replaces it)")
     from keras_hyper.models.convert import load_checkpoint
     from keras_hyper.training import save_whole
 

@@ -76,7 +76,7 @@ def _card(path):
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(card, dict):
-        raise ValueError(f"{path} must hold a JSON object. Received: {type(card).__name__}")
+        raise ValueError(f"{path} must hold a JSON object, got {type(card).__name__}")
     return card
 
 

@@ -103,7 +103,7 @@ RECIPES = {
     ),
 }
 
-# Of runs that learn to tell the level. 96 pixels hold what a crop of 128 does, at half the price.
+# Of runs that train an estimator. 96 pixels hold what a crop of 128 does, at half the price.
 ESTIMATING = {
     "default": Recipe(
         rate=2e-3,

@@ -15,34 +15,42 @@ BANNED = re.compile(
 CLEAN = (
     "README.md",
     "Makefile",
-    "benchmarks/code_size.py",
-    "benchmarks/paper/card.py",
-    "benchmarks/paper/clean_image_change.py",
-    "benchmarks/paper/page.py",
-    "benchmarks/paper/report.py",
-    "benchmarks/paper/untrained_levels.py",
-    "keras_hyper/cli/__init__.py",
-    "keras_hyper/cli/estimate.py",
-    "keras_hyper/cli/evaluate.py",
-    "keras_hyper/cli/one_line.py",
-    "keras_hyper/cli/restore.py",
-    "keras_hyper/cli/sheet.py",
-    "keras_hyper/evaluation/*.py",
-    "keras_hyper/restoration/*.py",
-    "pipelines/images.py",
-    "pipelines/jpeg_analysis.py",
-    "tests/keras_hyper/cli/test_commands.py",
-    "tests/keras_hyper/cli/test_evaluate.py",
-    "tests/keras_hyper/cli/test_restore*.py",
+    "train.py",
+    "benchmarks/*.py",
+    "benchmarks/paper/*.py",
+    "docs/*.md",
+    "keras_hyper/**/*.py",
+    "keras_hyper/live/static/**/*.js",
+    "pipelines/**/*.py",
+    "recipes/*.args",
+    "saved_models/*/README.md",
     "tests/keras_hyper/evaluation/*.py",
     "tests/keras_hyper/restoration/*.py",
-    "saved_models/*/README.md",
+    "tests/keras_hyper/training/*.py",
+    "tests/pipelines/**/*.py",
 )
+# Not rewritten yet. The texts of protocols are keys of stored figures and of docs/results.md.
+# docs/interface.md lists the former names of flags.
+LATER = {
+    "benchmarks/paper/calibrate.py",
+    "benchmarks/paper/evaluate_estimator.py",
+    "benchmarks/paper/gallery.py",
+    "benchmarks/paper/jpeg_traces.py",
+    "benchmarks/paper/level_figures.py",
+    "benchmarks/paper/report_sections.py",
+    "benchmarks/paper/variants.py",
+    "docs/blind.md",
+    "docs/evaluation.md",
+    "docs/gallery.md",
+    "docs/interface.md",
+    "docs/results.md",
+    "pipelines/protocols.py",
+}
 
 
 @pytest.mark.parametrize("pattern", CLEAN)
 def test_text_has_no_banned_words(pattern):
-    paths = list(ROOT.glob(pattern))
+    paths = [path for path in ROOT.glob(pattern) if path.relative_to(ROOT).as_posix() not in LATER]
     assert paths
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"

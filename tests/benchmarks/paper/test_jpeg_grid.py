@@ -11,6 +11,6 @@ def test_on_its_own_grid_a_jpeg_loses_less(tmp_path, rng, capsys):
     on, off = (
         [float(word) for word in line.split("│")[2:-1]]
         for line in capsys.readouterr().out.splitlines()
-        if "left out" in line
+        if "skipped" in line
     )
     assert len(on) == len(jpeg_grid.QUALITIES) and on[-1] > off[-1] + 3

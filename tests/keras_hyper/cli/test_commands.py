@@ -175,7 +175,7 @@ def test_convert_makes_a_network_that_loads(shared, tmp_path, capsys):
     assert "370,497 parameters" in capsys.readouterr().out
     assert keras.models.load_model(out).channels == 1
     assert "--force" in wrong(capsys, lambda: main(["convert", source, str(out)]))
-    assert "end in .keras" in wrong(capsys, lambda: main(["convert", source, "out.h5"]))
+    assert "ends in .keras" in wrong(capsys, lambda: main(["convert", source, "out.h5"]))
     assert "no file nowhere.pth" in wrong(
         capsys, lambda: main(["convert", "nowhere.pth", "o.keras"])
     )
