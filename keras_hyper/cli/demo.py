@@ -1,5 +1,6 @@
 """Serves the interactive page on this machine."""
 
+import argparse
 import warnings
 
 from keras_hyper.errors import WrongArgumentError
@@ -8,7 +9,7 @@ from keras_hyper.models import load_hyper_res, load_level_estimator
 from pipelines import TASKS
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``keras-hyper demo``."""
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 for all")
@@ -21,7 +22,7 @@ def add_arguments(parser):
     add("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of layers")
 
 
-def job(args) -> None:
+def job(args: argparse.Namespace) -> None:
     """Serves the page until Ctrl-C."""
     try:
         from aiohttp import web

@@ -1,5 +1,6 @@
 """Writes the interactive page as a folder for any static host: the browser restores."""
 
+import argparse
 from pathlib import Path
 
 from keras_hyper.cli.export import load_onnx_export
@@ -8,7 +9,7 @@ from keras_hyper.models import load_hyper_res, load_level_estimator
 from pipelines import TASKS
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``keras-hyper page``."""
     add = parser.add_argument
     add("site", metavar="SITE", type=Path, help="a new folder, which is written")
@@ -17,7 +18,7 @@ def add_arguments(parser):
     add("--estimator", default="estimate", help="estimator of the noise level")
 
 
-def job(args) -> None:
+def job(args: argparse.Namespace) -> None:
     """Writes the folder and prints how to open it."""
     from keras_hyper.live.static_site import site_task, write_site
     from keras_hyper.live.task import sample_pictures

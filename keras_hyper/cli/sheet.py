@@ -3,19 +3,26 @@
 import argparse
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_hyper.cli import one_line
 from pipelines.images import middle
 
+if TYPE_CHECKING:
+    from pipelines import Task
+
 SIDE, EDGE = 256, 22
 OUT = Path("demo_out")
 LEVELS = (15.0, 25.0, 50.0)
 
 
-def write_sheet(version: Path, picture: Path, task, levels, out: Path) -> list[tuple]:
+def write_sheet(
+    version: Path, picture: Path, task: "Task", levels: Sequence[float], out: Path
+) -> list[tuple[float, float, float]]:
     """Degrades the middle of a picture at some levels, restores it, and writes one picture.
 
     Args:
@@ -111,7 +118,7 @@ def main(argv: list[str] | None = None) -> int:
     )
 
 
-def show(rows) -> None:
+def show(rows: list[tuple[float, float, float]]) -> None:
     """Prints what `write_sheet` returned."""
     for level, before, after in rows:
         print(f"level {level:g}: PSNR {before:.2f} dB -> {after:.2f} dB")

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from keras_hyper.training.config import CHECKPOINT, PREVIOUS_CHECKPOINT, read_json, write_json
+from keras_hyper.training.objective import Objective
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -31,13 +32,13 @@ class StopOnNaN(keras.callbacks.Callback):
         super().__init__()
         self.step, self.folder = step, folder
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict) -> None:
         """Checks the losses of the step."""
         self.step += 1
         if not math.isfinite(float(logs["loss"])):
             self._stop([name for name in logs if name.startswith("loss_")] or ["loss"], logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict) -> None:
         """Checks the figures of the epoch."""
         self._stop(list(logs), logs)
 
@@ -69,11 +70,11 @@ class History(keras.callbacks.Callback):
         self.rows = [row for row in rows if row["step"] <= step]
         self.last = time.monotonic()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Counts the step."""
         self.step += 1
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict) -> None:
         """Adds a row."""
         now = time.monotonic()
         seconds = now - self.last + (self.rows[-1].get("seconds", 0.0) if self.rows else 0.0)
@@ -99,14 +100,14 @@ class Checkpoint(keras.callbacks.Callback):
         self.folder, self.step = folder, step
         self.signal = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         """Handles SIGINT and SIGTERM until the training ends."""
         self.handlers = {
             number: signal.signal(number, self._remember)
             for number in (signal.SIGINT, signal.SIGTERM)
         }
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         """Restores the handlers of the signals."""
         self.restore_signals()
 
@@ -120,7 +121,7 @@ class Checkpoint(keras.callbacks.Callback):
         # A step in flight cannot be saved: the callback saves after it.
         self.signal = number
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Counts the step; saves and stops if a signal came."""
         self.step += 1
         if self.signal is not None:
@@ -130,7 +131,7 @@ class Checkpoint(keras.callbacks.Callback):
                 "--resume continues from there"
             )
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Saves."""
         self.save()
 
@@ -214,7 +215,9 @@ class ProgressBar(keras.callbacks.Callback):
         objective: The `Objective`, whose metric is shown.
     """
 
-    def __init__(self, step: int, steps: int, names: list[str], console: Console, objective):
+    def __init__(
+        self, step: int, steps: int, names: list[str], console: Console, objective: Objective
+    ):
         super().__init__()
         self.step, self.names, self.console, self.objective = step, names, console, objective
         self.bar = Progress(
@@ -228,11 +231,11 @@ class ProgressBar(keras.callbacks.Callback):
         )
         self.line = self.bar.add_task("training", total=steps, completed=step, figures="")
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         """Shows the bar."""
         self.bar.start()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict) -> None:
         """Moves the bar."""
         self.step += 1
         metric = self.objective.metric
@@ -240,7 +243,7 @@ class ProgressBar(keras.callbacks.Callback):
         figures = f"loss {float(logs['loss']):.4f}  {self.objective.heading} {mean:.2f}"
         self.bar.update(self.line, completed=self.step, figures=figures)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict) -> None:
         """Prints the figures of the validation."""
         metric = self.objective.metric
         levels = "  ".join(f"{name}: {logs[f'val_{metric}_{name}']:.2f}" for name in self.names)
@@ -251,6 +254,6 @@ class ProgressBar(keras.callbacks.Callback):
             soft_wrap=True,
         )
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         """Removes the bar."""
         self.bar.stop()

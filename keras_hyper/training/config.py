@@ -14,6 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_hyper.errors import WrongArgumentError
+from keras_hyper.models import HyperRes
+from keras_hyper.training.recipes import Recipe
 
 CHECKPOINT, PREVIOUS_CHECKPOINT = "checkpoint.keras", "checkpoint_previous.keras"
 
@@ -87,7 +89,7 @@ class TrainingConfig:
         """The folder of the run."""
         return self.out / self.task
 
-    def completed(self, recipe, initial=None) -> "TrainingConfig":
+    def completed(self, recipe: Recipe, initial: HyperRes | None = None) -> "TrainingConfig":
         """Returns this config with the settings that were not given.
 
         Args:

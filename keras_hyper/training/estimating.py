@@ -1,13 +1,19 @@
 """A run that learns to estimate the level: its network, initial probes, loss and metrics."""
 
+from typing import Any
+
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_hyper.models import LevelEstimator
 from keras_hyper.models.level_estimator import KNEE
 from keras_hyper.models.precision import policy_of
+from keras_hyper.training.config import TrainingConfig
+from keras_hyper.training.recipes import Recipe
 from keras_hyper.training.restoring import LevelMetric
+from pipelines import EstimatorTask, Levels
 from pipelines.color import LUMA
 
 # Pairs of `_TAPS`, down and across, and of frequencies.
@@ -49,7 +55,7 @@ class LogLevelLoss(keras.losses.Loss):
 class LevelError(LevelMetric):
     """The mean absolute error at one of the k levels, in the task's unit."""
 
-    def score(self, expected, output):
+    def score(self, expected: Any, output: Any) -> Any:
         """Returns the error of each patch; `expected` has all k levels."""
         return ops.abs(output - expected[:, self.index])
 
@@ -59,7 +65,9 @@ def level_errors(names: list[str]) -> list[LevelMetric]:
     return [LevelError(index, name=f"error_{name}") for index, name in enumerate(names)]
 
 
-def new_estimator(recipe, task, levels, config) -> LevelEstimator:
+def new_estimator(
+    recipe: Recipe, task: EstimatorTask, levels: Levels, config: TrainingConfig
+) -> LevelEstimator:
     """Returns an untrained estimator; arguments as those of `restoring.new_restorer`."""
     keras.utils.set_random_seed(config.seed)
     model = LevelEstimator(
@@ -102,7 +110,7 @@ def first_probes(channels: int, count: int) -> np.ndarray:
     return kernels / np.sqrt((kernels**2).sum(axis=(0, 1, 2)))
 
 
-def mean_and_error(model: LevelEstimator, validation) -> list[dict]:
+def mean_and_error(model: LevelEstimator, validation: tf.data.Dataset) -> list[dict]:
     """Returns ``level``, mean ``estimate`` and mean absolute ``error``, a row a level.
 
     Args:

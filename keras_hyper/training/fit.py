@@ -1,9 +1,11 @@
 """A run: from its settings to a trained network."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 from keras import ops
 from rich.console import Console
 
@@ -129,7 +131,13 @@ def load_trainer(run: Run, recipe: Recipe, console: Console) -> keras.Model:
     return trainer
 
 
-def fit(trainer: keras.Model, pairs_from, validation, run: Run, console: Console) -> keras.Model:
+def fit(
+    trainer: keras.Model,
+    pairs_from: Callable[[int], tf.data.Dataset],
+    validation: tf.data.Dataset,
+    run: Run,
+    console: Console,
+) -> keras.Model:
     """Trains to the end of the run, from the step of the trainer's optimizer.
 
     Args:

@@ -13,10 +13,10 @@ class AveragedAdam(keras.optimizers.Adam):
     so the next call would continue from the average.
     """
 
-    def finalize_variable_values(self, var_list):
+    def finalize_variable_values(self, var_list: list) -> None:
         """Does nothing: Keras calls it at the end of every `fit`."""
 
-    def put_average(self, var_list) -> None:
+    def put_average(self, var_list: list) -> None:
         """Writes the average over the weights, if the optimizer keeps one."""
         super().finalize_variable_values(var_list)
 
@@ -52,7 +52,7 @@ class Recipe:
         """Returns this recipe with another highest rate, or itself for None."""
         return self if rate is None else replace(self, rate=rate)
 
-    def schedule(self, steps: int):
+    def schedule(self, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
         """Returns the learning rate over `steps` steps."""
         if not self.cosine:
             return keras.optimizers.schedules.PiecewiseConstantDecay(

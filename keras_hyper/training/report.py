@@ -10,9 +10,21 @@ from rich.table import Table
 from keras_hyper.models import HyperRes
 from keras_hyper.models.precision import accelerators
 from keras_hyper.training.config import TrainingConfig, read_json
+from keras_hyper.training.objective import Objective
+from pipelines import Levels
+from pipelines.dataset.patch_cache import PatchCache
+from pipelines.task import TrainableTask
 
 
-def announce(console: Console, config: TrainingConfig, task, levels, cache, watched, model) -> None:
+def announce(
+    console: Console,
+    config: TrainingConfig,
+    task: TrainableTask,
+    levels: Levels,
+    cache: PatchCache,
+    watched: str,
+    model: keras.Model,
+) -> None:
     """Prints what will be done, in a few lines."""
     source = config.data or "those that ship with the project (--data DIR for your own)"
     memory = cache.pixels.shape[0] / 2**20
@@ -69,8 +81,8 @@ def export(model: keras.Model, config: TrainingConfig, rows: list[dict]) -> Path
 def conclude(
     console: Console,
     config: TrainingConfig,
-    task,
-    objective,
+    task: TrainableTask,
+    objective: Objective,
     rows: list[dict],
     version: Path | None,
 ) -> None:

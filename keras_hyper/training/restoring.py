@@ -1,13 +1,19 @@
 """A run that learns to restore: its network, initial weights, loss and metrics."""
 
+from typing import Any
+
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_hyper.layers import HyperConv2D
 from keras_hyper.metrics import psnr
 from keras_hyper.models import HyperRes
 from keras_hyper.models.precision import policy_of
+from keras_hyper.training.config import TrainingConfig
+from keras_hyper.training.recipes import Recipe
+from pipelines import Levels, Task
 
 
 @keras.saving.register_keras_serializable(package="keras_hyper")
@@ -36,14 +42,14 @@ class LevelMetric(keras.metrics.Mean):
         index: Which of the k, from 0.
     """
 
-    def __init__(self, index: int, **kwargs):
+    def __init__(self, index: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.index = index
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         return super().update_state(self.score(y_true, y_pred[:, self.index]), sample_weight)
 
-    def score(self, expected, output):
+    def score(self, expected: Any, output: Any) -> Any:
         """Returns one number a patch."""
         raise NotImplementedError  # pragma: no cover - what a subclass is for
 
@@ -51,7 +57,7 @@ class LevelMetric(keras.metrics.Mean):
         return {**super().get_config(), "index": self.index}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> "LevelMetric":
         # Older checkpoints say `draw`.
         return cls(config.pop("draw" if "draw" in config else "index"), **config)
 
@@ -60,7 +66,7 @@ class LevelMetric(keras.metrics.Mean):
 class LevelLoss(LevelMetric):
     """The mean absolute error at one of the k levels."""
 
-    def score(self, expected, output):
+    def score(self, expected: Any, output: Any) -> Any:
         """Returns the error of each restored image."""
         return ops.mean(ops.abs(output - expected), axis=(1, 2, 3))
 
@@ -69,7 +75,7 @@ class LevelLoss(LevelMetric):
 class LevelPSNR(LevelMetric):
     """The PSNR in dB at one of the k levels, of the result clipped to [0, 1]."""
 
-    def score(self, expected, output):
+    def score(self, expected: Any, output: Any) -> Any:
         """Returns the PSNR of each restored image."""
         return psnr(expected, ops.clip(output, 0.0, 1.0))
 
@@ -80,7 +86,7 @@ def level_metrics(names: list[str]) -> list[LevelMetric]:
     return losses + [LevelPSNR(index, name=f"psnr_{name}") for index, name in enumerate(names)]
 
 
-def new_restorer(recipe, task, levels, config) -> HyperRes:
+def new_restorer(recipe: Recipe, task: Task, levels: Levels, config: TrainingConfig) -> HyperRes:
     """Returns an untrained network for a task.
 
     Args:
@@ -173,7 +179,7 @@ def _output_part(part, before, channels):
     return np.repeat(gray, channels, axis=-1).reshape(*part.shape[:-1], -1)
 
 
-def psnr_before_and_after(model: HyperRes, validation) -> list[dict]:
+def psnr_before_and_after(model: HyperRes, validation: tf.data.Dataset) -> list[dict]:
     """Returns ``level``, ``psnr_before``, ``psnr_after`` and ``gain``: means, a row a level.
 
     Args:

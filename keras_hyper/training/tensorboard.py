@@ -10,6 +10,7 @@ from keras import ops
 from tensorboard.plugins.hparams import api as hparams
 
 from keras_hyper.layers import HyperConv2D
+from keras_hyper.training.objective import Objective
 
 _PART_OF = {
     "train": "Training: mean over the epoch's patches. PSNR is some dB higher there than on whole "
@@ -33,7 +34,15 @@ class TensorBoardLog(keras.callbacks.Callback):
         objective: The `Objective`.
     """
 
-    def __init__(self, folder: Path, pairs, names, step: int, settings: dict, objective):
+    def __init__(
+        self,
+        folder: Path,
+        pairs: tuple[dict[str, np.ndarray], np.ndarray],
+        names: list[str],
+        step: int,
+        settings: dict,
+        objective: Objective,
+    ):
         super().__init__()
         self.names, self.step, self.objective = names, step, objective
         # Four pictures: more would be too small to see.
@@ -50,7 +59,7 @@ class TensorBoardLog(keras.callbacks.Callback):
             for part in ("train", "validation")
         }
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         """Writes the graph of the network and the hyperparameters, once."""
         if self.step > self.first:
             return
@@ -68,11 +77,11 @@ class TensorBoardLog(keras.callbacks.Callback):
             with self.writers["train"].as_default(step=self.step):
                 tf.summary.graph(_network_graph(self.model.main, self.objective.call))
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Counts the step."""
         self.step += 1
 
-    def on_test_end(self, logs=None):
+    def on_test_end(self, logs: dict | None = None) -> None:
         """Writes the sheet, if any, while the averaged weights are in place."""
         if not self.objective.restores:
             return
@@ -88,7 +97,7 @@ class TensorBoardLog(keras.callbacks.Callback):
                     description="Top row clean, middle row degraded, bottom row restored.",
                 )
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict) -> None:
         """Writes the figures of the epoch and the norms of the generators."""
         for name, value in logs.items():
             part = "validation" if name.startswith("val_") else "train"
@@ -111,7 +120,7 @@ class TensorBoardLog(keras.callbacks.Callback):
                 return f"{heading}/{name.removeprefix(f'{prefix}_')}"
         return f"{name}/all levels" if name == "loss" else name
 
-    def close(self):
+    def close(self) -> None:
         """Closes the event files."""
         for writer in self.writers.values():
             writer.close()
@@ -129,13 +138,13 @@ class Profile(keras.callbacks.Callback):
         self.folder, self.done = folder, 0
         self.step = contextlib.ExitStack()
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         """Marks a step, without which the profile knows no step times."""
         if 10 <= self.done < 20:
             mark = tf.profiler.experimental.Trace("train", step_num=self.done, _r=1)
             self.step.enter_context(mark)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Profiles the second ten steps."""
         self.step.close()
         self.done += 1

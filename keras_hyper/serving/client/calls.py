@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections.abc import Callable
+from typing import Any
 
 import grpc
 import numpy as np
@@ -64,7 +65,7 @@ class VersionGoneError(CallError):
     """The version that the client had chosen was unloaded."""
 
 
-def retry_on_version_change(function: Callable):
+def retry_on_version_change(function: Callable[[], Any]) -> Any:
     """Returns ``function()``, called again when the version that it uses is unloaded."""
     for _ in range(_MOST_VERSION_CHANGES):
         with contextlib.suppress(VersionGoneError):
@@ -89,7 +90,13 @@ class Retries:
         ValueError: If `seconds` is not positive.
     """
 
-    def __init__(self, seconds: float, first_contact=5.0, pause=0.1, longest=2.0):
+    def __init__(
+        self,
+        seconds: float,
+        first_contact: float = 5.0,
+        pause: float = 0.1,
+        longest: float = 2.0,
+    ):
         if not seconds > 0:
             raise ValueError(f"expected a positive timeout in seconds, got timeout={seconds}")
         self.seconds = seconds
@@ -98,7 +105,7 @@ class Retries:
         self.longest = longest
         self._has_answered = False
 
-    def call(self, target: str, function: Callable):
+    def call(self, target: str, function: Callable[[float], Any]) -> Any:
         """Returns ``function(timeout)``, repeated while it fails for a passing reason.
 
         Raises:
