@@ -107,7 +107,8 @@ def read_picture(path: Path, channels: int = 3) -> np.ndarray:
     """Reads the pixels of a picture for training and evaluation.
 
     Args:
-        path: A picture file; of an animated GIF the first frame.
+        path: A picture file; of an animation the first frame. 16-bit colour of TIFF and PPM is
+            reduced to 8 bits.
         channels: 3 for RGB, 1 for gray; pictures are converted, and alpha is dropped.
 
     Returns:
@@ -126,7 +127,7 @@ def read_picture(path: Path, channels: int = 3) -> np.ndarray:
 
 def decode_picture(data: bytes, channels: int = 3) -> np.ndarray:
     """Decodes the bytes of a picture file; see `read_picture`."""
-    pixels = _decode(data, MAX_PIXELS, animations=True, read=_webp_by_tensorflow_io).pixels
+    pixels = _decode(data, MAX_PIXELS, for_training=True).pixels
     peak = np.float32(np.iinfo(pixels.dtype).max)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     if pixels.shape[-1] in (2, 4):
@@ -147,24 +148,31 @@ def _has_tensorflow_io():
     return importlib.util.find_spec("tensorflow_io") is not None
 
 
-def _webp_by_tensorflow_io(picture, data):
-    """Reads a still WebP with tensorflow-io if that is installed; see `_pixels`."""
-    if picture.format != "WEBP" or picture.n_frames > 1 or not _has_tensorflow_io():
+def _training_pixels(picture, data):
+    """Reads WebP and TIFF with tensorflow-io if that is installed; see `_pixels`."""
+    still_webp = picture.format == "WEBP" and picture.n_frames == 1
+    # tensorflow-io reduces the depth of other modes and multiplies colour by alpha.
+    tiff = picture.format == "TIFF" and picture.mode in ("1", "L", "P", "RGB", "CMYK")
+    if not (still_webp or tiff) or not _has_tensorflow_io():
         return _pixels(picture, data)
     import tensorflow as tf
     import tensorflow_io as tfio
 
     try:
-        return tfio.image.decode_webp(data).numpy()[..., :3]
+        if still_webp:
+            return tfio.image.decode_webp(data).numpy()[..., :3]
+        # tensorflow-io returns black rows for a truncated file; Pillow raises an error.
+        picture.load()
+        return tfio.experimental.image.decode_tiff(data).numpy()[..., :3]
     except tf.errors.OpError as error:
-        raise OSError("invalid WebP data") from error
+        raise OSError(f"invalid {picture.format} data") from error
 
 
-def _decode(data, max_pixels, animations=False, read=None):
+def _decode(data, max_pixels, for_training=False):
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            _check(picture, data, max_pixels, animations)
-            pixels = (read or _pixels)(picture, data)
+            _check(picture, data, max_pixels, for_training)
+            pixels = (_training_pixels if for_training else _pixels)(picture, data)
             names = ("exif", "icc_profile")
             kept: dict = {name: picture.info[name] for name in names if name in picture.info}
             if picture.mode in ("CMYK", "LAB"):
@@ -191,13 +199,13 @@ def _decode(data, max_pixels, animations=False, read=None):
         raise ValueError(f"no picture, or a damaged one ({reason})") from error
 
 
-def _check(picture, data, max_pixels, animations):
+def _check(picture, data, max_pixels, for_training):
     """Refuses large and animated pictures and unsupported depths, before decoding."""
     width, height = picture.size
     if width * height > max_pixels:
         raise _RefusedError(f"{width}x{height} pixels are more than the limit of {max_pixels:,}")
     frames = getattr(picture, "n_frames", 1)
-    if frames > 1 and picture.format != "MPO" and not animations:
+    if frames > 1 and picture.format != "MPO" and not for_training:
         raise _RefusedError(f"expected a still picture, got {frames} frames")
     deep = picture.mode in ("F", "I")
     # 16-bit gray in 32 bits: no loss.
@@ -210,7 +218,7 @@ def _check(picture, data, max_pixels, animations):
         deep = peak is not None and int(peak[1]) > 255
     else:
         deep = False
-    if deep:
+    if deep and not for_training:
         # Pillow would reduce 16-bit colour to 8 bits.
         raise _RefusedError(f"expected 8 bits or a PNG, got {picture.format} colour of 16 bits")
 

@@ -1,6 +1,7 @@
 import io
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -45,11 +46,61 @@ def test_without_tensorflow_io_pillow_reads_the_same(pixels, kind, monkeypatch):
     np.testing.assert_array_equal(np.rint(decode_picture(data) * 255), pixels)
 
 
-def test_jpeg_is_decoded_as_pillow_does(pixels):
-    smooth = Image.fromarray(pixels).resize((64, 48), Image.BICUBIC)
-    data = saved(smooth, "JPEG", quality=80)
-    expected = np.asarray(Image.open(io.BytesIO(data)))
-    np.testing.assert_array_equal(np.rint(decode_picture(data) * 255), expected)
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("quality", [10, 80, 100])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_jpeg_equals_the_accurate_decoder_of_tensorflow(
+    pixels, mode, quality, progressive, subsampling
+):
+    smooth = Image.fromarray(pixels).resize((65, 47), Image.BICUBIC).convert(mode)
+    options = {"quality": quality, "progressive": progressive}
+    if mode == "RGB":
+        options["subsampling"] = subsampling
+    data = saved(smooth, "JPEG", **options)
+    expected = tf.io.decode_jpeg(data, 3, dct_method="INTEGER_ACCURATE").numpy()
+    np.testing.assert_array_equal(decode_picture(data), expected / np.float32(255))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1", "I;16"])
+def test_png_equals_the_decoder_of_tensorflow(pixels, rng, mode):
+    if mode == "I;16":
+        picture = Image.fromarray(rng.integers(0, 65536, (6, 5), dtype=np.uint16))
+    else:
+        picture = Image.fromarray(pixels).convert(mode)
+    data = saved(picture, "PNG")
+    kind = tf.uint16 if mode == "I;16" else tf.uint8
+    expected = tf.io.decode_png(data, 3, dtype=kind).numpy() / np.float32(kind.max)
+    np.testing.assert_array_equal(decode_picture(data), expected)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".ppm"])
+@pytest.mark.parametrize("with_tensorflow_io", [False, True])
+def test_sixteen_bit_colour_that_pillow_reduces_is_read_for_training(
+    rng, suffix, with_tensorflow_io, monkeypatch
+):
+    if with_tensorflow_io:
+        pytest.importorskip("tensorflow_io")
+    monkeypatch.setattr(images, "_has_tensorflow_io", lambda: with_tensorflow_io)
+    deep = rng.integers(0, 65536, (6, 5, 3), dtype=np.uint16)
+    data = cv2.imencode(suffix, deep)[1].tobytes()
+    # Bytes of 8 bits, by truncation or by rounding.
+    assert np.abs(decode_picture(data) * 255 - deep[..., ::-1] / 257).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "RGB", "CMYK", "turned", "16 bits"])
+def test_tiff_equals_the_decoder_of_tensorflow_io(pixels, rng, mode):
+    tfio = pytest.importorskip("tensorflow_io")
+    if mode == "16 bits":
+        data = cv2.imencode(".tif", rng.integers(0, 65536, (6, 5, 3), dtype=np.uint16))[1].tobytes()
+    elif mode == "turned":
+        tags = Image.Exif()
+        tags[0x0112] = 6
+        data = saved(Image.fromarray(pixels), "TIFF", exif=tags.tobytes())
+    else:
+        data = saved(Image.fromarray(pixels).convert(mode), "TIFF")
+    expected = tfio.experimental.image.decode_tiff(data).numpy()[..., :3]
+    np.testing.assert_array_equal(decode_picture(data), expected / np.float32(255))
 
 
 def test_gif_gives_its_first_frame():

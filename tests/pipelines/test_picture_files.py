@@ -1,3 +1,4 @@
+import struct
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -254,7 +255,12 @@ def test_threads_leave_the_state_of_pillow_and_of_warnings_alone(pixels, tmp_pat
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
     Image.new("RGB", (60, 60)).save(tmp_path / "bomb.png")
     (tmp_path / "torn.png").write_bytes((tmp_path / "0.png").read_bytes()[:60])
-    filters = list(warnings.filters)
+    Image.fromarray(pixels).save(tmp_path / "8.tif")
+    # Two values of the tag of the compression, where one is allowed: Pillow warns.
+    tag, tags = struct.pack("<HHI", 259, 3, 1), struct.pack("<HHI", 259, 3, 2)
+    data = (tmp_path / "8.tif").read_bytes()
+    assert data.count(tag) == 1
+    (tmp_path / "8.tif").write_bytes(data.replace(tag, tags))
 
     def read(path):
         try:
@@ -262,9 +268,15 @@ def test_threads_leave_the_state_of_pillow_and_of_warnings_alone(pixels, tmp_pat
         except ValueError as error:
             return str(error)
 
-    with ThreadPoolExecutor(4) as pool:
+    with warnings.catch_warnings(record=True) as seen, ThreadPoolExecutor(4) as pool:
+        warnings.simplefilter("always")
+        filters = list(warnings.filters)
         found = list(pool.map(lambda path: (path, read(path)), sorted(tmp_path.iterdir()) * 10))
-    assert Image.MAX_IMAGE_PIXELS == 1000 and list(warnings.filters) == filters
+        assert Image.MAX_IMAGE_PIXELS == 1000 and list(warnings.filters) == filters
+    # No read silences a warning that another read gives.
+    assert {path.name for path, _ in found} >= {"8.tif", "bomb.png", "torn.png"}
+    messages = [str(warning.message) for warning in seen]
+    assert sum("had too many entries" in message for message in messages) >= 10
     for path, result in found:
         if path.stem.isdecimal():
             np.testing.assert_array_equal(result, pixels)
