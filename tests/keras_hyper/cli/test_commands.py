@@ -176,7 +176,7 @@ def test_convert_makes_a_network_that_loads(shared, tmp_path, capsys):
     assert keras.models.load_model(out).channels == 1
     assert "--force" in wrong(capsys, lambda: main(["convert", source, str(out)]))
     assert "ends in .keras" in wrong(capsys, lambda: main(["convert", source, "out.h5"]))
-    assert "no file nowhere.pth" in wrong(
+    assert "no such file: nowhere.pth" in wrong(
         capsys, lambda: main(["convert", "nowhere.pth", "o.keras"])
     )
 
