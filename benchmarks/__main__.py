@@ -5,7 +5,7 @@ import importlib
 
 NAMES = (
     "network", "training_step", "pipeline", "memory", "degradation", "serving", "evaluation",
-    "jpeg_traces",
+    "paper.jpeg_traces",
 )  # fmt: skip
 
 
