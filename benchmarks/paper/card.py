@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from benchmarks.paper.report_network import count_blocks
 from keras_hyper.errors import WrongArgumentError
 from pipelines import SAMPLE_PICTURES, TASKS, get_protocol
 
@@ -65,9 +66,11 @@ def _what(restorer, task):
     kind = "gray" if model.channels == 1 else "colour"
     way = "higher is more restoration" if task.rising else "lower is more restoration"
     trained = ", ".join(f"{level:g}" for level in restorer.levels) or "a range"
+    blocks = count_blocks(model.blocks)
+    filters = ", ".join(str(width) for _, width in model.scales)
     return (
-        f"Restores {kind} pictures of any size, task `{task.name}`. {model.blocks} "
-        f"block{'s' if model.blocks != 1 else ''} of {model.filters} features, "
+        f"Restores {kind} pictures of any size, task `{task.name}`. {blocks} "
+        f"block{'s' if blocks != 1 else ''} of {filters} features, "
         f"{model.count_params():,} parameters. Margin of a tile: {model.halo} pixels.\n\n"
         f"The level is the {task.unit}: {way}. Trained on {trained}, from {low:g} to {high:g}; "
         "levels between them are interpolated, levels outside are extrapolated."

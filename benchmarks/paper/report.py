@@ -73,7 +73,7 @@ def _measured(name, args, store):
     from rich.console import Console
 
     from benchmarks.paper.network_size import network_size
-    from benchmarks.paper.report_network import Measured
+    from benchmarks.paper.report_network import Measured, count_blocks
     from keras_hyper.restoration.restorer import open_restorer
     from pipelines.images import find_pictures
 
@@ -88,7 +88,7 @@ def _measured(name, args, store):
     found = Measured(
         model,
         task,
-        int(restorer.facts.get("blocks", 0)),
+        count_blocks(restorer.facts.get("blocks", 0)),
         network_size(restorer.model) if restorer.model is not None else None,
         restorer.facts,
     )

@@ -1,10 +1,16 @@
 """One network and all that a report knows of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.paper.network_size import NetworkSize
 from benchmarks.paper.published import PAPER
+
+
+def count_blocks(blocks: int | Sequence[int]) -> int:
+    """Returns the number of residual blocks; see `HyperRes` for a number a scale."""
+    return blocks if isinstance(blocks, int) else 2 * sum(blocks) - blocks[-1]
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", help="a model.keras, a run's folder, a SavedModel; by default the one that ships"
     )
     add("--same-size", action="store_true", help="sr: the picture is already enlarged")
-    add("--tile", type=int, default=512, help="tile size in pixels, even, without the margin")
+    add(
+        "--tile",
+        type=int,
+        default=512,
+        help="tile size in pixels without the margin, even (a U-Net: a multiple of 4 or 8)",
+    )
     add("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of layers")
     add("--max-pixels", type=int, default=MAX_PIXELS, help="larger pictures are refused")
     existing = parser.add_mutually_exclusive_group()
@@ -51,8 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def job(args: argparse.Namespace) -> int:
     """Restores; returns 1 if a picture was skipped because of an error."""
-    if args.tile < 2 or args.tile % 2:
-        raise WrongArgumentError(f"expected an even --tile of at least 2, got {args.tile}")
     if args.server and args.model:
         raise WrongArgumentError("expected --server (with --server-model) or --model, got both")
     pairs = checked(lambda: folder.find_pairs(args.source, args.out))
@@ -82,6 +85,10 @@ def _restore_all(targets, settings, args):
     console, task, used = Console(stderr=True), TASKS[args.task], {}
     bar = Progress(console=console, disable=not console.is_terminal)
     with _open(args) as restorer, bar:
+        if args.tile < 2 or args.tile % restorer.multiple:
+            raise WrongArgumentError(
+                f"expected --tile as a positive multiple of {restorer.multiple}, got {args.tile}"
+            )
         choose = level_choice(task, args.level, args.estimator, restorer.channels)
         # One line for all pictures, instead of a warning for each.
         warnings.filterwarnings("ignore", message=".*outside the range trained on")

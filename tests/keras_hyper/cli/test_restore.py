@@ -174,6 +174,18 @@ def test_an_invalid_tile_is_a_wrong_argument(call, tmp_path, rng, capsys, tile):
     assert f"got {tile}" in capsys.readouterr().err
 
 
+def test_the_tile_of_a_u_net_is_checked_before_a_folder_is_begun(call, models, tmp_path, capsys):
+    (models / "u_net").mkdir(exist_ok=True)
+    random_network(blocks=(1, 1), filters=(8, 8), tail="light").save(models / "u_net/model.keras")
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (40, 12)).save(tmp_path / "in" / "a.png")
+    tile = ("--tile", "34")
+    assert call(tmp_path / "in", tmp_path / "out", *tile, model="u_net") == 2
+    assert "a positive multiple of 4, got 34" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert call(tmp_path / "in", tmp_path / "out", "--tile", "36", model="u_net") == 0
+
+
 def test_the_task_checks_the_level_of_a_network_without_a_task(call, tmp_path, rng, capsys):
     noise("RGB", rng).save(tmp_path / "in.png")
     for level in ("0", "101", "nan"):
