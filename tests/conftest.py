@@ -8,10 +8,16 @@ import keras
 import numpy as np
 import pytest
 
+from keras_hyper.models.precision import multiplies_in_bfloat16
 from pipelines import SAMPLE_PICTURES
 from pipelines.images import read_picture
 
 ROOT = Path(__file__).resolve().parents[1]
+
+needs_bfloat16 = pytest.mark.skipif(
+    os.environ.get("ONEDNN_MAX_CPU_ISA", "") == "AVX2" and multiplies_in_bfloat16(),
+    reason="TensorFlow asks oneDNN for bfloat16 by the processor; held to AVX2, oneDNN refuses it",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from keras_hyper.models import (
     MultiLevelEstimator,
     PlainRes,
 )
+from tests.conftest import needs_bfloat16
 
 
 def _ones(*shape):
@@ -128,6 +129,7 @@ def test_traced_for_unknown_sizes_equals_eager(name):
         np.testing.assert_allclose(traced(**given), expected, atol=1e-5)
 
 
+@needs_bfloat16
 @pytest.mark.parametrize("name", NAMES)
 def test_bfloat16_keeps_variables_in_float32_and_stays_near(name):
     make, arguments = SPECIMENS[name]

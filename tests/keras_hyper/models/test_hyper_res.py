@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from keras_hyper import HyperRes
-from tests.conftest import random_network
+from tests.conftest import needs_bfloat16, random_network
 
 
 def numpy(tensor):
@@ -87,6 +87,7 @@ def test_level_is_divided_once(image):
     np.testing.assert_allclose(ours({"image": image, "level": 40}), expected, atol=1e-6)
 
 
+@needs_bfloat16
 def test_with_precision_keeps_the_weights_and_stays_near(tiny, image):
     assert tiny.with_precision("float32") is tiny
     half = tiny.with_precision("bfloat16")
