@@ -35,6 +35,7 @@ class TrainableTask:
         skip: Rows and columns skipped at the top and left of training pictures. Most photographs
             are JPEGs: compressed again on the grid of their own blocks they change far less than a
             picture that never was one.
+        gray: Share of the colour patches trained on that become gray, in three equal channels.
         target: ``(inputs, clean) -> what the network is to return`` for a batch of pairs.
         usage: The command to go on with after training, with the fields ``{task}``, ``{level}``
             and ``{model}``.
@@ -52,6 +53,7 @@ class TrainableTask:
     margin: int = 0
     multiple: Callable[[tuple[float, ...]], int] = lambda levels: 1
     skip: int = 0
+    gray: float = 0.2
     target: Callable
     usage: str
 

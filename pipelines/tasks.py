@@ -8,6 +8,7 @@ import math
 from fractions import Fraction
 
 from pipelines.degradations.bicubic import shrink_and_enlarge
+from pipelines.degradations.camera import add_camera_noise
 from pipelines.degradations.jpeg import (
     QUALITY_PERCENT,
     compress_jpeg,
@@ -166,11 +167,38 @@ register_task(
     )
 )
 register_task(
+    Task(
+        name="photo",
+        title="photographs",
+        degrade=add_camera_noise,
+        unit="deviation of the noise at middle gray on the 0-255 scale",
+        label="camera noise",
+        minimum=0.0,
+        maximum=255.0,
+        levels=(1.0, 3.0, 7.0, 15.0, 40.0),
+        level_offset=20.5,
+        level_scale=19.5,
+        all_levels=(2.0, 5.0, 10.0, 20.0, 40.0),
+        extrapolated_levels=(60.0,),
+        test_sets=("LIVE1",),
+    )
+)
+register_task(
+    EstimatorTask(
+        name="estimate-photo",
+        of=TASKS["photo"],
+        degrade=add_camera_noise,
+        levels=("0:40",),
+        usage="keras-hyper restore IN OUT --task photo --level auto --estimator {model}",
+    )
+)
+register_task(
     EstimatorTask(
         name="estimate",
         of=TASKS["denoise"],
         degrade=add_noise_for_estimation,
         levels=("0:120",),
+        gray=0.125,
         usage="keras-hyper estimate IN --model {model}",
     )
 )
@@ -183,6 +211,7 @@ register_task(
         # A JPEG leaves far less in a block than rounding leaves in a picture.
         network={"probes": 32, "apart": True, "floor": 1e-6},
         margin=16,
+        gray=0.0,  # the degradation makes some gray, after shrinking
         target=target_quality,
         usage="keras-hyper estimate IN --quality-model {model}",
     )

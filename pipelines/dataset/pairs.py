@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from pipelines.color import LUMA
 from pipelines.dataset.patch_cache import PatchCache, build_patch_cache, extended, skip_first
 from pipelines.images import find_pictures, read_picture
 from pipelines.levels import Levels
@@ -129,6 +130,8 @@ def training_pairs(
     def pair(step, pixels):
         with tf.device(device):
             image = tf.cast(pixels, tf.float32) / 255.0
+            if image.shape[-1] == 3 and task.gray:
+                image = _some_gray(image, task.gray, (seed + 2, step))
             level = levels.at_step(seed, step)
             clean, degraded = image[:, 0], image[:, 1:]
             if not cache.num_levels:
@@ -160,6 +163,16 @@ def to_device(device: str | None) -> Callable[[tf.data.Dataset], tf.data.Dataset
     if device is None:
         return lambda chain: chain
     return tf.data.experimental.copy_to_device(device)
+
+
+def _some_gray(image, share, seed):
+    """Makes a share of a batch gray, rounded to 8 bits: the clean patch and its degraded versions.
+
+    The luma of a JPEG is that of the JPEG of the luma, but for rounding.
+    """
+    gray = tf.random.stateless_uniform((tf.shape(image)[0], 1, 1, 1, 1), seed) < share
+    luma = tf.round(tf.reduce_sum(image * LUMA, axis=-1, keepdims=True) * 255.0) / 255.0
+    return tf.where(gray, luma, image)
 
 
 def _degraded(task, clean, level, seed, step):

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from pipelines.degradations.jpeg import compress_jpeg
+from pipelines.degradations.noise import same_in_gray
 
 # Widths in pixels of the Gaussians that demosaicing and in-camera denoising blur the noise by, with
 # the range of each one's share of the variance, before the shares are scaled to a sum of 1. With
@@ -11,6 +12,8 @@ from pipelines.degradations.jpeg import compress_jpeg
 BLURS = (0.0, 0.65, 1.8, 3.5)
 LUMA_SHARES = ((0.0, 0.06), (0.3, 1.0), (0.3, 0.9), (0.0, 0.05))
 CHROMA_SHARES = ((0.0, 0.1), (0.3, 1.0), (0.2, 1.0), (0.0, 0.3))
+# Share of photographs whose noise is white, as that of a raw file that nothing has denoised.
+WHITE = 0.15
 # Correlation between the channels.
 SHARED = (0.3, 0.7)
 # The noise that is amplified by sharpening: how much of its high frequencies is added once more.
@@ -22,7 +25,7 @@ EQUAL_AT = (0.001, 0.05)
 RED_GAIN, BLUE_GAIN = (1.2, 2.4), (1.2, 1.9)
 # How much of the tone curve is the S of cameras; the rest is sRGB alone.
 CONTRAST = (0.7, 1.0)
-# Share of photographs that are JPEG files, and their quality.
+# Share of photographs that are JPEG files, and their quality; half are above three quarters of it.
 JPEGS, QUALITY = 0.75, (75.0, 100.0)
 
 
@@ -32,7 +35,8 @@ def add_camera_noise(image, level, seed):
     The camera measures linear light with shot and read noise, demosaics, denoises and sharpens,
     applies white balance and a tone curve, and saves 8 bits, mostly as JPEG. To first order the
     noise that is left is a correlated field of unit variance times a standard deviation that
-    depends on the brightness: ``slope of the tone curve * sqrt(shot * light + read)``.
+    depends on the brightness: ``slope of the tone curve * sqrt(shot * light + read)``. An image of
+    three equal channels is gray and stays so.
 
     Args:
         image: float32 ``(batch, height, width, 1 or 3)`` in [0, 1].
@@ -47,10 +51,11 @@ def add_camera_noise(image, level, seed):
         tone curve and the gains; Guo et al., CVPR 2019 (CBDNet), for JPEG behind camera noise.
     """
     sample = _Sampler(seed, tf.shape(image)[0])
-    deviation = _relative_deviation(image, sample)
-    noisy = image + tf.cast(level, tf.float32) / 255.0 * deviation * noise_field(image, sample)
+    noise = _relative_deviation(image, sample) * noise_field(image, sample)
+    noisy = image + tf.cast(level, tf.float32) / 255.0 * same_in_gray(noise, image)
     noisy = tf.round(tf.clip_by_value(noisy, 0.0, 1.0) * 255.0) / 255.0
-    quality = sample("quality", QUALITY)[0, 0, 0, 0]
+    low, high = QUALITY
+    quality = high - (high - low) * tf.square(sample("quality")[0, 0, 0, 0])
     is_jpeg = sample("is JPEG")[0, 0, 0, 0] < JPEGS
     noisy = tf.cond(is_jpeg, lambda: compress_jpeg(noisy, quality), lambda: noisy)
     return tf.ensure_shape(noisy, image.shape)
@@ -75,7 +80,7 @@ class _Sampler:
 
 
 def noise_field(image, sample):
-    """Returns noise of unit variance, correlated between pixels and channels.
+    """Returns noise of unit variance, mostly correlated between pixels and channels.
 
     Args:
         image: ``(batch, height, width, channels)``, for its shape.
@@ -96,7 +101,8 @@ def noise_field(image, sample):
     # What sharpening does to the variance depends on the blur: it is measured.
     energy = tf.reduce_mean(tf.square(sharpened), axis=(1, 2, 3), keepdims=True)
     before = tf.reduce_mean(tf.square(noise), axis=(1, 2, 3), keepdims=True)
-    return sharpened * tf.sqrt(before / tf.maximum(energy, 1e-12))
+    correlated = sharpened * tf.sqrt(before / tf.maximum(energy, 1e-12))
+    return tf.where(sample("is white") < WHITE, sample.white("white", shape), correlated)
 
 
 def _blurred_sum(sample, name, shape, shares):

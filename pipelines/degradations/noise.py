@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from pipelines.color import LUMA
 from pipelines.degradations import Array, Level, Seed
 
 
@@ -10,6 +9,8 @@ def add_gaussian_noise(
     image: Array, level: Level, seed: Seed, clip: bool = True, floor: bool = True
 ) -> tf.Tensor:
     """Adds white Gaussian noise, independent in every pixel and channel.
+
+    An image of three equal channels is gray and stays so: its channels get the same noise.
 
     Args:
         image: float32 ``(batch, height, width, channels)`` in [0, 1].
@@ -25,7 +26,7 @@ def add_gaussian_noise(
         Aharon and Ben-Artzi, arXiv:2206.05970, section 4 (the noise of Table 2).
     """
     sigma = tf.reshape(tf.cast(level, tf.float32) / 255.0, (-1, 1, 1, 1))
-    noisy = image + sigma * tf.random.stateless_normal(tf.shape(image), seed)
+    noisy = image + sigma * same_in_gray(tf.random.stateless_normal(tf.shape(image), seed), image)
     if clip:
         noisy = tf.clip_by_value(noisy, 0.0, 1.0)
     return tf.floor(noisy * 255.0) / 255.0 if floor else noisy
@@ -51,28 +52,30 @@ def add_noise_for_training(image: Array, level: Level, seed: Seed) -> tf.Tensor:
     return tf.floor(noisy * 255.0 + tf.where(rounded, 0.5, 0.0)) / 255.0
 
 
-def add_noise_for_estimation(
-    image: Array, level: Level, seed: Seed, gray: float = 0.125
-) -> tf.Tensor:
-    """Adds noise in the several forms that it occurs in, for the training of an estimator.
-
-    Half of the pictures are floored to 8 bits, half are not; all are clipped. Some are gray, with
-    the same noise in three equal channels.
+def add_noise_for_estimation(image: Array, level: Level, seed: Seed) -> tf.Tensor:
+    """Adds noise, clipped, and floors half of the pictures to 8 bits; the others are not rounded.
 
     Args:
         image: float32 ``(batch, height, width, channels)`` in [0, 1].
         level: Standard deviation on the 0-255 scale, ``()`` or ``(batch,)``.
         seed: Two integers; the same seed gives the same noise.
-        gray: Share of colour pictures that become gray.
 
     Returns:
         float32 of the image's shape.
     """
     noisy = add_gaussian_noise(image, level, seed, floor=False)
     second = tf.random.experimental.stateless_fold_in(seed, 1)
-    samples = tf.random.stateless_uniform((tf.shape(image)[0], 2, 1, 1, 1), second)
-    if image.shape[-1] == 3:
-        plain = tf.reduce_sum(image * LUMA, axis=-1, keepdims=True)
-        plain = add_gaussian_noise(plain, level, second, floor=False)
-        noisy = tf.where(samples[:, 0] < gray, plain, noisy)
-    return tf.where(samples[:, 1] < 0.5, tf.floor(noisy * 255.0) / 255.0, noisy)
+    floored = tf.random.stateless_uniform((tf.shape(image)[0], 1, 1, 1), second) < 0.5
+    return tf.where(floored, tf.floor(noisy * 255.0) / 255.0, noisy)
+
+
+def same_in_gray(noise: tf.Tensor, image: Array) -> tf.Tensor:
+    """Returns the noise, with that of the first channel in all channels of gray images.
+
+    Args:
+        noise: float32 ``(batch, height, width, channels)``.
+        image: Of the same shape; one with equal channels is gray.
+    """
+    first = image[..., :1]
+    gray = tf.reduce_all(tf.equal(image, first), axis=(1, 2, 3), keepdims=True)
+    return tf.where(gray, noise[..., :1], noise)

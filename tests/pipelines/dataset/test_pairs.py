@@ -173,3 +173,16 @@ def test_recompressed_pictures_are_off_their_own_grid(tmp_path, rng):
         clean, compressed = cache.patch(0, 96, 0).numpy().astype(float)
         off.append(np.abs(clean - compressed).mean())
     assert off[1] > 1.5 * off[0]
+
+
+@pytest.mark.parametrize("name", ["denoise", "dejpeg", "photo"])
+def test_some_patches_are_gray_in_both_parts(name):
+    task = dataclasses.replace(get_task(name), gray=0.5)
+    levels = parse_levels(None, task)
+    cache = load_patch_cache(FOUND, task, levels, 3, 24)
+    pairs = training_pairs(cache, task, levels, batch=16, patch=24)
+    inputs, clean = next(pairs.as_numpy_iterator())
+    spread = np.ptp(inputs["image"], axis=-1).max(axis=(1, 2, 3))
+    gray = np.ptp(clean, axis=-1).max(axis=(1, 2)) == 0
+    assert 0.2 < gray.mean() < 0.8
+    assert (spread[gray] < 1.5 / 255).all() and (spread[~gray] > 1.5 / 255).all()

@@ -12,8 +12,15 @@ def without_jpeg(monkeypatch):
     monkeypatch.setattr(camera, "JPEGS", 0.0)
 
 
+@pytest.fixture
+def correlated(monkeypatch):
+    monkeypatch.setattr(camera, "WHITE", 0.0)
+
+
 def flat(value, images=24, side=64, channels=3):
-    return tf.fill((images, side, side, channels), np.float32(value))
+    image = np.full((images, side, side, channels), value, np.float32)
+    image[:, 0, 0, -1] += 0.01  # not gray
+    return tf.constant(image)
 
 
 def noise_of(image, level, seed=SEED):
@@ -33,7 +40,7 @@ def test_level_is_the_deviation_at_middle_gray(without_jpeg, level, channels):
     assert abs(noise.mean()) < 0.1 * level
 
 
-def test_noise_is_correlated_as_measured_in_photographs(without_jpeg):
+def test_noise_is_correlated_as_measured_in_photographs(without_jpeg, correlated):
     noise = noise_of(flat(0.5), 20.0)
     # Three sets of photographs: 0.70, 0.35, 0.20, 0.12 at distances of 1 to 4 pixels.
     for distance, measured in enumerate((0.70, 0.35, 0.20, 0.12), 1):
@@ -41,11 +48,23 @@ def test_noise_is_correlated_as_measured_in_photographs(without_jpeg):
     assert correlation(noise.transpose(0, 2, 1, 3), 1) == pytest.approx(0.70, abs=0.06)
 
 
-def test_channels_share_part_of_the_noise(without_jpeg):
+def test_channels_share_part_of_the_noise(without_jpeg, correlated):
     noise = noise_of(flat(0.5), 20.0).reshape(24, -1, 3)
     shared = [np.corrcoef(one.T)[np.triu_indices(3, 1)].mean() for one in noise]
     assert min(shared) > 0.2 and max(shared) < 0.8
     assert np.mean(shared) == pytest.approx(0.5, abs=0.06)
+
+
+def test_some_photographs_have_white_noise(without_jpeg):
+    noise = noise_of(flat(0.5, images=60), 20.0)
+    white = [abs(correlation(one[None], 1)) < 0.1 for one in noise]
+    assert 0.05 < np.mean(white) < 0.3
+
+
+def test_gray_images_stay_gray():
+    noisy = camera.add_camera_noise(tf.fill((4, 48, 48, 3), 0.5), 20.0, SEED).numpy()
+    np.testing.assert_array_equal(noisy[..., :1] + np.zeros(3, np.float32), noisy)
+    assert (noisy.std(axis=(1, 2, 3)) * 255 > 8).all()
 
 
 def test_deviation_falls_to_the_highlights(without_jpeg):
