@@ -1,4 +1,4 @@
-"""The protocols: what exactly is measured when a figure is compared with another."""
+"""Protocols: how pictures are degraded and scored, so that figures can be compared."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pipelines.degradations.bicubic import shrink_and_enlarge
 from pipelines.degradations.jpeg import compress_jpeg_libjpeg
 from pipelines.degradations.noise import add_gaussian_noise
 
-ROUNDED = "result clipped and rounded to 8 bits; PSNR and SSIM on the picture as it is, border 0"
+ROUNDED = "result clipped and rounded to 8 bits; PSNR and SSIM on all channels, border 0"
 
 
 @dataclass(frozen=True)
@@ -18,19 +18,19 @@ class Protocol:
 
     Args:
         name: Its name on the command line.
-        text: Printed beside every figure: all that changes a digit.
+        text: Printed beside every figure: everything that the figure depends on.
         degrade: ``(clean, level, seed) -> degraded``, pictures float32 ``(height, width,
             channels)``, clean ones multiples of 1/255; `seed` is two integers.
         levels: The columns of the table.
         channels: 1 for gray, 3 for RGB; None for those of the network.
-        gray: How gray is made of colour: ``"full"`` is round(0.299 R + 0.587 G + 0.114 B),
+        gray: How colour becomes gray: ``"full"`` is round(0.299 R + 0.587 G + 0.114 B),
             ``"limited"`` is Y of BT.601 in 16-235, rounded.
-        multiple: ``level -> pixels``: pictures are cut to sides that are multiples of this before
-            they are degraded.
-        even_last: Whether both pictures are cut to even sides after that.
-        psnr_on: Plane of the PSNR: ``"picture"`` as it is, ``"luma"`` for Y of BT.601 in 16-235 in
-            whole levels, ``"exact luma"`` for the same unrounded.
-        ssim_on: Plane of the SSIM, the same words.
+        multiple: ``level -> pixels``: pictures are cropped to sides that are multiples of this
+            before they are degraded.
+        even_last: Whether both pictures are cropped to even sides after that.
+        psnr_on: What PSNR is computed on: ``"picture"`` for all channels, ``"luma"`` for Y of
+            BT.601 in 16-235, rounded, ``"exact luma"`` for the same, not rounded.
+        ssim_on: What SSIM is computed on, likewise.
         border: ``level -> pixels`` that are not scored on each side.
         whole_levels: Whether levels must be whole numbers.
     """
@@ -52,7 +52,7 @@ class Protocol:
         """Returns the level.
 
         Raises:
-            ValueError: If the protocol has whole levels alone and this is none.
+            ValueError: If the protocol takes whole levels only and this is a fraction.
         """
         if self.whole_levels and not float(level).is_integer():
             raise ValueError(f"protocol {self.name}: expected a whole level, got {level:g}")
@@ -85,27 +85,27 @@ def _one(level):
 _SIGMAS = (5.0, 25.0, 45.0, 65.0, 90.0)
 _QUALITIES = (10.0, 30.0, 50.0, 70.0, 80.0)
 _FACTORS = (2.0, 3.0, 4.0, 5.0, 6.0)
-_LIBJPEG = "libjpeg at its defaults, accurate inverse DCT"
+_LIBJPEG = "libjpeg with default settings, accurate inverse DCT"
 
-# Of each task the first is that of its headline.
+# The first protocol of each task is its default.
 NOISE_PROTOCOLS = (
     Protocol(
         "paper",
-        "paper: RGB (gray for a gray network), even crop, noise clipped and floored to 8 bits; "
-        + ROUNDED,
+        "paper: RGB (gray for a gray network), crop to even sides, noise clipped and floored to 8 "
+        "bits; " + ROUNDED,
         _noise(clip=True, floor=True),
         _SIGMAS,
     ),
     Protocol(
         "clipped",
-        "clipped: RGB (gray for a gray network), even crop, noise clipped to [0, 1], not "
+        "clipped: RGB (gray for a gray network), crop to even sides, noise clipped to [0, 1], not "
         "quantised; " + ROUNDED,
         _noise(clip=True, floor=False),
         _SIGMAS,
     ),
     Protocol(
         "literature",
-        "literature: RGB (gray for a gray network), whole frame, noise neither clipped nor "
+        "literature: RGB (gray for a gray network), no crop, noise neither clipped nor "
         "quantised; " + ROUNDED,
         _noise(clip=False, floor=False),
         _SIGMAS,
@@ -115,8 +115,8 @@ NOISE_PROTOCOLS = (
 JPEG_PROTOCOLS = (
     Protocol(
         "paper",
-        "paper: gray = round(0.299 R + 0.587 G + 0.114 B), even crop, then JPEG of that plane by "
-        f"{_LIBJPEG}; {ROUNDED}",
+        "paper: gray = round(0.299 R + 0.587 G + 0.114 B), crop to even sides, then JPEG of gray "
+        f"by {_LIBJPEG}; {ROUNDED}",
         _jpeg,
         _QUALITIES,
         channels=1,
@@ -124,7 +124,7 @@ JPEG_PROTOCOLS = (
     ),
     Protocol(
         "colour",
-        f"colour: RGB, whole frame, JPEG with 4:2:0 chroma by {_LIBJPEG}; {ROUNDED}",
+        f"colour: RGB, no crop, JPEG with 4:2:0 chroma by {_LIBJPEG}; {ROUNDED}",
         _jpeg,
         _QUALITIES,
         channels=3,
@@ -133,8 +133,8 @@ JPEG_PROTOCOLS = (
     ),
     Protocol(
         "literature",
-        "literature (the ARCNN line): gray = Y of BT.601 in 16-235, rounded, whole frame, then "
-        f"JPEG of that plane by {_LIBJPEG}; {ROUNDED}",
+        "literature (as AR-CNN): gray = Y of BT.601 in 16-235, rounded, no crop, then JPEG of "
+        f"gray by {_LIBJPEG}; {ROUNDED}",
         _jpeg,
         _QUALITIES,
         channels=1,
@@ -146,8 +146,8 @@ JPEG_PROTOCOLS = (
 BICUBIC_PROTOCOLS = (
     Protocol(
         "paper",
-        "paper: OpenCV bicubic without antialiasing, down by exactly the factor and up to the old "
-        "size in 8 bits (content drifts where a side is no multiple), even crop; PSNR on Y "
+        "paper: OpenCV bicubic without antialiasing, shrunk by the exact factor and enlarged again "
+        "in 8 bits (with drift if it does not divide a side), crop to even sides; PSNR on Y "
         "(16-235, rounded), SSIM on RGB, border 0",
         _bicubic(),
         _FACTORS,
@@ -158,8 +158,8 @@ BICUBIC_PROTOCOLS = (
     ),
     Protocol(
         "registered",
-        "registered: sides cut to multiples of the factor, OpenCV bicubic without antialiasing in "
-        "8 bits, no drift, even crop; PSNR on Y (16-235, rounded), SSIM on RGB, border 0",
+        "registered: crop to multiples of the factor, OpenCV bicubic without antialiasing in 8 "
+        "bits, no drift, crop to even sides; PSNR on Y (16-235, rounded), SSIM on RGB, border 0",
         _bicubic(drift=False),
         _FACTORS,
         channels=3,
@@ -170,8 +170,8 @@ BICUBIC_PROTOCOLS = (
     ),
     Protocol(
         "literature",
-        "literature: sides cut to multiples of the factor, antialiased bicubic as MATLAB has it in "
-        "8 bits; PSNR and SSIM on Y (16-235, not rounded), border of the factor's pixels left out",
+        "literature: crop to multiples of the factor, MATLAB's antialiased bicubic in 8 bits; PSNR "
+        "and SSIM on Y (16-235, not rounded), border of as many pixels as the factor not scored",
         _bicubic(antialias="matlab"),
         _FACTORS,
         channels=3,

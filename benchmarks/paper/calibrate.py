@@ -1,7 +1,7 @@
-"""Finds for each picture and true level the level that restores it best (the manual setting).
+"""Finds the best input level for each picture and true level (the manual setting).
 
-With --noisy the pictures of --data are noisy themselves, without clean ones: then it is the
-level of the smallest estimated risk, at the estimated noise.
+With --noisy the pictures of --data are noisy and no clean ones are needed. It then finds the
+level of the smallest estimated risk at the estimated noise.
 """
 
 import json
@@ -17,16 +17,21 @@ from pipelines import TASKS
 def add_arguments(parser):
     """Adds the arguments of ``python -m benchmarks.paper calibrate``."""
     add = parser.add_argument
-    add("--task", required=True, choices=list(TASKS), help="what to undo")
-    add("--data", required=True, type=Path, help="folder of clean pictures, or with --noisy not")
-    add("--noisy", action="store_true", help="the pictures are noisy and there are no clean ones")
-    add("--levels", nargs="+", help="true levels; by default those trained on")
-    add("--model", help="a model.keras or a run's folder; by default the one that ships")
-    add("--estimator", default="estimate", help="for --noisy: a model.keras or one that ships")
-    add("--pictures", type=int, default=12, help="how many at the most, spread over the folder")
-    add("--side", type=int, default=256, help="side of the middle of each that is looked at")
+    add("--task", required=True, choices=list(TASKS), help="task of the network")
+    add(
+        "--data",
+        required=True,
+        type=Path,
+        help="folder of clean pictures, or of noisy ones with --noisy",
+    )
+    add("--noisy", action="store_true", help="the pictures are noisy, without clean ones")
+    add("--levels", nargs="+", help="true levels; by default the trained levels")
+    add("--model", help="a model.keras or a run's folder; by default the network that ships")
+    add("--estimator", default="estimate", help="for --noisy: a model.keras or a preset")
+    add("--pictures", type=int, default=12, help="maximum number, spread over the folder")
+    add("--side", type=int, default=256, help="side of the central crop of each, in pixels")
     add("--json", type=Path, metavar="F", help="also write the rows to this file")
-    add("--plot", type=Path, metavar="F", help="draw the best level against the truth (.png, .svg)")
+    add("--plot", type=Path, metavar="F", help="plot best against true level (.png, .svg)")
 
 
 def job(args) -> None:
@@ -49,7 +54,7 @@ def job(args) -> None:
     paths = [paths[number] for number in _spread(len(paths), args.pictures)]
     rows = (_without_clean if args.noisy else _with_clean)(paths, model, args)
     report = {"task": args.task, "data": args.data.name, "side": args.side,
-              "truth": "told" if args.noisy else "true", "rows": rows}  # fmt: skip
+              "truth": "estimated" if args.noisy else "true", "rows": rows}  # fmt: skip
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(report, indent=1))
@@ -58,18 +63,22 @@ def job(args) -> None:
         _draw(report, model.unit, args.plot)
 
 
-def _spread(count, most):
-    return [number * count // most for number in range(most)] if count > most else range(count)
+def _spread(count, maximum):
+    return (
+        [number * count // maximum for number in range(maximum)]
+        if count > maximum
+        else range(count)
+    )
 
 
 def _search(model):
-    """The network as ``(picture, level) -> restored``, unclipped, and the levels to look at."""
+    """Returns ``(picture, level) -> restored``, the bounds of the search and its tolerance."""
     from keras import ops
 
     task = TASKS[model.task]
     low, high = model.level_range
-    room = (high - low) / 4
-    bounds = max(task.minimum, low - room), min(task.maximum, high + room)
+    margin = (high - low) / 4
+    bounds = max(task.minimum, low - margin), min(task.maximum, high + margin)
 
     def run(picture, level):
         inputs = {"image": picture[None], "level": np.float32(level)}
@@ -89,7 +98,7 @@ def _with_clean(paths, model, args):
     levels = checked(lambda: pipelines.parse_levels(words, task)).spread()
     run, bounds, tolerance = _search(model)
     rows = []
-    for level in _watched(levels):
+    for level in _with_progress(levels):
         for path, degraded, clean in benchmark_pairs(paths, task, level, model.channels):
             degraded, clean = (middle(part, args.side) for part in (degraded, clean))
             best, psnr = best_level(run, degraded, clean, bounds, tolerance)
@@ -116,7 +125,7 @@ def _without_clean(paths, model, args):
     estimator = load_level_estimator(args.estimator)
     run, bounds, tolerance = _search(model)
     rows = []
-    for path in _watched(paths):
+    for path in _with_progress(paths):
         picture = read_picture(path, model.channels)
         sigma = estimate(picture, estimator)
         part = middle(picture, args.side)
@@ -125,12 +134,12 @@ def _without_clean(paths, model, args):
     return rows
 
 
-def _watched(things):
+def _with_progress(items):
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    return track(things, "calibrating", console=console, disable=not console.is_terminal)
+    return track(items, "calibrating", console=console, disable=not console.is_terminal)
 
 
 def _show(report):
@@ -139,9 +148,9 @@ def _show(report):
 
     rows = report["rows"]
     columns = [name for name in rows[0] if name not in ("picture", "level")]
-    table = Table(title=f"{report['data']}, the middle {report['side']} pixels of each picture")
+    table = Table(title=f"{report['data']}, central {report['side']} pixels of each picture")
     by_picture = "best" not in columns
-    for heading in (*(["picture", "told"] if by_picture else ["level"]), *columns):
+    for heading in (*(["picture", "estimated"] if by_picture else ["level"]), *columns):
         table.add_column(heading.replace("_", " "), justify="right")
     if by_picture:
         for row in rows:

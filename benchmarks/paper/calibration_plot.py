@@ -1,4 +1,4 @@
-"""Figure 5: the input level that restores best, beside the true one."""
+"""Figure 5: the best input level against the true level."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,14 +10,14 @@ from keras_hyper.evaluation.plot import figure_class
 
 
 def calibration_plot(reports: Sequence[dict[str, Any]]) -> Plot:
-    """Draws best input level against the true one, a pair of bars a level.
+    """Plots the best input level against the true level, two bars per level.
 
     Args:
         reports: As ``python -m benchmarks.paper calibrate --json`` writes them: ``task``,
-            ``data`` and ``rows`` of ``level`` and ``best``, a row a picture.
+            ``data`` and ``rows`` of ``level`` and ``best``, one row per picture.
 
     Returns:
-        The plot, with a panel a report.
+        The plot, with one panel per report.
 
     Raises:
         ValueError: If a report has no such rows, or matplotlib is not installed.
@@ -35,8 +35,8 @@ def calibration_plot(reports: Sequence[dict[str, Any]]) -> Plot:
         axes.set_title(f"{report['task']}, {report['data']}")
         axes.legend(fontsize="small", frameon=False)
     caption = (
-        "The input level of the highest PSNR beside the true one; bars are means over the "
-        "pictures, whiskers their standard deviation."
+        "The input level of the highest PSNR and the true level. Bars are means over the pictures, "
+        "whiskers their standard deviation."
     )
     return Plot("figure5-calibration", figure, caption)
 

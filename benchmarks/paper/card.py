@@ -189,7 +189,7 @@ def _monotonic(restorer, task):
     ((_, summary),) = sweeps.values()
     return (
         "## Strength over levels\n\n"
-        f"On a photograph with natural noise, {summary['forward']:.0%} of the steps to the next "
-        f"stronger level increase the change. Largest decrease: {summary['step_back']:.2f} 8-bit "
+        f"On a photograph with natural noise, {summary['increasing']:.0%} of the steps to the next "
+        f"stronger level increase the change. Largest decrease: {summary['decrease']:.2f} 8-bit "
         "steps."
     )

@@ -1,7 +1,7 @@
-"""Measures the error of an estimator, and the loss of restoring at its estimate.
+"""Measures the error of an estimator, and the loss in PSNR of restoring at its estimate.
 
-Noise is added to clean pictures (clipped and floored to 8 bits, the paper's). Its level is
-estimated from one crop at a random place, and by the median over the grid of crops.
+Noise is added to clean pictures (clipped and floored to 8 bits, as in the paper). Its level is
+estimated from one crop at a random position, and by the median over the grid of crops.
 """
 
 import json
@@ -13,8 +13,8 @@ from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.models import load_hyper_res, load_level_estimator
 from pipelines import TASKS
 
-# The levels that "relative accuracy" is a mean over, one crop each: the reading of the paper's
-# figure that its released network comes nearest to.
+# Levels over which "relative accuracy" is averaged, one crop each. With this definition the
+# paper's released network comes closest to the paper's figure.
 _RELATIVE = (15.0, 75.0)
 
 
@@ -22,14 +22,14 @@ def add_arguments(parser):
     """Adds the arguments of ``python -m benchmarks.paper evaluate-estimator``."""
     add = parser.add_argument
     add("--data", required=True, type=Path, help="folder of clean pictures")
-    add("--model", default="estimate", help="a model.keras, a run's folder, or one that ships")
+    add("--model", default="estimate", help="a model.keras, a run's folder, or a preset")
     add(
         "--levels",
         nargs="+",
         default=[str(level) for level in range(5, 101, 5)],
         help="to estimate",
     )
-    add("--seeds", type=int, default=3, help="how many draws of noise and of the one crop")
+    add("--seeds", type=int, default=3, help="number of samples of the noise and of the one crop")
     add(
         "--restorer",
         metavar="MODEL",
@@ -48,8 +48,8 @@ def job(args) -> None:
     restorer = load_hyper_res(args.restorer) if args.restorer else None
     if restorer and (restorer.task, restorer.channels) != (estimator.task, estimator.channels):
         raise WrongArgumentError(
-            f"a restorer for {estimator.task} with {estimator.channels} channels was wanted; this "
-            f"one is for {restorer.task} with {restorer.channels}"
+            f"expected a restorer for {estimator.task} with {estimator.channels} channels, got one "
+            f"for {restorer.task} with {restorer.channels}"
         )
     task = TASKS[estimator.task]
     levels, blind = (
@@ -57,7 +57,7 @@ def job(args) -> None:
         for words in (args.levels, args.blind_levels)
     )
     paths = checked(lambda: find_pictures(args.data))
-    one, grid = _told(paths, task, levels, estimator, args.seeds)
+    one, grid = _estimates(paths, task, levels, estimator, args.seeds)
     report = {"data": args.data.name, "pictures": len(paths), "seeds": args.seeds,
               "one_crop": one, "grid": grid}  # fmt: skip
     _show(report)
@@ -69,7 +69,7 @@ def job(args) -> None:
         args.json.write_text(json.dumps(report, indent=1))
 
 
-def _told(paths, task, levels, estimator, seeds):
+def _estimates(paths, task, levels, estimator, seeds):
     from rich.console import Console
     from rich.progress import track
 
@@ -80,24 +80,24 @@ def _told(paths, task, levels, estimator, seeds):
     one: list[dict] = []
     grid: list[dict] = []
     for level in track(levels, "levels", console=console, disable=not console.is_terminal):
-        told: list[tuple[float, float]] = []
+        estimated: list[tuple[float, float]] = []
         for seed in range(seeds):
-            draw = np.random.default_rng((seed, round(level * 1000)))
+            rng = np.random.default_rng((seed, round(level * 1000)))
             pairs = benchmark_pairs(paths, task, level, estimator.channels, seed)
-            told += [
+            estimated += [
                 (
-                    float(estimator(_crop(noisy, estimator.crop, draw)[None])[0]),
+                    float(estimator(_crop(noisy, estimator.crop, rng)[None])[0]),
                     float(estimator.over_grid(noisy[None])[0]),
                 )
                 for _, noisy, _ in pairs
             ]
-        for rows, values in zip((one, grid), zip(*told, strict=True), strict=True):
+        for rows, values in zip((one, grid), zip(*estimated, strict=True), strict=True):
             rows.append(level_figures(level, values))
     return one, grid
 
 
-def _crop(picture, side, draw):
-    top, left = (int(draw.integers(0, max(length - side, 0) + 1)) for length in picture.shape[:2])
+def _crop(picture, side, rng):
+    top, left = (int(rng.integers(0, max(length - side, 0) + 1)) for length in picture.shape[:2])
     return picture[top : top + side, left : left + side]
 
 
@@ -110,10 +110,11 @@ def _blind(paths, task, levels, estimator, restorer):
     for level in levels:
         scores = []
         for _, noisy, clean in benchmark_pairs(paths, task, level, restorer.channels):
-            told = estimate(noisy, estimator)
-            scores.append([_psnr(clean, restore(noisy, used, restorer)) for used in (level, told)])
+            estimated = estimate(noisy, estimator)
+            used = level, estimated
+            scores.append([_psnr(clean, restore(noisy, value, restorer)) for value in used])
         known, blind = np.mean(scores, axis=0).tolist()
-        rows.append({"level": level, "known": known, "told": blind, "lost": known - blind})
+        rows.append({"level": level, "known": known, "estimated": blind, "loss": known - blind})
     return rows
 
 
@@ -124,7 +125,7 @@ def _psnr(clean, restored):
 
 
 def _show(report):
-    words = f"{report['data']}, {report['pictures']} pictures, {report['seeds']} draws"
+    words = f"{report['data']}, {report['pictures']} pictures, {report['seeds']} samples"
     _table(f"one crop; {words}", report["one_crop"])
     _table(f"median over the grid; {words}", report["grid"])
 
@@ -153,10 +154,10 @@ def _show_blind(report):
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="PSNR in dB, restored at the level")
-    for heading in ("level", "known", "told", "lost"):
+    table = Table(title="PSNR in dB, restored at the known and at the estimated level")
+    for heading in ("level", "known", "estimated", "loss"):
         table.add_column(heading, justify="right")
     for row in report["blind"]:
-        table.add_row(f"{row['level']:g}", f"{row['known']:.3f}", f"{row['told']:.3f}",
-                      f"{row['lost']:.3f}")  # fmt: skip
+        table.add_row(f"{row['level']:g}", f"{row['known']:.3f}", f"{row['estimated']:.3f}",
+                      f"{row['loss']:.3f}")  # fmt: skip
     Console().print(table)

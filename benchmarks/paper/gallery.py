@@ -1,8 +1,8 @@
-"""Real pictures restored: `python -m benchmarks.paper.gallery --pillow DIR --out DIR`.
+"""Restores real photographs: `python -m benchmarks.paper.gallery --pillow DIR --out DIR`.
 
-Takes parts of free photographs, from packages that are installed (scikit-image, matplotlib) and
-from Pillow's tests (DIR is the folder ``Tests/images`` of its source, which `pip download
---no-binary :all: --no-deps pillow` brings), and shows each as it is and restored at some levels.
+The photographs come from installed packages (scikit-image, matplotlib) and from Pillow's tests: DIR
+is the folder ``Tests/images`` of its source, from `pip download --no-binary :all: --no-deps
+pillow`. Part of each is shown unprocessed and restored at some levels.
 """
 
 import argparse
@@ -20,15 +20,15 @@ from pipelines import SAMPLE_PICTURES
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A part of a photograph, and what is done to it.
+    """Part of a photograph, and the levels that it is restored at.
 
     Args:
-        name: Of the picture that is written.
-        source: Place and file.
-        corner: Left and top.
+        name: Name of the file to write.
+        source: Package and file.
+        corner: Left and top, in pixels.
         task: Name of the network.
-        levels: To restore at.
-        twice: Qualities of JPEG that it is saved at before, a few pixels apart.
+        levels: Levels to restore at.
+        twice: JPEG qualities that it is saved at before, shifted by a few pixels each time.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Exhibit:
     twice: tuple[int, ...] = ()
 
 
-# The size of all parts, and what follows of a row: name, source, corner, network, levels.
+# Width and height of all parts, in pixels.
 SIZE = (240, 180)
 EXHIBITS = (
     Exhibit("phone-2005", "pillow/iptc.jpg", (60, 150), "dejpeg", (80, 40, 20)),
@@ -60,9 +60,11 @@ EXHIBITS = (
 
 
 def main() -> None:
-    """Writes a strip for each, and what each tells of itself."""
+    """Writes a strip for each and prints the estimated levels."""
     parser = argparse.ArgumentParser(prog="benchmarks.paper.gallery", description=__doc__)
-    parser.add_argument("--pillow", type=Path, required=True, help="Tests/images of its source")
+    parser.add_argument(
+        "--pillow", type=Path, required=True, help="Tests/images of Pillow's source"
+    )
     parser.add_argument("--out", type=Path, default=Path("docs/gallery"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -71,9 +73,9 @@ def main() -> None:
     for exhibit in EXHIBITS:
         if exhibit.task not in models:
             models[exhibit.task] = HyperRes.from_preset(exhibit.task)
-        strip, told = _strip(exhibit, models[exhibit.task], estimator, args.pillow)
+        strip, estimates = _strip(exhibit, models[exhibit.task], estimator, args.pillow)
         strip.save(args.out / f"{exhibit.name}.jpg", quality=90)
-        print(f"{exhibit.name}: {told}")
+        print(f"{exhibit.name}: {estimates}")
 
 
 def _strip(exhibit, model, estimator, pillow):
@@ -84,22 +86,22 @@ def _strip(exhibit, model, estimator, pillow):
         whole = _saved(whole[3:, 5:], quality)
     (left, top), (width, height) = exhibit.corner, SIZE
     part = slice(top, top + height), slice(left, left + width)
-    told = f"sigma {estimate(whole, estimator):.1f}"
+    estimates = f"sigma {estimate(whole, estimator):.1f}"
     quality = _quality(path, whole, exhibit.twice)
-    told += f", JPEG quality {quality}" if quality else ", nothing of JPEG"
+    estimates += f", JPEG quality {quality}" if quality else ", no JPEG quality"
     panels = [("as it is", whole[part])]
     for level in exhibit.levels:
         panels.append((f"{exhibit.task} {level:g}", restore(whole, level, model)[part]))
-    return _beside(panels, width, height), told
+    return _beside(panels, width, height), estimates
 
 
 def _path(source, pillow):
-    place, name = source.split("/")
-    if place == "pillow":
+    package, name = source.split("/")
+    if package == "pillow":
         return pillow / name
-    if place == "samples":
+    if package == "samples":
         return SAMPLE_PICTURES / name
-    if place == "mpl":
+    if package == "mpl":
         import matplotlib
 
         return Path(matplotlib.get_data_path()) / "sample_data" / name
@@ -120,8 +122,8 @@ def _quality(path, pixels, twice):
 
     if twice:
         return f"{twice[-1]} by its tables, {min(twice)} before"
-    told = quality_of_jpeg(path, pixels)
-    return told and f"{told.quality:g}"
+    found = quality_of_jpeg(path, pixels)
+    return found and f"{found.quality:g}"
 
 
 def _beside(panels, width, height):

@@ -1,6 +1,7 @@
-"""How well the quality of a JPEG that is stored as something else is told from its pixels.
+"""Measures how well the JPEG quality is estimated from pixels, once the file is no JPEG any more.
 
-By the likelihood of libjpeg's tables, and by the network that is asked where it is silent.
+Two estimates are measured: by the likelihood of libjpeg's tables, and by the network that is used
+when the likelihood gives none.
 """
 
 import os
@@ -23,30 +24,30 @@ RESTORED = (10, 30, 50, 80)
 CROP = 128
 
 
-def _crop(picture, draw):
-    top, left = (int(draw.integers(0, max(side - CROP, 0) + 1)) for side in picture.shape[:2])
+def _crop(picture, rng):
+    top, left = (int(rng.integers(0, max(side - CROP, 0) + 1)) for side in picture.shape[:2])
     return picture[top : top + CROP, left : left + CROP]
 
 
-def _scaled(picture, draw):
+def _scaled(picture, rng):
     pixels = Image.fromarray(np.rint(picture * 255).astype(np.uint8).squeeze())
     pixels = pixels.resize([round(side * 0.8) for side in pixels.size], Image.LANCZOS)
     return np.asarray(pixels, np.float32).reshape(*pixels.size[::-1], -1) / 255
 
 
-def _paler(picture, draw):
+def _lower_contrast(picture, rng):
     return np.rint((picture * 0.85 + 0.1) * 255) / np.float32(255)
 
 
-# What happened to the pictures since their compression.
+# Changes to the pictures after compression.
 FORMS = {
-    "whole": lambda picture, draw: picture,
+    "whole": lambda picture, rng: picture,
     f"crops of {CROP}": _crop,
     "scaled to 0.8": _scaled,
-    "contrast 0.85": _paler,
+    "contrast 0.85": _lower_contrast,
 }
 IN_GRAY = ("whole", "scaled to 0.8")
-# What a picture that was never compressed has to be told to pass as such: the bound, and a finer.
+# Lowest estimate that counts as never compressed: the bound in use, and a stricter one.
 BOUNDS = (80.0, 88.0)
 
 
@@ -54,8 +55,8 @@ def run(data: Path | None = None) -> None:
     """Prints the tables.
 
     Args:
-        data: Folder of pictures that were never compressed; by default that of the variable
-            ``LIVE1``, and without it the pictures that ship (of which some are JPEGs).
+        data: Folder of pictures that were never compressed; by default the folder in the variable
+            ``LIVE1``, or without it the pictures that ship (some of which are JPEGs).
     """
     data = data or Path(os.environ.get("LIVE1") or SAMPLE_PICTURES)
     estimator = LevelEstimator.from_preset("estimate_quality")
@@ -64,69 +65,70 @@ def run(data: Path | None = None) -> None:
     wanted = [("colour, 4:2:0", colour, form) for form in FORMS]
     for kind, pictures, form in [*wanted, *(("gray", gray, form) for form in IN_GRAY)]:
         rows = [
-            (f"{quality or 'none'}", *_figures(quality, pictures, FORMS[form], estimator))
+            (f"{quality or 'none'}", *_row(quality, pictures, FORMS[form], estimator))
             for quality in (None, *QUALITIES)
         ]
         show(
-            f"The quality of {len(pictures)} pictures of {data.name}, {kind}, {form}",
-            ("quality", "likelihood: right", "silent", "wrong", "network: error", "bias",
-             "together: error"),
+            f"Quality of {len(pictures)} pictures of {data.name}, {kind}, {form}",
+            ("quality", "likelihood: correct", "no estimate", "wrong", "network: error", "bias",
+             "combined: error"),
             rows,
         )  # fmt: skip
     show(
-        f"Of {len(gray)} pictures of {data.name}, never compressed, those told this and more",
+        f"{len(gray)} pictures of {data.name}, never compressed: estimates of at least",
         ("", *(f"{bound:g}" for bound in BOUNDS)),
         [("colour", *_passed(colour, estimator)), ("gray", *_passed(gray, estimator))],
     )
-    # What is told may lie beyond what the network was trained at.
+    # Estimates may be outside the range that the network was trained on.
     warnings.filterwarnings("ignore", message="level .* outside the range trained on")
-    # The network that restores is a gray one.
+    # The restoring network is gray.
     for form in IN_GRAY:
         rows = [
-            (f"{quality}", *_lost(quality, gray, FORMS[form], estimator, restorer))
+            (f"{quality}", *_loss_row(quality, gray, FORMS[form], estimator, restorer))
             for quality in RESTORED
         ]
         show(
             f"PSNR in dB of {len(gray)} pictures of {data.name}, gray, {form}",
-            ("quality", "degraded", "restored at it", "at the network's", "lost"),
+            ("quality", "degraded", "at the known quality", "at the network's", "loss"),
             rows,
         )
 
 
-def _figures(quality, pictures, change, estimator):
-    """Of pictures of a quality, None for never compressed, which counts as 100."""
-    found = [_compressed(picture, quality, change) for picture in pictures]
-    exact = [quality_of_pixels(picture) for picture in found]
-    by_network = np.array([estimate(picture, estimator) for picture in found])
-    right = sum(told == quality for told in exact)
-    silent = sum(told is None for told in exact) if quality else 0
-    one_after_other = [
-        near if told is None else told for told, near in zip(exact, by_network, strict=True)
+def _row(quality, pictures, change, estimator):
+    """Returns a row of the table; quality None is never compressed and counts as 100."""
+    degraded = [_compressed(picture, quality, change) for picture in pictures]
+    exact = [quality_of_pixels(picture) for picture in degraded]
+    by_network = np.array([estimate(picture, estimator) for picture in degraded])
+    correct = sum(found == quality for found in exact)
+    missing = sum(found is None for found in exact) if quality else 0
+    combined = [
+        near if found is None else found for found, near in zip(exact, by_network, strict=True)
     ]
     off = by_network - (quality or 100)
-    error = np.abs(np.subtract(one_after_other, quality or 100)).mean()
-    return right, silent, len(found) - right - silent, np.abs(off).mean(), off.mean(), error
+    error = np.abs(np.subtract(combined, quality or 100)).mean()
+    wrong = len(pictures) - correct - missing
+    return correct, missing, wrong, np.abs(off).mean(), off.mean(), error
 
 
 def _passed(pictures, estimator):
-    told = np.array([estimate(picture, estimator) for picture in pictures])
-    return [int((told >= bound).sum()) for bound in BOUNDS]
+    estimates = np.array([estimate(picture, estimator) for picture in pictures])
+    return [int((estimates >= bound).sum()) for bound in BOUNDS]
 
 
-def _lost(quality, pictures, change, estimator, restorer):
+def _loss_row(quality, pictures, change, estimator, restorer):
     scores = []
     for picture in pictures:
-        found, clean = (_compressed(picture, asked, change) for asked in (quality, None))
-        told = estimate(found, estimator)
-        restored = [restore(found, level, restorer) for level in (quality, told)]
-        scores.append([_psnr(clean, one) for one in (found, *restored)])
-    degraded, known, by_network = np.mean(scores, axis=0)
-    return [f"{value:.2f}" for value in (degraded, known, by_network, known - by_network)]
+        degraded, clean = (_compressed(picture, value, change) for value in (quality, None))
+        levels = quality, estimate(degraded, estimator)
+        restored = [restore(degraded, level, restorer) for level in levels]
+        scores.append([_psnr(clean, result) for result in (degraded, *restored)])
+    before, known, by_network = np.mean(scores, axis=0)
+    return [f"{value:.2f}" for value in (before, known, by_network, known - by_network)]
 
 
 def _compressed(picture, quality, change):
     coded = picture if quality is None else compress_jpeg_libjpeg(picture, quality).numpy()
-    # The same change to the clean picture and to all that it became.
+    # The same random change to the clean picture and to its compressed versions.
     return change(coded, np.random.default_rng(round(float(picture.sum()))))
 
 

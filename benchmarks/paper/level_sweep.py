@@ -1,11 +1,11 @@
-"""Is more level always more restoration? One picture at many levels, without a clean one."""
+"""The change of a picture over levels from weak to strong; needs no clean picture."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-# Steps back of less than this, in 8-bit levels, are what rounding the result makes.
+# A smaller decrease, in 8-bit levels, is caused by rounding the result.
 _ROUNDING = 0.02
 
 
@@ -22,7 +22,7 @@ def level_sweep(
         levels: In the task's unit, the weakest restoration first.
 
     Returns:
-        A row a level: ``level``; ``change``, the root mean square of restored minus picture, in
+        One row per level: ``level``; ``change``, the root mean square of restored minus picture, in
         8-bit levels; ``detail``, the mean absolute step between neighbours relative to the
         picture's own; ``brightness``, the mean of restored minus picture over all channels, and
         ``colour``, the largest deviation of a channel's mean from it, in 8-bit levels.
@@ -50,23 +50,23 @@ def _steps(picture):
 
 
 def monotonicity(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
-    """Sums a sweep up.
+    """Summarises a sweep.
 
     Args:
-        rows: As `level_sweep` returns them, of two levels and more.
+        rows: Rows of `level_sweep`, of at least two levels.
 
     Returns:
-        ``forward``, the share of steps from a level to the next stronger one that change the
-        picture more (or equally, within rounding); ``step_back``, the largest step the other way,
-        in 8-bit levels, 0 without one; ``at``, the level that it leads to, or None; ``brightness``
+        ``increasing``, the share of steps to the next stronger level that change the picture more
+        (or equally, within rounding); ``decrease``, the largest decrease of the change, in 8-bit
+        levels, or 0; ``at``, the level after that step, or None; ``brightness``
         and ``colour``, the largest drifts, in 8-bit levels.
     """
     steps = np.diff([row["change"] for row in rows])
     worst = int(np.argmin(steps))
     back = max(float(-steps[worst]), 0.0)
     return {
-        "forward": float(np.mean(steps >= -_ROUNDING)),
-        "step_back": back,
+        "increasing": float(np.mean(steps >= -_ROUNDING)),
+        "decrease": back,
         "at": rows[worst + 1]["level"] if back > _ROUNDING else None,
         "brightness": max((row["brightness"] for row in rows), key=abs),
         "colour": max(row["colour"] for row in rows),

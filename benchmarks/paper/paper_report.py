@@ -13,9 +13,9 @@ def paper_page(networks: Sequence[Measured], title: str, calibration: Plot | Non
     """Returns the page of Tables 1 to 4 and Figures 2 to 5.
 
     Args:
-        networks: What there is; what is not there is said to be missing.
-        title: Of the page.
-        calibration: Figure 5, where it was measured.
+        networks: The measured networks; what they lack is reported as missing.
+        title: Title of the page.
+        calibration: Figure 5, if it was measured.
 
     Raises:
         ValueError: If matplotlib is not installed.
@@ -23,10 +23,10 @@ def paper_page(networks: Sequence[Measured], title: str, calibration: Plot | Non
     page = Page(title)
     page.add(
         Paragraph(
-            "Rows marked as the paper's are copied from Aharon and Ben-Artzi, arXiv:2206.05970, "
-            "whose networks have 16 blocks and were trained on DIV2K. All others were measured by "
-            "the commands at the end. PSNR is in dB; each figure is the mean over the pictures of "
-            "a set, and `mean` that of the columns."
+            "Rows with `paper` in their name are copied from Aharon and Ben-Artzi, arXiv:"
+            "2206.05970. Its networks have 16 blocks and were trained on DIV2K. All other rows "
+            "were measured with the commands at the end. PSNR is in dB. Each figure is the mean "
+            "over the pictures of a set, and `mean` is the mean of the columns."
         )
     )
     for table in PAPER.values():
@@ -34,11 +34,11 @@ def paper_page(networks: Sequence[Measured], title: str, calibration: Plot | Non
     _table_4(page, networks)
     for table in PAPER.values():
         _small(page, table, [one for one in networks if one.task == table.task])
-    page.add(Heading("Figure 5: best input level against the true one"))
+    page.add(Heading("Figure 5: best input level against the true level"))
     page.add(
         calibration
-        or Missing("no calibration was given: `python -m benchmarks.paper calibrate` measures "
-                   "it, and `--calibration FILE` shows it here")
+        or Missing("no calibration was given: measure one with `python -m benchmarks.paper "
+                   "calibrate` and give it with `--calibration FILE`")
     )  # fmt: skip
     return page
 
@@ -52,13 +52,13 @@ def _table(page, table: PaperTable, networks):
         page.add(Missing(f"no network for {table.task} was given, or no pictures of its set"))
         return
     if all(one.blocks != 16 for one, _ in measured):
-        page.add(Missing("a network of the paper's size, 16 blocks: none was given"))
+        page.add(Missing("no network of the paper's size, 16 blocks, was given"))
     report = measured[0][1]
     pictures = report["rows"][0]["pictures"]
     if pictures != table.count:
         page.add(
-            Missing(f"{table.count - pictures} of the set's {table.count} pictures: the paper's "
-                    "figures are not to be compared with these")
+            Missing(f"{table.count - pictures} of the set's {table.count} pictures: do not compare "
+                    "these figures with the paper's")
         )  # fmt: skip
     page.add(
         Paragraph(f"{pictures} pictures. Protocol {report['protocol']}."),
@@ -78,8 +78,8 @@ def _paper_table(table, measured, metric, digits):
     if measured:
         before = row_cells(measured[0][1], table.levels, f"{metric}_before", digits)
         rows.append(["degraded", *before])
-    for name, words in (("baseline", "paper: one network a level"),
-                        ("ours", "paper: one network for all")):  # fmt: skip
+    for name, words in (("baseline", "paper: one network per level"),
+                        ("ours", "paper: one network for all levels")):  # fmt: skip
         mean = f"{table.means[name]:.2f}" if metric == "psnr" else ""
         rows.append([words, *(f"{value:.2f}" for value in printed[name]), mean])
     for one, report in measured:
@@ -97,8 +97,11 @@ def _table_4(page, networks):
     tasks = list(PAPER)
     page.add(Heading("Table 4: mean PSNR against the large adaptive model"))
     rows = [
-        ["CResMD, as the paper prints it", *(f"{PAPER[task].cresmd:.2f}" for task in tasks)],
-        ["paper: one network for all", *(f"{PAPER[task].means['ours']:.2f}" for task in tasks)],
+        ["CResMD, from the paper", *(f"{PAPER[task].cresmd:.2f}" for task in tasks)],
+        [
+            "paper: one network for all levels",
+            *(f"{PAPER[task].means['ours']:.2f}" for task in tasks),
+        ],
     ]
     sizes = sorted({one.blocks for one in networks if one.paper_report()} | {16})
     for blocks in sizes:
@@ -111,7 +114,7 @@ def _table_4(page, networks):
         rows.append([f"ours, {blocks} block{'s' if blocks != 1 else ''}", *cells])
     headings = ["mean PSNR", *(f"{TASKS[task].title}, {PAPER[task].pictures}" for task in tasks)]
     page.add(
-        Table(headings, rows, "The paper does not say how CResMD's figures were measured.",
+        Table(headings, rows, "The paper does not state how CResMD's figures were measured.",
               frozenset(range(2, len(rows))))
     )  # fmt: skip
 
@@ -122,9 +125,9 @@ def _small(page, table, networks):
     if reports:
         name = f"figure{table.figure}-{table.task}"
         caption = (
-            f"PSNR over the level on {table.pictures}. Crosses are the paper's tables, of 16 "
-            "blocks. The paper draws its small network, AdaFM and CFSNet here without printing "
-            "figures: they are not drawn."
+            f"PSNR over the level on {table.pictures}. Crosses are the figures of the paper's "
+            "tables (16 blocks). The paper plots its small network, AdaFM and CFSNet without "
+            "figures, so they are not shown."
         )
         page.add(
             Plot(
@@ -141,11 +144,11 @@ def _small(page, table, networks):
     if not any(one.blocks == blocks for one in networks):
         page.add(
             Missing(
-                f"a network of {blocks} block{'s' if blocks != 1 else ''}, whose parameters fit "
-                "the paper's percentages: none was given"
+                f"no network of {blocks} block{'s' if blocks != 1 else ''}, which matches the "
+                "paper's percentages of parameters, was given"
             )
         )
-    rows = [[f"{name}, as the paper prints it", f"{millions:.2f} M", ""]
+    rows = [[f"{name}, from the paper", f"{millions:.2f} M", ""]
             for name, millions in COMPARED_PARAMETERS.items()]  # fmt: skip
     for one in networks:
         if one.size:

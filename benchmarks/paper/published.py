@@ -1,4 +1,4 @@
-"""Figures that others printed, each with its protocol and its source."""
+"""Published figures, each with its protocol and its source."""
 
 import itertools
 from dataclasses import dataclass
@@ -11,18 +11,19 @@ class PaperTable:
     """One of Tables 1 to 3 of the paper.
 
     Args:
-        number: Of the table.
+        number: Number of the table.
         task: Name of the task.
-        pictures: The set it was measured on.
-        count: How many pictures it has.
-        levels: Its columns.
-        psnr: Rows ``baseline`` (one network a level) and ``ours`` (one for all), dB.
+        pictures: The test set.
+        count: Number of its pictures.
+        levels: The columns.
+        psnr: Rows ``baseline`` (one network per level) and ``ours`` (one for all
+            levels), dB.
         ssim: The same rows.
         means: The last column as printed; it is the mean of the others, truncated.
         cresmd: Mean PSNR of CResMD in Table 4.
-        figure: Number of the figure of small networks.
-        blocks: Blocks of that small network, from the percentages of parameters printed there.
-        note: What a reader has to know.
+        figure: Number of the figure that compares small networks.
+        blocks: Blocks of its small network, from the percentages of parameters printed there.
+        note: A remark for the reader.
     """
 
     number: int
@@ -91,8 +92,8 @@ PAPER = {
             28.71,
             4,
             2,
-            "At factors 3, 5 and 6 this protocol shifts what comes back by up to two pixels; its "
-            "figures measure that as much as restoration.",
+            "At factors 3, 5 and 6 this protocol shifts the content by up to two pixels, which "
+            "affects the figures as much as restoration does.",
         ),
     )
 }
@@ -116,7 +117,7 @@ class Mark:
 _RESTORMER = "as reprinted in Restormer, arXiv:2111.09881, color denoising, CBSD68"
 _DNCNN = "README of github.com/cszn/DnCNN"
 
-# Only figures of the same protocol are ever drawn beside ours: these are all of the literature's.
+# Only figures of the same protocol are compared with ours; these are all of the literature's.
 MARKS = (
     Mark("IRCNN", "denoise", "literature", "CBSD68",
          {15.0: 33.86, 25.0: 31.16, 50.0: 27.86}, _RESTORMER),
@@ -138,24 +139,24 @@ MARKS = (
 
 
 def marks_for(task: str, protocol: str, pictures: str) -> list[Mark]:
-    """Returns what was published under exactly this protocol on this set."""
+    """Returns the figures published under this protocol on this set."""
     wanted = (task, protocol, pictures)
     return [mark for mark in MARKS if (mark.task, mark.protocol, mark.pictures) == wanted]
 
 
 def paper_for(task: str, protocol: str, pictures: str) -> PaperTable | None:
-    """Returns the paper's table, where protocol and set are its own."""
+    """Returns the paper's table, if it has this protocol and set."""
     table = PAPER.get(task)
     return table if table and protocol == "paper" and table.pictures == pictures else None
 
 
 def published_points(task: str, protocol: str, pictures: str) -> list[Published]:
-    """Returns the points that a plot of this task, protocol and set shows."""
+    """Returns the published points for a plot of this task, protocol and set."""
     points = []
     table = paper_for(task, protocol, pictures)
     if table:
-        for key, label, marker in (("baseline", "one network a level", "+"),
-                                   ("ours", "one network for all", "x")):  # fmt: skip
+        for key, label, marker in (("baseline", "one network per level", "+"),
+                                   ("ours", "one network for all levels", "x")):  # fmt: skip
             points.append(Published(f"paper: {label}", table.levels, table.psnr[key], marker))
     marks = marks_for(task, protocol, pictures)
     for mark, marker in zip(marks, itertools.cycle("^sDv*P"), strict=False):

@@ -104,7 +104,7 @@ def _measured(name, args, store):
 
 
 def _report(args, task, protocol, pictures, restorer, store, console):
-    """Measures one set by one protocol; None without levels to compare or without pictures."""
+    """Measures one set by one protocol; None without levels or pictures."""
     from keras_hyper.evaluation.report import Measurement, measure_folder
 
     levels = _levels(args, task, protocol, pictures)
@@ -115,7 +115,7 @@ def _report(args, task, protocol, pictures, restorer, store, console):
     measurement = Measurement(
         TASKS[task], get_protocol(TASKS[task], protocol), levels, precision=args.precision
     )
-    # Figures are found by all that they depend on: those of an earlier run are as good as new.
+    # The key of a stored figure has everything that the figure depends on.
     return measure_folder(measurement, folder, restorer, store=store, reuse=True, console=console)
 
 
@@ -164,8 +164,8 @@ def _add_commands(page, networks, args):
         words += ["--calibration", *map(str, args.calibration)]
     if args.noisy != SAMPLE_PICTURES:
         words += ["--noisy", str(args.noisy)]
-    page.add(Heading("Print this again"), Paragraph(shlex.join(words), code=True))
-    page.add(Paragraph("The tables one by one, with every picture's figures:"))
+    page.add(Heading("Commands"), Paragraph(shlex.join(words), code=True))
+    page.add(Paragraph("One table at a time, with the figures of every picture:"))
     commands = [
         shlex.join(["keras-hyper", "evaluate", "--task", one.task, "--model", one.name, "--data",
                     str(args.data / pictures), "--protocol", protocol, "--levels",

@@ -1,4 +1,4 @@
-"""One network and all that a report knows of it."""
+"""A network and its measurements, for a report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,19 +9,19 @@ from benchmarks.paper.published import PAPER
 
 
 def count_blocks(blocks: int | Sequence[int]) -> int:
-    """Returns the number of residual blocks; see `HyperRes` for a number a scale."""
+    """Returns the number of residual blocks; see `HyperRes` for one number per scale."""
     return blocks if isinstance(blocks, int) else 2 * sum(blocks) - blocks[-1]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One network and all that was measured of it.
+    """A network and its measurements.
 
     Args:
-        name: As it is called in tables.
+        name: Its name in tables.
         task: Name of its task.
-        blocks: Residual blocks; 0 where it does not say.
-        size: Counted parameters and multiply-adds; None where it is no Keras network.
+        blocks: Number of residual blocks; 0 if unknown.
+        size: Counted parameters and multiply-adds; None if it is not a Keras network.
         facts: Its card: data, steps, time, levels.
         reports: Reports of `keras-hyper evaluate` by protocol and set.
         sweeps: By picture, rows of `level_sweep` and their `monotonicity`.
@@ -43,22 +43,22 @@ class Measured:
         return f"{self.name} ({', '.join(part for part in (blocks, stored) if part)})"
 
     def paper_report(self) -> dict[str, Any] | None:
-        """The report that stands beside the paper's table, if there is one."""
+        """The report for the paper's table, or None."""
         table = PAPER.get(self.task)
         return table and self.reports.get(("paper", table.pictures))
 
 
 def row_cells(report, levels, name, digits):
-    """Returns the cells of a table's row.
+    """Returns the cells of a row.
 
     Args:
         report: As `keras-hyper evaluate` writes it.
         levels: The columns.
-        name: Of the figure.
-        digits: Behind the point.
+        name: Name of the figure.
+        digits: Decimal places.
 
     Returns:
-        A cell a level and their mean; what was not measured is ``"missing"``.
+        One cell per level and their mean; ``"missing"`` if not measured.
     """
     by_level = {row["level"]: row[name] for row in report["rows"]}
     values = [by_level.get(level) for level in levels]

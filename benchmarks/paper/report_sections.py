@@ -1,4 +1,4 @@
-"""What a report shows beside the paper's tables: others, the networks, the levels."""
+"""Sections of a report after the paper's tables: published methods, networks, level sweeps."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,13 @@ from pipelines import TASKS
 
 
 def add_literature(page: Page, networks: Sequence[Measured]) -> None:
-    """Adds what others published under the literature's protocols, ours beside it."""
+    """Adds figures published under the literature's protocols, and ours beside them."""
     page.add(
-        Heading("Against well-known methods, by their protocol"),
+        Heading("Comparison with published methods"),
         Paragraph(
-            "The protocols of the literature differ from the paper's: these figures are to be "
-            "compared with each other alone. Our networks learned what the paper's protocol "
-            "degrades, noise that is clipped and bicubic without antialiasing; that costs them "
+            "The protocols of the literature differ from the paper's, so compare these figures "
+            "only with each other. Our networks were trained on the degradations of the paper's "
+            "protocol (clipped noise, bicubic without antialiasing), which lowers their figures "
             "here."
         ),
     )
@@ -45,7 +45,7 @@ def _against(page, one, report, marks, pictures):
 
 
 def add_unpublished(page: Page, networks: Sequence[Measured]) -> None:
-    """Adds the figures of tasks that the paper has no table of."""
+    """Adds the figures of tasks for which the paper has no table."""
     for one in networks:
         for (protocol, pictures), report in one.reports.items():
             if one.task in PAPER or not report["rows"]:
@@ -63,14 +63,14 @@ def add_unpublished(page: Page, networks: Sequence[Measured]) -> None:
 
 
 def add_networks(page: Page, networks: Sequence[Measured]) -> None:
-    """Adds what the networks are: parameters and multiply-adds counted, data and training."""
-    page.add(Heading("The networks: parameters and multiply-adds"))
+    """Adds parameters and multiply-adds of the networks, their training data and training."""
+    page.add(Heading("Networks: parameters and multiply-adds"))
     counted = [one for one in networks if one.size]
     if not counted:
-        page.add(Missing("no Keras network was given whose parameters could be counted"))
+        page.add(Missing("no Keras network was given, so no parameters were counted"))
     else:
-        headings = ["network", "stored", "generated a level", "plain network of one level",
-                    "multiply-adds a pixel", "of them by generated kernels"]  # fmt: skip
+        headings = ["network", "stored", "generated per level", "plain network of one level",
+                    "multiply-adds per pixel", "of them by generated kernels"]  # fmt: skip
         rows = [
             [
                 one.label,
@@ -81,12 +81,12 @@ def add_networks(page: Page, networks: Sequence[Measured]) -> None:
             for one in counted
             if one.size
         ]
-        page.add(Table(headings, rows, "Counted from the networks themselves. Making the kernels "
-                       "of a level takes one multiply-add for each generated parameter, whatever "
-                       "the picture's size."))  # fmt: skip
+        page.add(Table(headings, rows, "Counted from the layers. Generating the kernels of a level "
+                       "takes one multiply-add per generated parameter, for pictures of any "
+                       "size."))  # fmt: skip
     rows = [[one.label, *_training(one.facts)] for one in networks]
     headings = ["network", "levels trained on", "data", "steps", "training time"]
-    page.add(Heading("How they were trained", 3), Table(headings, rows))
+    page.add(Heading("Training", 3), Table(headings, rows))
 
 
 def _training(facts):
@@ -104,18 +104,17 @@ def _training(facts):
 
 
 def add_sweeps(page: Page, networks: Sequence[Measured]) -> None:
-    """Adds whether more level is always more restoration, on noisy pictures."""
+    """Adds the change of noisy pictures over levels from weak to strong."""
     page.add(
-        Heading("Is more level always more restoration?"),
+        Heading("Levels from weak to strong"),
         Paragraph(
-            "Photographs with the noise they have, without a clean one, at levels from weak to "
-            "strong. "
-            "`forward` is the share of steps to the next stronger level that change the picture "
-            "more; the drifts are of the mean of all pixels, in 8-bit levels, at the level where "
-            "they are largest: brightness of all channels together, colour of one channel against "
-            "the others. Noise that is clipped makes black lighter and white darker; a network "
-            "that learned from such noise takes that back, and where there is less noise than it "
-            "is told, it takes back what never was: that is the drift of strong levels here."
+            "Noisy photographs without a clean version, restored at levels from weak to strong. "
+            "`increasing` is the share of steps to the next stronger level that change the "
+            "picture more. The drifts are changes of the mean over all pixels, in 8-bit levels, "
+            "at the level where they are largest: brightness of all channels together, colour of "
+            "one channel against the mean of all. Clipped noise makes black lighter and white "
+            "darker, and a network trained on such noise corrects that. At a level above the "
+            "actual noise it corrects too much: this is the drift of strong levels here."
         ),
     )
     rows = []
@@ -123,19 +122,19 @@ def add_sweeps(page: Page, networks: Sequence[Measured]) -> None:
         for picture, (_, summary) in one.sweeps.items():
             at = f" (at {summary['at']:g})" if summary["at"] is not None else ""
             colour = "gray" if one.facts.get("channels") == 1 else f"{summary['colour']:.2f}"
-            rows.append([one.label, picture, f"{summary['forward']:.0%}",
-                         f"{summary['step_back']:.2f}{at}", f"{summary['brightness']:+.2f}",
+            rows.append([one.label, picture, f"{summary['increasing']:.0%}",
+                         f"{summary['decrease']:.2f}{at}", f"{summary['brightness']:+.2f}",
                          colour])  # fmt: skip
     if not rows:
         page.add(Missing("no noisy pictures were given: `--noisy DIR` measures them"))
         return
-    headings = ["network", "picture", "forward", "largest step back", "brightness drift",
+    headings = ["network", "picture", "increasing", "largest decrease", "brightness drift",
                 "colour drift"]  # fmt: skip
     page.add(Table(headings, rows))
-    # By their place: several may be of one task and size.
+    # Numbered, because several may have the same task and size.
     for place, one in enumerate(networks, 1):
         if one.sweeps:
-            caption = f"How much {one.label} changes noisy pictures, over the level."
+            caption = f"Change of noisy pictures by {one.label} over the level."
             page.add(Plot(f"sweep-{place}-{one.task}", _sweep_plot(one), caption))
 
 

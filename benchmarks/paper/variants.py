@@ -1,7 +1,8 @@
-"""Short trainings of equal budget: `python -m benchmarks.paper.variants --data DIR`.
+"""Compares changes to the recipe in short trainings of equal length.
 
-Every change is tried on the tiny network with the same pictures, patches and noise, and judged on
-the same validation pairs. What was measured is kept in --store and not trained again.
+`python -m benchmarks.paper.variants --data DIR` trains the tiny network once for each change, with
+the same pictures, patches and noise, and measures it on the same validation pairs. Figures are kept
+in --store, and stored variants are not trained again.
 """
 
 import argparse
@@ -28,42 +29,42 @@ class Variant:
     """One change to the recipe.
 
     Args:
-        words: What is changed, for the table.
-        recipe: Fields of the `Recipe` that are other.
-        network: Arguments of `HyperRes` that are other.
-        levels: Levels trained on; the task's recipe's without.
-        steps: Times as many patches of a level in all.
+        name: The change, as named in the table.
+        recipe: Fields of the `Recipe` to replace.
+        network: Arguments of `HyperRes` to replace.
+        levels: Levels trained on; by default those of the experiment.
+        steps: Factor of the number of patches per level.
         weigh: ``levels -> weights`` of the levels in the loss, of mean 1.
-        slope: Size of the random start of the slopes ``w``, as a share of the kernels'.
-        told: What the network is told in place of the level, where it is not the level.
-        start: Preset that it begins with the weights of.
+        slope: Standard deviation of the initial ``w``, relative to that of ``b``; 0 is zeros.
+        level_input: ``level -> input`` of the network, if it is not the level itself.
+        init_from: Preset to initialise the weights from.
     """
 
-    words: str
+    name: str
     recipe: dict[str, Any] = field(default_factory=dict)
     network: dict[str, Any] = field(default_factory=dict)
     levels: tuple[float, ...] = ()
     steps: int = 1
     weigh: Callable | None = None
     slope: float = 0.0
-    told: Callable | None = None
-    start: str = ""
+    level_input: Callable | None = None
+    init_from: str = ""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """The variants that are compared for a task.
+    """The variants compared for a task.
 
     Args:
-        task: Its name.
-        levels: Trained on, unless a variant has its own.
-        watched: Levels that are measured.
-        variants: The first is the one without a change.
+        task: Name of the task.
+        levels: Levels trained on, unless a variant has its own.
+        measured: Levels that are measured.
+        variants: The first is without a change.
     """
 
     task: str
     levels: tuple[float, ...]
-    watched: tuple[int, ...]
+    measured: tuple[int, ...]
     variants: tuple[Variant, ...]
 
 
@@ -73,21 +74,21 @@ def quantiser_scale(quality):
     return np.log(np.where(quality < 50, 5000 / quality, 200 - 2 * np.minimum(quality, 99.5)))
 
 
-def _by(power):
+def _power(exponent):
     def weigh(levels):
-        weights = np.asarray(levels, np.float32) ** power
+        weights = np.asarray(levels, np.float32) ** exponent
         return weights / weights.mean()
 
     return weigh
 
 
-# Clean patches a step, each at four levels.
+# Clean patches per step, each at four levels.
 BATCH = 4
 
 _NOISE = Experiment(
     "denoise",
     levels=(5.0, 20.0, 50.0, 90.0),
-    watched=(5, 10, 15, 25, 35, 50, 75, 90),
+    measured=(5, 10, 15, 25, 35, 50, 75, 90),
     variants=(
         Variant("none: batch 4"),
         Variant("another seed", {"seed": 1}),
@@ -101,11 +102,11 @@ _NOISE = Experiment(
         Variant("level divided by 255, as the authors do", {"level_map": (0.0, 255.0)}),
         Variant("level in -0.3..0.3", {"level_map": (47.5, 140.0)}),
         Variant("level in -3..3", {"level_map": (47.5, 14.0)}),
-        Variant("told the logarithm of the level", told=np.log),
-        Variant("told the square root of the level", told=np.sqrt),
-        Variant("w begins at random, a third of b", slope=0.3),
-        Variant("loss weighed by 1 / sqrt(sigma)", weigh=_by(-0.5)),
-        Variant("loss weighed by sqrt(sigma)", weigh=_by(0.5)),
+        Variant("logarithm of the level as input", level_input=np.log),
+        Variant("square root of the level as input", level_input=np.sqrt),
+        Variant("w initialised at random, a third of b", slope=0.3),
+        Variant("loss weighted by 1 / sqrt(sigma)", weigh=_power(-0.5)),
+        Variant("loss weighted by sqrt(sigma)", weigh=_power(0.5)),
         Variant("48 features", network={"filters": 48}),
         Variant("sigma 5 alone, 16 patches of it", {"batch": 16}, levels=(5.0,), steps=4),
         Variant("sigma 25 alone, 16 patches of it", {"batch": 16}, levels=(25.0,), steps=4),
@@ -115,70 +116,72 @@ _NOISE = Experiment(
 _JPEG = Experiment(
     "dejpeg",
     levels=(5.0, 15.0, 40.0, 90.0),
-    watched=(5, 10, 20, 40, 60, 80, 90),
+    measured=(5, 10, 20, 40, 60, 80, 90),
     variants=(
         Variant("none: batch 4"),
         Variant("batch 16, a quarter of the steps", {"batch": 16}),
-        Variant("begun with the tiny denoiser", start="denoise_tiny"),
+        Variant("initialised from the tiny denoiser", init_from="denoise_tiny"),
         Variant(
-            "the same, told the logarithm of the quantiser's scale",
-            told=quantiser_scale,
-            start="denoise_tiny",
+            "the same, logarithm of the quantiser's scale as input",
+            level_input=quantiser_scale,
+            init_from="denoise_tiny",
         ),
     ),
 )
 EXPERIMENTS = {experiment.task: experiment for experiment in (_NOISE, _JPEG)}
 
 
-class WeighedLoss(MeanLossOfLevels):
-    """The mean over the levels with a weight for each."""
+class WeightedLoss(MeanLossOfLevels):
+    """Weighted mean over the levels."""
 
     def __init__(self, weights, **kwargs):
         super().__init__(**kwargs)
         self.weights = weights
 
     def call(self, y_true, y_pred):
-        """Returns one number a patch."""
+        """Returns one number per patch."""
         weights = self.weights[None, :, None, None, None]
         return super().call(y_true * 0, (y_pred - y_true[:, None]) * weights)
 
 
 def trained(task, variant: Variant, args, console) -> list[dict]:
-    """Trains a variant; returns the validation's figures, a row a level."""
+    """Trains a variant; returns the validation figures, one row per level."""
     own = dict(variant.recipe)
     seed = own.pop("seed", 0)
     recipe = replace(training.RECIPES["default"], **{"batch": BATCH, **own})
     steps = int(args.steps * variant.steps * BATCH / recipe.batch)
     levels = parse_levels(variant.levels or EXPERIMENTS[task.name].levels, task)
-    told = variant.told or (lambda level: level)
-    model = _network(variant, recipe, task, [float(told(level)) for level in levels.fixed], seed)
+    level_input = variant.level_input or (lambda level: level)
+    model = _network(
+        variant, recipe, task, [float(level_input(level)) for level in levels.fixed], seed
+    )
 
     paths, held_out, _ = split(args.data, args.valid)
     cache = load_patch_cache(paths, task, levels, model.channels, recipe.patch)
 
     def relabelled(inputs, clean):
-        scalars = np.float32([told(level) for level in levels.fixed])
+        scalars = np.float32([level_input(level) for level in levels.fixed])
         return {**inputs, "level": 0 * inputs["level"] + scalars}, clean
 
     def pairs_from(step):
         pairs = training_pairs(cache, task, levels, recipe.batch, recipe.patch, seed, step)
         return pairs.map(relabelled)
 
-    def watched(levels):
+    def validation(levels):
         pairs = validation_pairs(held_out, task, levels, model.channels)
-        scalars = np.float32([told(level) for level in levels])
+        scalars = np.float32([level_input(level) for level in levels])
         return pairs.map(lambda x, y: ({**x, "level": 0 * x["level"] + scalars}, y))
 
     with tempfile.TemporaryDirectory() as folder:
         run = training.Run(Path(folder), steps, steps, levels.names(), {"steps": steps})
         trainer = training.new_trainer(model, recipe, run)
         if variant.weigh:
-            loss = WeighedLoss(variant.weigh(levels.fixed))
+            loss = WeightedLoss(variant.weigh(levels.fixed))
             metrics = run.objective.metrics(run.names)
             trainer.compile(trainer.optimizer, loss=loss, metrics=metrics)
-        model = training.fit(trainer, pairs_from, watched(levels.fixed), run, console)
-    at = levels.fixed if len(levels.fixed) == 1 else EXPERIMENTS[task.name].watched
-    rows = psnr_before_and_after(model.with_precision("float32"), watched(at))
+        model = training.fit(trainer, pairs_from, validation(levels.fixed), run, console)
+    at = levels.fixed if len(levels.fixed) == 1 else EXPERIMENTS[task.name].measured
+    rows = psnr_before_and_after(model.with_precision("float32"), validation(at))
     return [{**row, "level": float(level)} for row, level in zip(rows, at, strict=True)]
 
 
@@ -188,59 +191,61 @@ def _network(variant, recipe, task, scalars, seed):
     keras.utils.set_random_seed(seed)
     low, high = min(scalars), max(scalars)
     offset, scale = recipe.level_map or (task.level_offset, task.level_scale)
-    if variant.told:
+    if variant.level_input:
         offset, scale = (low + high) / 2, (high - low) / 2
     model = HyperRes(
         3, 1, image_residual=recipe.image_residual, task=task.name, level_offset=offset,
         level_scale=scale, level_range=(low, high), dtype=policy_of("auto"), **variant.network,
     )  # fmt: skip
     model.build()
-    if variant.start:
-        training.initialise_from(model, HyperRes.from_preset(variant.start))
+    if variant.init_from:
+        training.initialise_from(model, HyperRes.from_preset(variant.init_from))
     if variant.slope:
-        draw = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed)
         for conv in model.block_convs:
             kernel = np.asarray(conv.b)
-            conv.w.assign(variant.slope * kernel.std() * draw.standard_normal(kernel.shape))
+            conv.w.assign(variant.slope * kernel.std() * rng.standard_normal(kernel.shape))
     return model
 
 
 def main() -> None:
-    """Trains what the store lacks, and prints the table."""
+    """Trains the variants missing in the store and prints the table."""
     parser = argparse.ArgumentParser(prog="benchmarks.paper.variants", description=__doc__)
     add = parser.add_argument
     add("--task", choices=list(EXPERIMENTS), default="denoise")
     add("--data", type=Path, required=True, help="folder of photographs to train on")
-    add("--valid", type=Path, required=True, help="folder of others to judge by")
+    add("--valid", type=Path, required=True, help="folder of photographs to validate on")
     add("--steps", type=int, default=2000)
-    add("--only", nargs="+", default=[], help="words that a variant's name has")
-    add("--store", type=Path, required=True, help="JSON that figures are kept in")
+    add(
+        "--only", nargs="+", default=[], help="train only variants whose name contains one of these"
+    )
+    add("--store", type=Path, required=True, help="JSON file of figures")
     args = parser.parse_args()
     task, console = TASKS[args.task], Console(stderr=True)
     known = json.loads(args.store.read_text()) if args.store.exists() else {}
     for variant in EXPERIMENTS[task.name].variants:
-        key = f"{task.name}, {args.steps} steps: {variant.words}"
-        wanted = not args.only or any(word in variant.words for word in args.only)
-        if wanted and key not in known:
+        key = f"{task.name}, {args.steps} steps: {variant.name}"
+        selected = not args.only or any(word in variant.name for word in args.only)
+        if selected and key not in known:
             console.print(f"[bold]{key}")
             rows = trained(task, variant, args, console)
             known[key] = {f"{row['level']:g}": round(row["psnr_after"], 3) for row in rows}
             if not variant.levels:
                 before = {f"{row['level']:g}": round(row["psnr_before"], 3) for row in rows}
-                known[f"{task.name}, {args.steps} steps: the pictures as they come"] = before
+                known[f"{task.name}, {args.steps} steps: degraded pictures"] = before
             args.store.write_text(json.dumps(known, indent=1) + "\n")
     show(known, task.name, args.steps)
 
 
 def show(known: dict, task: str, steps: int) -> None:
-    """Prints what a store knows of a task as a Markdown table."""
-    levels = [f"{level:g}" for level in EXPERIMENTS[task].watched]
-    begin = f"{task}, {steps} steps: "
+    """Prints the stored figures of a task as a Markdown table."""
+    levels = [f"{level:g}" for level in EXPERIMENTS[task].measured]
+    prefix = f"{task}, {steps} steps: "
     print(f"| change | {' | '.join(levels)} |\n|---|{'---:|' * len(levels)}")
     for key, figures in known.items():
-        if key.startswith(begin):
+        if key.startswith(prefix):
             cells = [f"{figures[level]:.2f}" if level in figures else "" for level in levels]
-            print(f"| {key.removeprefix(begin)} | {' | '.join(cells)} |")
+            print(f"| {key.removeprefix(prefix)} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

@@ -15,5 +15,5 @@ def test_means_are_over_the_levels_asked_for():
     rows = [level_figures(level, [level + off]) for level, off in ((5, 1), (15, 3), (75, 5))]
     assert over_levels(rows)["error"] == pytest.approx(3)
     assert over_levels(rows, 15, 75)["error"] == pytest.approx(4)
-    with pytest.raises(ValueError, match="No level between 80 and 90"):
+    with pytest.raises(ValueError, match="expected levels between 80 and 90"):
         over_levels(rows, 80, 90)

@@ -21,15 +21,15 @@ def test_a_stronger_level_changes_more_and_leaves_less_detail(picture):
     assert rows[3]["change"] == pytest.approx(expected, rel=1e-4)
     assert rows[2]["detail"] == pytest.approx(0.5, abs=1e-3)
     summary = monotonicity(rows)
-    assert summary["forward"] == 1.0 and summary["step_back"] == 0.0 and summary["at"] is None
+    assert summary["increasing"] == 1.0 and summary["decrease"] == 0.0 and summary["at"] is None
 
 
 def test_a_step_back_is_found_with_its_size_and_level(picture):
     changes = {10.0: 0.1, 20.0: 0.2, 30.0: 0.15, 40.0: 0.3}
     rows = level_sweep(lambda p, level: 0 * p + 0.5 - changes[level], 0 * picture + 0.5, [*changes])
     summary = monotonicity(rows)
-    assert summary["forward"] == pytest.approx(2 / 3) and summary["at"] == 30.0
-    assert summary["step_back"] == pytest.approx(0.05 * 255, rel=1e-4)
+    assert summary["increasing"] == pytest.approx(2 / 3) and summary["at"] == 30.0
+    assert summary["decrease"] == pytest.approx(0.05 * 255, rel=1e-4)
 
 
 def test_drifts_of_brightness_and_colour_are_told_apart(picture):

@@ -53,9 +53,9 @@ def test_ours_stand_beside_the_papers_with_protocol_and_notes(network):
     # The paper's five columns and their mean: the curve's other levels are not in the table.
     assert ours[1:] == ["30.05", "30.25", "30.45", "30.65", "30.90", "30.46"]
     assert row_of(text, "ours, 1 block")[1:] == ["missing", "30.46", "missing"]
-    assert "P in words" in text and "a note" in text and "16 blocks: none was given" in text
+    assert "P in words" in text and "a note" in text and "16 blocks, was given" in text
     assert "figure3-denoise.svg" in text and "26 % of AdaFM's, 22 % of CFSNet's" in text
-    assert "a network of 4 blocks" in text and "not to be compared" not in text
+    assert "no network of 4 blocks" in text and "do not compare" not in text
 
 
 def test_a_column_that_was_not_measured_is_missing_not_filled(network):
@@ -67,7 +67,7 @@ def test_a_column_that_was_not_measured_is_missing_not_filled(network):
 def test_part_of_a_set_is_said_not_to_compare(network):
     network.reports["paper", "CBSD68"] = report((5.0,), count=2)
     text = paper_page([network], "R").as_markdown("x")
-    assert "66 of the set's 68 pictures" in text and "not to be compared" in text
+    assert "66 of the set's 68 pictures" in text and "do not compare" in text
 
 
 def test_literature_shows_sources_and_only_what_was_measured(network):

@@ -43,7 +43,7 @@ def test_figures_of_another_protocol_or_set_are_not_offered():
 
 def test_points_of_a_plot_are_of_its_task_protocol_and_set():
     labels = [points.label for points in published_points("denoise", "paper", "CBSD68")]
-    assert labels == ["paper: one network a level", "paper: one network for all"]
+    assert labels == ["paper: one network per level", "paper: one network for all levels"]
     labels = [points.label for points in published_points("denoise", "literature", "CBSD68")]
     assert "FFDNet (published)" in labels and not any("paper" in label for label in labels)
     assert not published_points("denoise", "clipped", "CBSD68")

@@ -33,7 +33,7 @@ def test_page_shows_measured_and_missing_results(folder, capsys):
     assert report(folder, folder / "noise.keras", f"dejpeg={folder / 'jpeg.keras'}") == 0
     text = (folder / "out" / "results.md").read_text()
     for words in ("Table 1: deJPEG, LIVE1", "Table 2: denoising", "no network for sr was given",
-                  "FFDNet, published", "Is more level always more restoration?",
+                  "FFDNet, published", "Levels from weak to strong",
                   "keras-hyper evaluate --task denoise"):  # fmt: skip
         assert words in text
     for plot in ("figure2-dejpeg", "figure3-denoise", "sweep-1-denoise"):

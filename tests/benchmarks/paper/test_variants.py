@@ -9,19 +9,19 @@ from benchmarks.paper import variants
 from keras_hyper.training.restoring import MeanLossOfLevels
 
 
-def test_scale_of_the_quantiser_is_libjpegs():
+def test_quantiser_scale_is_that_of_libjpeg():
     for quality, percent in ((5, 1000), (25, 200), (50, 100), (90, 20)):
         assert np.exp(variants.quantiser_scale(quality)) == pytest.approx(percent, rel=1e-5)
     assert np.isfinite(variants.quantiser_scale(100))
 
 
-def test_weighed_loss_is_the_mean_where_all_weigh_the_same(rng):
+def test_weighted_loss_with_equal_weights_is_the_mean(rng):
     clean = rng.random((2, 4, 4, 3), dtype=np.float32)
     restored = rng.random((2, 3, 4, 4, 3), dtype=np.float32)
     plain = MeanLossOfLevels()(clean, restored)
-    same = variants.WeighedLoss(np.ones(3, np.float32))(clean, restored)
+    same = variants.WeightedLoss(np.ones(3, np.float32))(clean, restored)
     assert float(same) == pytest.approx(float(plain), rel=1e-6)
-    one = variants.WeighedLoss(np.float32([3, 0, 0]))(clean, restored)
+    one = variants.WeightedLoss(np.float32([3, 0, 0]))(clean, restored)
     assert float(one) == pytest.approx(float(np.abs(clean - restored[:, 0]).mean()), rel=1e-6)
 
 
@@ -37,35 +37,35 @@ def argv(tmp_path, rng):
 
 
 @pytest.mark.parametrize(("task", "only"), [("dejpeg", "quantiser"), ("denoise", "sqrt(sigma)")])
-def test_a_variant_is_trained_once_and_stands_in_the_table(
+def test_variant_is_trained_once_and_listed_in_the_table(
     task, only, tmp_path, argv, capsys, monkeypatch
 ):
     experiment = variants.EXPERIMENTS[task]
-    chosen = tuple(variant for variant in experiment.variants if only in variant.words)[:1]
+    chosen = tuple(variant for variant in experiment.variants if only in variant.name)[:1]
     experiment = dataclasses.replace(experiment, variants=chosen)
     monkeypatch.setitem(variants.EXPERIMENTS, task, experiment)
     monkeypatch.setattr("sys.argv", [*argv, "--task", task])
     variants.main()
     known = json.loads((tmp_path / "figures.json").read_text())
-    assert [key.split(": ")[1] for key in known] == [chosen[0].words, "the pictures as they come"]
+    assert [key.split(": ")[1] for key in known] == [chosen[0].name, "degraded pictures"]
     for figures in known.values():
-        assert list(figures) == [f"{level:g}" for level in experiment.watched]
+        assert list(figures) == [f"{level:g}" for level in experiment.measured]
         assert all(np.isfinite(list(figures.values())))
     first = capsys.readouterr().out
     monkeypatch.setattr(variants, "trained", None)  # nothing is trained again
     variants.main()
-    assert capsys.readouterr().out == first and chosen[0].words in first
+    assert capsys.readouterr().out == first and chosen[0].name in first
 
 
-def test_weights_of_the_levels_reach_the_training(tmp_path, argv, monkeypatch):
-    def lowest_alone(levels):
+def test_training_uses_the_weights_of_the_levels(tmp_path, argv, monkeypatch):
+    def lowest_only(levels):
         return np.float32([4, 0, 0, 0])
 
-    chosen = variants.Variant("plain"), variants.Variant("lowest alone", weigh=lowest_alone)
+    chosen = variants.Variant("plain"), variants.Variant("lowest only", weigh=lowest_only)
     experiment = dataclasses.replace(variants.EXPERIMENTS["denoise"], variants=chosen)
     monkeypatch.setitem(variants.EXPERIMENTS, "denoise", experiment)
     monkeypatch.setattr("sys.argv", argv)
     variants.main()
     known = json.loads((tmp_path / "figures.json").read_text())
-    plain, lowest = (known[f"denoise, 2 steps: {variant.words}"] for variant in chosen)
+    plain, lowest = (known[f"denoise, 2 steps: {variant.name}"] for variant in chosen)
     assert plain != lowest

@@ -202,9 +202,14 @@ def test_evaluate_estimator_writes_its_errors(pictures, models, tmp_path, capsys
     # Smaller than a crop: the one crop and all of the grid are the picture itself.
     assert report["one_crop"][0]["error"] == pytest.approx(report["grid"][0]["error"], rel=1e-3)
     (blind,) = report["blind"]
-    assert blind["lost"] == pytest.approx(blind["known"] - blind["told"]) and blind["level"] == 25
+    assert (
+        blind["loss"] == pytest.approx(blind["known"] - blind["estimated"]) and blind["level"] == 25
+    )
     words[words.index("--restorer") + 1] = models / "gray"
-    assert run(*words) == 2 and "a restorer for denoise with 3" in capsys.readouterr().err
+    assert (
+        run(*words) == 2
+        and "expected a restorer for denoise with 3 channels" in capsys.readouterr().err
+    )
 
 
 def test_calibrate_works_with_and_without_clean_pictures(pictures, models, tmp_path, capsys):
