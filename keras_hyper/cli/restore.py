@@ -36,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tile size in pixels without the margin, even (a U-Net: a multiple of 4 or 8)",
     )
     add("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of layers")
+    add("--quality", type=int, metavar="1..100", help="of JPEG and other lossy formats; by default "
+        "a JPEG keeps its tables and subsampling (dejpeg: 95)")  # fmt: skip
     add("--max-pixels", type=int, default=MAX_PIXELS, help="larger pictures are refused")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--force", action="store_true", help="replace existing files")
@@ -63,26 +65,28 @@ def job(args: argparse.Namespace) -> int:
                 "model": str(args.server_model or args.model or args.task)}  # fmt: skip
     pending = folder.pending(pairs, args.out, settings, args.resume, args.force)
     begun = time.perf_counter()
-    used, errors = _restore_all(dict(pending), settings, args) if pending else ({}, {})
+    done, errors = _restore_all(dict(pending), settings, args) if pending else ({}, {})
     seconds = time.perf_counter() - begun
     if args.source.is_dir() and not errors:
         folder.remove_record(args.out)
     if args.level == AUTO:
-        for source in (source for source, _ in pending if source in used):
-            print(f"{source}: {used[source]}")
+        for source in (source for source, _ in pending if source in done):
+            print(f"{source}: {done[source].used}")
+    for source in (source for source, _ in pending if source in done and done[source].notes):
+        print(f"{source}: {'; '.join(done[source].notes)}")
     existing = f"; {len(pairs) - len(pending)} existed" if len(pending) < len(pairs) else ""
-    print(f"{len(used)} of {len(pairs)} restored in {seconds:.1f} s: {args.out}{existing}")
+    print(f"{len(done)} of {len(pairs)} restored in {seconds:.1f} s: {args.out}{existing}")
     for source in (source for source, _ in pending if source in errors):
         print(f"skipped: {error_text(errors[source], source)}")
     return 1 if errors else 0
 
 
 def _restore_all(targets, settings, args):
-    """Returns the levels used and the errors, by picture."""
+    """Returns what was done and the errors, by picture."""
     from rich.console import Console
     from rich.progress import Progress
 
-    console, task, used = Console(stderr=True), TASKS[args.task], {}
+    console, task, done = Console(stderr=True), TASKS[args.task], {}
     bar = Progress(console=console, disable=not console.is_terminal)
     with _open(args) as restorer, bar:
         if args.tile < 2 or args.tile % restorer.multiple:
@@ -103,19 +107,20 @@ def _restore_all(targets, settings, args):
         def restore_one(source):
             line = bar.add_task(source.name, total=None)
             try:
-                used[source] = folder.restore_file(
+                done[source] = folder.restore_file(
                     source, targets[source], restorer, choose, task, same_size=args.same_size,
                     max_pixels=args.max_pixels, tile=args.tile,
-                    on_tile=lambda done, count: bar.update(line, completed=done, total=count),
+                    quality=args.quality,
+                    on_tile=lambda tiles, count: bar.update(line, completed=tiles, total=count),
                 )  # fmt: skip
             finally:
                 bar.remove_task(line)
                 bar.advance(overall)
 
         if args.source.is_dir():
-            return used, folder.restore_many(targets, restore_one, restorer)
+            return done, folder.restore_many(targets, restore_one, restorer)
         restore_one(args.source)
-        return used, {}
+        return done, {}
 
 
 def _open(args):

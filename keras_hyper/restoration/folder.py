@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,14 @@ from keras_hyper.restoration.restorer import OnTile, Restorer
 from pipelines import Task
 from pipelines.degradations.bicubic import enlarge_picture
 from pipelines.images import (
+    QUALITY,
     check_holds,
     find_pictures,
     format_of,
-    read_picture_file,
-    write_picture_file,
+    lost_metadata,
+    read_pages,
+    with_pixels,
+    write_pages,
 )
 
 # File with the settings of a folder that is not yet complete. Hidden files are not listed.
@@ -121,6 +124,19 @@ def remove_record(folder: Path) -> None:
     (folder / RECORD).unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class RestoredFile:
+    """What was done to one file.
+
+    Args:
+        used: The level; of several pages that of the first.
+        notes: What else changed, a line each.
+    """
+
+    used: UsedLevel
+    notes: tuple[str, ...] = ()
+
+
 def restore_file(
     source: Path,
     out: Path,
@@ -131,9 +147,10 @@ def restore_file(
     same_size: bool = False,
     max_pixels: int,
     tile: int = 512,
+    quality: int | None = None,
     on_tile: OnTile = lambda done, count: None,
-) -> UsedLevel:
-    """Restores one file; returns the level used.
+) -> RestoredFile:
+    """Restores one file, of a TIFF every page.
 
     Args:
         source: The picture.
@@ -144,27 +161,41 @@ def restore_file(
         same_size: Whether a picture for super-resolution is enlarged already.
         max_pixels: Larger pictures are refused, also after enlarging.
         tile: Tile size in pixels without the margin.
+        quality: Of lossy formats. None: a JPEG keeps its tables and subsampling, unless the task
+            removes what they caused.
         on_tile: Called with the tiles done and their number.
 
     Raises:
         ValueError: If the picture cannot be read, restored or written in this format.
         OSError: If a file cannot be read or written.
     """
-    picture = read_picture_file(source, max_pixels)
-    pixels = picture.pixels
-    check_holds(out, pixels)  # before the work
-    used = choose_level(source, pixels)
-    if task.enlarges and not same_size:
-        height, width = (max(1, round(side * used.level)) for side in pixels.shape[:2])
-        if height * width > max_pixels:
-            raise ValueError(
-                f"{source}: {width}x{height} pixels after enlarging are more than the limit of "
-                f"{max_pixels:,}"
-            )
-        pixels = enlarge_picture(pixels, height, width)
-    restored = restorer.restore(pixels, used.level, tile=tile, on_tile=on_tile)
-    write_picture_file(replace(picture, pixels=restored), out)
-    return used
+    pages = read_pages(source, max_pixels)
+    for page in pages:
+        check_holds(out, page)  # before the work
+    levels, restored = [], []
+    for page in pages:
+        levels.append(choose_level(source, page.pixels))
+        pixels = page.pixels
+        if task.enlarges and not same_size:
+            pixels = _enlarged(source, pixels, levels[-1].level, max_pixels)
+        pixels = restorer.restore(pixels, levels[-1].level, tile=tile, on_tile=on_tile)
+        restored.append(with_pixels(page, pixels))
+    if quality is None and task.level_of_file:
+        quality = QUALITY
+    write_pages(restored, out, quality)
+    notes = [note for page in pages for note in page.notes]
+    notes += [f"{name} was lost" for name in lost_metadata(pages[0], out)]
+    return RestoredFile(levels[0], tuple(dict.fromkeys(notes)))
+
+
+def _enlarged(source, pixels, factor, max_pixels):
+    height, width = (max(1, round(side * factor)) for side in pixels.shape[:2])
+    if height * width > max_pixels:
+        raise ValueError(
+            f"{source}: {width}x{height} pixels after enlarging are more than the limit of "
+            f"{max_pixels:,}"
+        )
+    return enlarge_picture(pixels, height, width)
 
 
 class StoppedError(RuntimeError):

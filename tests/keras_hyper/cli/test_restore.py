@@ -6,8 +6,8 @@ from PIL import Image
 
 from keras_hyper.cli import main
 from keras_hyper.restoration.folder import RECORD
-from pipelines import images as picture_files
 from pipelines.degradations.bicubic import enlarge_picture
+from pipelines.images import writing
 from tests.conftest import random_network
 
 
@@ -52,7 +52,7 @@ def noise(mode, rng, sides=(13, 17)):
         ("I;16", ".png", "I;16"),
         ("I;16", ".tif", "I;16"),
         ("P", ".png", "RGB"),
-        ("1", ".png", "L"),
+        ("1", ".png", "1"),
         ("L", ".jpg", "L"),
         ("RGB", ".jpg", "RGB"),
         ("RGB", ".tif", "RGB"),
@@ -81,10 +81,24 @@ def test_orientation_and_profile_are_kept(call, tmp_path, rng):
         assert written.info["icc_profile"] == b"a profile"
 
 
-def test_jpeg_keeps_full_chroma(call, tmp_path, rng):
-    noise("RGB", rng).save(tmp_path / "in.jpg")
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_a_jpeg_keeps_its_tables_and_subsampling(call, tmp_path, rng, subsampling):
+    noise("RGB", rng).save(tmp_path / "in.jpg", quality=83, subsampling=subsampling)
     assert call(tmp_path / "in.jpg", tmp_path / "out.jpg") == 0
+    assert call(tmp_path / "in.jpg", tmp_path / "fine.jpg", "--quality", "97") == 0
+    with Image.open(tmp_path / "in.jpg") as source, Image.open(tmp_path / "out.jpg") as written:
+        assert written.quantization == source.quantization
+        assert [layer[1:3] for layer in written.layer] == [layer[1:3] for layer in source.layer]
+    with Image.open(tmp_path / "fine.jpg") as written:
+        assert {layer[1:3] for layer in written.layer} == {(1, 1)}
+        assert written.quantization[0][0] == 1
+
+
+def test_a_jpeg_without_artifacts_does_not_get_the_tables_that_made_them(call, tmp_path, rng):
+    noise("RGB", rng).save(tmp_path / "in.jpg", quality=10)
+    assert call(tmp_path / "in.jpg", tmp_path / "out.jpg", task="dejpeg", model="unnamed") == 0
     with Image.open(tmp_path / "out.jpg") as written:
+        assert written.quantization[0][0] == 2
         assert {layer[1:3] for layer in written.layer} == {(1, 1)}
 
 
@@ -122,15 +136,15 @@ def test_after_an_interruption_restored_pictures_are_complete(call, tmp_path, rn
     folder.mkdir()
     for name in ("a.png", "b.png"):
         noise("RGB", rng).save(folder / name)
-    save = picture_files._save
+    save = writing._save
 
-    def interrupted(picture, partial, kind):
+    def interrupted(pages, partial, kind, quality):
         if "b.png" in partial.name:
             partial.write_bytes(b"half")
             raise KeyboardInterrupt
-        save(picture, partial, kind)
+        save(pages, partial, kind, quality)
 
-    monkeypatch.setattr(picture_files, "_save", interrupted)
+    monkeypatch.setattr(writing, "_save", interrupted)
     assert call(folder, out) == 130
     assert {path.name for path in out.iterdir()} == {"a.png", RECORD}
     with Image.open(out / "a.png") as written:
@@ -142,14 +156,14 @@ def test_a_write_that_fails_names_its_file(call, tmp_path, rng, monkeypatch, cap
     folder.mkdir()
     for name in ("a.png", "b.png"):
         noise("RGB", rng).save(folder / name)
-    save = picture_files._save
+    save = writing._save
 
-    def full(picture, partial, kind):
+    def full(pages, partial, kind, quality):
         if "a.png" in partial.name:
             raise OSError(28, "No space left on device")
-        save(picture, partial, kind)
+        save(pages, partial, kind, quality)
 
-    monkeypatch.setattr(picture_files, "_save", full)
+    monkeypatch.setattr(writing, "_save", full)
     assert call(folder, tmp_path / "out") == 1
     assert "a.png cannot be written: No space left on device" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"b.png", RECORD}

@@ -181,7 +181,7 @@ def test_an_interruption_ends_the_work_and_calls_under_way(pairs, concurrency):
 def test_enlarged_pictures_may_reach_the_limit_of_pixels(pairs):
     source, out = pairs[0]
     sr = {"task": "sr", "level": 2.0}
-    assert restore_file(source, out, Inverter(), **sr, max_pixels=48).level == 2.0
+    assert restore_file(source, out, Inverter(), **sr, max_pixels=48).used.level == 2.0
     assert read(out).shape == (6, 8, 3)
     with pytest.raises(ValueError, match="8x6 pixels after enlarging .* limit of 47"):
         restore_file(source, out, Inverter(), **sr, max_pixels=47)

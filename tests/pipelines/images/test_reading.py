@@ -7,8 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines import images
-from pipelines.images import decode_picture, find_pictures, read_picture
+from pipelines.images import decode_picture, read_picture, reading
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def test_lossless_formats_are_exact(pixels, kind):
 @pytest.mark.parametrize("kind", ["TIFF", "WEBP", "PPM"])
 def test_without_tensorflow_io_pillow_reads_the_same(pixels, kind, monkeypatch):
     data = saved(Image.fromarray(pixels), kind, **LOSSLESS[kind])
-    monkeypatch.setattr(images, "_has_tensorflow_io", lambda: False)
+    monkeypatch.setattr(reading, "_has_tensorflow_io", lambda: False)
     np.testing.assert_array_equal(np.rint(decode_picture(data) * 255), pixels)
 
 
@@ -81,7 +80,7 @@ def test_sixteen_bit_colour_that_pillow_reduces_is_read_for_training(
 ):
     if with_tensorflow_io:
         pytest.importorskip("tensorflow_io")
-    monkeypatch.setattr(images, "_has_tensorflow_io", lambda: with_tensorflow_io)
+    monkeypatch.setattr(reading, "_has_tensorflow_io", lambda: with_tensorflow_io)
     deep = rng.integers(0, 65536, (6, 5, 3), dtype=np.uint16)
     data = cv2.imencode(suffix, deep)[1].tobytes()
     # Bytes of 8 bits, by truncation or by rounding.
@@ -158,21 +157,6 @@ def test_decompression_bomb_is_refused_by_its_header():
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
     with pytest.raises(ValueError, match="limit of 178,956,970"):
         decode_picture(bytes(data))
-
-
-def test_finds_pictures_below_and_leaves_hidden_files(tmp_path):
-    (tmp_path / "b").mkdir()
-    (tmp_path / ".cache").mkdir()
-    for name in ("z.png", "b/a.JPG", ".hidden.png", ".cache/c.png", "notes.txt"):
-        (tmp_path / name).touch()
-    assert find_pictures(tmp_path) == [tmp_path / "b" / "a.JPG", tmp_path / "z.png"]
-
-
-def test_missing_and_empty_folders_say_so(tmp_path):
-    with pytest.raises(ValueError, match="no such folder"):
-        find_pictures(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="has no pictures"):
-        find_pictures(tmp_path)
 
 
 def test_palette_of_a_bmp_counts(pixels):

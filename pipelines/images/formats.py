@@ -1,0 +1,154 @@
+"""Formats of picture files: their suffixes, and what they hold."""
+
+import functools
+import importlib.util
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+# Twice Pillow's limit, where Pillow raises an error. Photographs are smaller; a larger size in a
+# header may be an attack on memory.
+MAX_PIXELS = 178_956_970
+
+
+@dataclass(frozen=True)
+class Format:
+    """What files of a format hold.
+
+    Args:
+        suffixes: The first one is written by `--format`.
+        metadata: Keys of `PictureFile.kept`.
+        alpha: Whether it holds alpha.
+        deep: Whether it holds 16 bits: ``"gray"``, ``"all"`` or ``""``.
+        module: The package that reads it, beside Pillow.
+        install: The command that installs it.
+    """
+
+    suffixes: str
+    metadata: str = ""
+    alpha: bool = True
+    deep: str = ""
+    module: str = ""
+    install: str = ""
+
+
+_MODERN = "exif xmp icc_profile"
+# By Pillow's name of the format.
+KINDS = {
+    "PNG": Format("png", f"{_MODERN} dpi comment chunks", deep="all"),
+    "JPEG": Format("jpg jpeg jpe jfif mpo", f"{_MODERN} photoshop iptc dpi comment segments tables",
+                   alpha=False),
+    "TIFF": Format("tif tiff", f"{_MODERN} photoshop iptc dpi", deep="all"),
+    "WEBP": Format("webp", _MODERN),
+    "AVIF": Format("avif", _MODERN),
+    "HEIF": Format("heic heif", _MODERN, module="pillow_heif", install="'.[heif]'"),
+    "JXL": Format("jxl", _MODERN, module="pillow_jxl", install="pillow-jxl-plugin"),
+    "JPEG2000": Format("jp2 j2k jpx jpf"),
+    "BMP": Format("bmp dib", "dpi"),
+    "GIF": Format("gif", "comment"),
+    "TGA": Format("tga"),
+    "PPM": Format("ppm pgm pnm pbm", alpha=False, deep="gray"),
+}  # fmt: skip
+# Pillow's name of the format by suffix, for finding, reading and writing.
+FORMATS = {f".{name}": kind for kind, row in KINDS.items() for name in row.suffixes.split()}
+# RAW files of cameras, which are read and not written.
+RAW = {".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"}
+
+
+@functools.cache
+def load_plugins() -> None:
+    """Registers the formats of the packages that are installed, once."""
+    if importlib.util.find_spec("pillow_heif"):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    if importlib.util.find_spec("pillow_jxl"):
+        import pillow_jxl  # noqa: F401
+
+
+def missing_package(path: Path) -> str:
+    """Returns a message if files of this suffix need a package that is not installed, else ""."""
+    suffix = path.suffix.lower()
+    row = KINDS.get(FORMATS.get(suffix, ""))
+    module = "rawpy" if suffix in RAW else row.module if row else ""
+    if not module or importlib.util.find_spec(module):
+        return ""
+    install = "'.[raw]'" if suffix in RAW else row.install if row else ""
+    return f"expected {module}, which reads {suffix} files: pip install {install}"
+
+
+def use_own_pixel_limit() -> None:
+    """Disables Pillow's limit of pixels and its warnings for the whole process.
+
+    Programs call this at their start and pass `max_pixels`; libraries do not call it.
+    """
+    Image.MAX_IMAGE_PIXELS = None
+    warnings.filterwarnings("ignore", module="PIL")
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """Returns the picture files below a folder by their suffixes, sorted; hidden ones are skipped.
+
+    Raises:
+        ValueError: If the folder does not exist or has no picture.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"expected a folder of pictures; no such folder: {folder}")
+    found = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in FORMATS
+        and not is_hidden(path, folder)
+        and not missing_package(path)
+        and path.is_file()
+    ]
+    if not found:
+        raise ValueError(f"{folder} has no pictures (files ending in {' '.join(sorted(FORMATS))})")
+    return found
+
+
+def is_hidden(path: Path, folder: Path) -> bool:
+    """Returns whether a path below a folder, or a folder between, is hidden."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def is_picture(path: Path) -> bool:
+    """Returns whether a file is a picture, by its suffix, or without a known one by its bytes."""
+    if path.suffix.lower() in FORMATS or path.suffix.lower() in RAW:
+        return True
+    load_plugins()
+    # TGA has no signature.
+    known = [kind for kind in KINDS if kind in Image.OPEN and kind != "TGA"]
+    try:
+        with Image.open(path, formats=known):
+            return True
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+
+
+def format_of(path: Path) -> str:
+    """Returns Pillow's name of the format of a path, by its suffix.
+
+    Raises:
+        ValueError: If the suffix is unknown.
+    """
+    try:
+        return FORMATS[Path(path).suffix.lower()]
+    except KeyError:
+        known = " ".join(sorted(FORMATS))
+        raise ValueError(
+            f"{path}: expected a suffix that names a format ({known}), got {path.suffix!r}"
+        ) from None
+
+
+def middle(picture: np.ndarray, side: int) -> np.ndarray:
+    """Returns the middle of a picture ``(height, width, ...)``, at most `side` pixels per side.
+
+    Offsets are even, so that the crop lies on the pixel grid of the network.
+    """
+    top, left = (max(0, length - side) // 4 * 2 for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]

@@ -1,0 +1,169 @@
+"""Writing of picture files: pixels at their depth, and metadata."""
+
+import contextlib
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from pipelines.images.formats import FORMATS, KINDS, format_of, load_plugins, missing_package
+from pipelines.images.metadata import with_jpeg_segments, with_numbers, with_png_chunks
+from pipelines.images.reading import PictureFile
+from pipelines.images.tiff import encode_tiff
+
+# The second loss is not visible.
+QUALITY = 95
+_NAMES = {
+    "exif": "EXIF", "xmp": "XMP", "icc_profile": "the colour profile", "photoshop": "IPTC",
+    "iptc": "IPTC", "dpi": "the resolution", "comment": "the comment",
+}  # fmt: skip
+
+
+def kind_to_write(picture: PictureFile, path: Path) -> str:
+    """Returns Pillow's name of the format of a path; without a known suffix that of the picture."""
+    kind = FORMATS.get(path.suffix.lower()) or picture.kind
+    return kind if kind in KINDS else format_of(path)
+
+
+def write_picture_file(picture: PictureFile, path: Path, quality: int | None = QUALITY) -> None:
+    """Writes a picture in the format of its suffix, beside `path`, and renames it into place.
+
+    Args:
+        picture: The picture.
+        path: The file to write.
+        quality: Of lossy formats, 1 to 100, with full chroma in JPEG. None: a JPEG is compressed
+            with the tables and subsampling of the JPEG that was read.
+
+    Raises:
+        ValueError: If the format cannot hold the depth of the picture.
+        OSError: If the disk is full or the folder cannot be written; `path` is as it was.
+    """
+    write_pages([picture], path, quality)
+
+
+def write_pages(pages: Sequence[PictureFile], path: Path, quality: int | None = QUALITY) -> None:
+    """Writes pictures as the pages of a TIFF, or one picture; see `write_picture_file`."""
+    load_plugins()
+    kind = kind_to_write(pages[0], path)
+    for page in pages:
+        check_holds(path, page)
+    if len(pages) > 1 and kind != "TIFF":
+        raise ValueError(f"{path}: {kind} cannot hold {len(pages)} pages; TIFF can")
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _save(pages, partial, kind, quality)
+        os.replace(partial, path)
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        # If the folder is a file, no partial file exists.
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def check_holds(path: Path, picture: PictureFile | np.ndarray) -> None:
+    """Checks that the format of a path supports the depth of a picture.
+
+    Args:
+        path: The file to write.
+        picture: The picture, or its pixels.
+
+    Raises:
+        ValueError: If it does not, the suffix is unknown, or a package is missing.
+    """
+    file = picture if isinstance(picture, PictureFile) else PictureFile(picture)
+    kind, pixels = kind_to_write(file, path), file.pixels
+    if missing := missing_package(path):
+        raise ValueError(f"{path}: {missing}")
+    if np.issubdtype(pixels.dtype, np.floating) and kind != "TIFF":
+        raise ValueError(f"{path}: {kind} cannot hold float samples; TIFF can")
+    deep = KINDS[kind].deep
+    if pixels.dtype == np.uint16 and not (deep == "all" or (deep and pixels.ndim == 2)):
+        raise ValueError(f"{path}: {kind} cannot hold these 16 bits; PNG can")
+
+
+def with_pixels(picture: PictureFile, pixels: np.ndarray) -> PictureFile:
+    """Returns a picture with other pixels; EXIF gets their width and height."""
+    kept = dict(picture.kept)
+    if pixels.shape[:2] != picture.pixels.shape[:2] and "exif" in kept:
+        height, width = pixels.shape[:2]
+        kept["exif"] = with_numbers(kept["exif"], {0xA002: width, 0xA003: height})
+    return replace(picture, pixels=pixels, kept=kept)
+
+
+def lost_metadata(picture: PictureFile, path: Path) -> list[str]:
+    """Returns the names of the metadata that a file of this name does not keep."""
+    kind = kind_to_write(picture, path)
+    held = KINDS[kind].metadata.split()
+    return [name for key, name in _NAMES.items() if key in picture.kept and key not in held]
+
+
+def _save(pages, partial, kind, quality):
+    if kind == "TIFF":
+        stored = [page.pixels > 127 if page.bits == 1 else page.pixels for page in pages]
+        kept = [page.kept for page in pages]
+        partial.write_bytes(encode_tiff(list(zip(stored, kept, strict=True))))
+    elif kind == "PNG":
+        partial.write_bytes(with_png_chunks(_png(pages[0]), pages[0].kept))
+    elif kind == "JPEG":
+        partial.write_bytes(with_jpeg_segments(_jpeg(pages[0], quality), pages[0].kept))
+    else:
+        _other(pages[0], partial, kind, quality)
+
+
+def _png(picture):
+    if picture.pixels.dtype == np.uint16 and picture.pixels.ndim == 3:
+        import tensorflow as tf  # writes 16-bit colour, which Pillow does not
+
+        return tf.io.encode_png(picture.pixels).numpy()
+    file = io.BytesIO()
+    _image(picture, "PNG").save(file, "PNG")
+    return file.getvalue()
+
+
+def _image(picture, kind):
+    """The picture as Pillow has it; of one bit where the file had one and the format holds it."""
+    image = Image.fromarray(np.ascontiguousarray(picture.pixels))
+    if picture.bits == 1 and kind in ("PNG", "BMP", "GIF", "PPM"):
+        return image.point(lambda value: 255 * (value > 127), "1")
+    return image if KINDS[kind].alpha else _without_alpha(image)
+
+
+def _without_alpha(image):
+    return image.convert("L" if image.mode == "LA" else "RGB") if "A" in image.mode else image
+
+
+def _jpeg(picture, quality):
+    options = {"quality": quality or QUALITY, "subsampling": 0}
+    tables = picture.kept.get("tables")
+    image = _image(picture, "JPEG")
+    if quality is None and tables and ("subsampling" in tables) == (image.mode == "RGB"):
+        options = tables
+    if "dpi" in picture.kept:
+        options = options | {"dpi": picture.kept["dpi"]}
+    file = io.BytesIO()
+    image.save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def _other(picture, partial, kind, quality):
+    row = KINDS[kind]
+    image = _image(picture, kind)
+    kept: dict[str, Any] = {
+        key: picture.kept[key] for key in row.metadata.split() if key in picture.kept
+    }
+    if "exif" in picture.kept and "exif" not in kept:
+        image.info["exif"] = picture.kept["exif"]
+        image = ImageOps.exif_transpose(image)
+    options: dict = {}
+    if kind in ("AVIF", "HEIF", "JXL") or (kind == "WEBP" and not picture.lossless):
+        options = {"quality": quality or QUALITY}
+    elif kind == "WEBP":
+        options = {"lossless": True, "exact": True}
+    image.save(partial, kind, **options, **kept)
