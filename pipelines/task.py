@@ -109,9 +109,8 @@ class Task(TrainableTask):
         level_of_pixels: ``picture -> level``: the level that the pixels, float32 ``(height, width,
             channels)`` in [0, 1], show for certain; None if they show none.
         luma_differs: Whether the luma of a colour picture has another level than its channels.
-        strength: Points ``(level, strength)``, levels ascending. Strength is linear between them,
-            and shrinking a picture to a scale by averaging multiplies it by that scale. Empty if
-            shrinking leaves the level as it is.
+        strength: Points ``(level, strength)``, levels ascending, for `scaled_level`. Strength is
+            linear between them. Empty if the level cannot be scaled.
         white_gaussian: Whether the degradation adds white Gaussian noise of standard deviation
             ``level``, so that the error can be estimated without the clean picture.
         slider_step: Step of the slider on the page.
@@ -174,20 +173,22 @@ class Task(TrainableTask):
 
         return Protocol("plain", "plain: even crop; " + ROUNDED, degrade, self.all_levels)
 
-    def shrunk_level(self, level: float | np.ndarray, scale: float) -> float | np.ndarray:
-        """Returns the level, or map of levels, of a picture that is shrunk by averaging.
+    def scaled_level(self, level: float | np.ndarray, factor: float) -> float | np.ndarray:
+        """Returns the level, or map of levels, of a degradation that is `factor` times as strong.
+
+        A picture that is shrunk to a scale by averaging has the level of that factor.
 
         Args:
-            level: Of the picture.
-            scale: New size relative to the old, at most 1.
+            level: In the task's unit.
+            factor: Of the strength, 0 and up. Without points of `strength` the level stays.
         """
         if not self.strength:
             return level
         levels, strengths = np.transpose(self.strength)
-        strength = np.interp(level, levels, strengths) * scale
+        strength = np.interp(level, levels, strengths) * factor
         ascending = slice(None, None, 1 if strengths[-1] > strengths[0] else -1)
-        shrunk = np.interp(strength, strengths[ascending], levels[ascending])
-        return shrunk if np.ndim(level) else float(shrunk)
+        scaled = np.interp(strength, strengths[ascending], levels[ascending])
+        return scaled if np.ndim(level) else float(scaled)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -178,6 +178,8 @@ register_task(
         levels=(1.0, 3.0, 7.0, 15.0, 40.0),
         level_offset=20.5,
         level_scale=19.5,
+        # Shrinking removes less of correlated noise; this is the case of white noise.
+        strength=((0.0, 0.0), (255.0, 255.0)),
         all_levels=(2.0, 5.0, 10.0, 20.0, 40.0),
         extrapolated_levels=(60.0,),
         test_sets=("LIVE1",),

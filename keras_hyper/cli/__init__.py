@@ -9,6 +9,7 @@ from pipelines.images import use_own_pixel_limit
 
 COMMANDS = {
     "restore": "restore a file or a folder of pictures",
+    "preview": "write one sheet of a picture restored at several levels",
     "estimate": "estimate the level of pictures: noise sigma, JPEG quality",
     "train": "train one network for all levels on your photographs",
     "evaluate": "measure PSNR and SSIM per level by the paper's protocols",

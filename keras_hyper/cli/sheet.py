@@ -35,20 +35,35 @@ def write_sheet(
     Returns:
         Rows of level, PSNR of the degraded and PSNR of the restored picture in dB, over the whole.
     """
+    rows = list(_rows(version, picture, task, levels))
+    cells: list[tuple[str, np.ndarray]] = []
+    for level, pictures, before, after in rows:
+        labels = (f"level {level:g}: {before:.1f} dB", f"restored: {after:.1f} dB", "clean")
+        cells += zip(labels, map(_middle, pictures), strict=True)
+    draw_sheet(cells, 3, SIDE, out)
+    return [(level, before, after) for level, _, before, after in rows]
+
+
+def draw_sheet(cells: Sequence[tuple[str, np.ndarray]], columns: int, side: int, out: Path) -> None:
+    """Writes one picture of labelled pictures.
+
+    Args:
+        cells: Label and picture, uint8 ``(height, width, 3)``, row by row.
+        columns: Number of pictures in a row.
+        side: Width and height of a cell in pixels, without the label.
+        out: The file; its suffix names the format.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
-    rows = list(_rows(version, picture, task, levels))
-    sheet = Image.new("RGB", (3 * SIDE, len(rows) * (SIDE + EDGE)), "white")
+    size = columns * side, -(-len(cells) // columns) * (side + EDGE)
+    sheet = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for row, (level, pictures, before, after) in enumerate(rows):
-        words = (f"level {level:g}: {before:.1f} dB", f"restored: {after:.1f} dB", "clean")
-        for column, (text, part) in enumerate(zip(words, pictures, strict=True)):
-            left, top = column * SIDE, row * (SIDE + EDGE)
-            draw.text((left + 4, top + 2), text, fill="black", font=font)
-            sheet.paste(Image.fromarray(_middle(part)), (left, top + EDGE))
+    for index, (label, part) in enumerate(cells):
+        left, top = index % columns * side, index // columns * (side + EDGE)
+        draw.text((left + 4, top + 2), label, fill="black", font=font)
+        sheet.paste(Image.fromarray(part), (left, top + EDGE))
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(out)
-    return [(level, before, after) for level, _, before, after in rows]
 
 
 def _rows(version, picture, task, levels):

@@ -231,9 +231,9 @@ class ViewRestorer:
             return pixels
         if request.painted:
             levels = shrink(np.asarray(request.levels(view)), scale)
-            return restore(pixels, task.shrunk_level(levels, scale), task.model)
+            return restore(pixels, task.scaled_level(levels, scale), task.model)
         key = request.picture_id, _ends(view), scale
-        return self._restore(task, key, pixels, task.shrunk_level(request.level, scale))
+        return self._restore(task, key, pixels, task.scaled_level(request.level, scale))
 
     def _restore(self, task, key, pixels, level):
         """Restores pixels of any kind by the network that keeps features."""

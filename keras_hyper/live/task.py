@@ -26,7 +26,7 @@ class LiveTask:
         estimate: ``(path, pixels) -> level``, or None if the picture does not show its level. None
             if levels cannot be estimated.
         degrade: ``(pixels, level) -> (degraded, clean)``, uint8. None if the page cannot degrade.
-        shrunk_level: ``(level, scale) -> level``, a number or a map: the level of a picture that
+        scaled_level: ``(level, scale) -> level``, a number or a map: the level of a picture that
             was averaged to `scale` times its size.
         enlarge: ``(pixels, factor) -> pixels``, run before the network. None if the size stays.
     """
@@ -38,7 +38,7 @@ class LiveTask:
     rising: bool = True
     estimate: Callable[[Path, np.ndarray], float | None] | None = None
     degrade: Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]] | None = None
-    shrunk_level: Callable[[Any, float], Any] = lambda level, scale: level
+    scaled_level: Callable[[Any, float], Any] = lambda level, scale: level
     enlarge: Callable[[np.ndarray, float], np.ndarray] | None = None
 
     def factor(self, level: float) -> float:
@@ -87,7 +87,7 @@ def live_task(name: str, model, task: Task, estimator) -> LiveTask:
         task.rising,
         estimate=_estimate(task, estimator),
         degrade=_shrink if task.enlarges else lambda pixels, level: _degrade(task, pixels, level),
-        shrunk_level=task.shrunk_level,
+        scaled_level=task.scaled_level,
         enlarge=_enlarge if task.enlarges else None,
     )
 

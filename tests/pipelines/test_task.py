@@ -57,17 +57,17 @@ def test_the_plain_protocol_takes_the_reference_implementation(photo):
 @pytest.mark.parametrize("level", [1.0, 20.0, 75.0, 100.0])
 def test_a_shrunk_picture_has_a_weaker_degradation(name, level):
     task = TASKS[name]
-    assert task.shrunk_level(level, 1.0) == pytest.approx(level)
-    weaker = task.shrunk_level(level, 0.5)
+    assert task.scaled_level(level, 1.0) == pytest.approx(level)
+    weaker = task.scaled_level(level, 0.5)
     assert weaker >= level if name == "dejpeg" else weaker == level / 2
-    levels = task.shrunk_level(np.full((2, 3), level), 0.5)
+    levels = task.scaled_level(np.full((2, 3), level), 0.5)
     np.testing.assert_allclose(levels, np.full((2, 3), weaker))
 
 
 def test_half_the_quantisation_steps_are_libjpegs_quality():
     # 5000 / 25 = 200 per cent of the table's steps; half of it is 100, which is quality 50.
-    assert TASKS["dejpeg"].shrunk_level(25.0, 0.5) == pytest.approx(50)
-    assert row().shrunk_level(0.25, 0.5) == 0.25
+    assert TASKS["dejpeg"].scaled_level(25.0, 0.5) == pytest.approx(50)
+    assert row().scaled_level(0.25, 0.5) == 0.25
 
 
 def test_an_estimator_has_the_unit_of_its_task():

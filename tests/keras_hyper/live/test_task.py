@@ -15,7 +15,7 @@ def task_of(name, **facts):
 
 @pytest.mark.parametrize("quality", [1.0, 10.0, 49.0, 50.0, 80.0, 100.0])
 def test_a_smaller_picture_has_smaller_steps_of_quantisation(quality):
-    reduced = task_of("dejpeg").shrunk_level
+    reduced = task_of("dejpeg").scaled_level
     assert reduced(quality, 1.0) == pytest.approx(quality)
     assert quality <= reduced(quality, 0.5) <= 100
     # libjpeg: 5000 / 25 = 200 per cent of the table's steps, half of it 100, which is quality 50.
@@ -25,7 +25,7 @@ def test_a_smaller_picture_has_smaller_steps_of_quantisation(quality):
 
 
 def test_a_smaller_picture_has_weaker_noise():
-    assert task_of("denoise").shrunk_level(20.0, 0.25) == 5
+    assert task_of("denoise").scaled_level(20.0, 0.25) == 5
 
 
 def test_a_level_is_told_by_the_estimator_of_its_task(tmp_path, rng):

@@ -1,0 +1,144 @@
+"""Real camera noise with ground truth: `python -m benchmarks.real_noise --data FOLDER`.
+
+FOLDER holds pairs ``NAME_noisy`` and ``NAME_clean``. Every method is measured on whole pictures: at
+the level that it estimates, at the one constant level that is best for the folder, and at the best
+level of each picture. OpenCV's non-local means is the peer that everybody has; BM3D is measured if
+the package ``bm3d`` is installed (its licence allows non-commercial use alone).
+"""
+
+import argparse
+import importlib.util
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from keras_hyper.restoration.level import estimator_for
+from keras_hyper.restoration.restorer import open_restorer
+from pipelines.images import find_pictures, read_picture
+
+LEVELS = {
+    "photo": (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22),
+    "denoise": (2, 4, 6, 8, 10, 12, 15, 20, 25),
+    "non-local means": (2, 3, 4, 5, 6, 8, 10),
+    "BM3D": (4, 6, 8, 10, 12, 15, 20),
+}
+Restore = Callable[[np.ndarray, float], np.ndarray]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures the methods and prints a table in Markdown."""
+    parser = argparse.ArgumentParser(prog="benchmarks.real_noise", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of pairs")
+    parser.add_argument("--methods", nargs="+", choices=list(LEVELS), default=list(LEVELS))
+    parser.add_argument("--photo", default="photo", help="network of photographs: a file or preset")
+    parser.add_argument("--denoise", default="denoise", help="network of white noise")
+    parser.add_argument("--estimator", help="estimator of photographs; the one that ships")
+    parser.add_argument("--json", type=Path, help="file for the PSNR of every picture")
+    args = parser.parse_args(argv)
+    warnings.filterwarnings("ignore", message=".*outside the range trained on")
+    pairs = list(read_pairs(args.data))
+    before = np.mean([psnr(noisy, clean) for _, noisy, clean in pairs])
+    print(f"{args.data.name}: {len(pairs)} pictures, {before:.2f} dB before\n")
+    print("| method | best constant level | dB | best level of each picture, dB | auto, dB |")
+    print("|---|---:|---:|---:|---:|")
+    record = {}
+    for name in args.methods:
+        if name == "BM3D" and not importlib.util.find_spec("bm3d"):
+            continue
+        restore, estimate = method(name, args)
+        rows = measure(pairs, restore, LEVELS[name], estimate)
+        record[name] = rows
+        print(table_row(name, rows), flush=True)
+    if args.json:
+        args.json.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def read_pairs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yields name, noisy and clean picture, float32 ``(height, width, 3)`` in [0, 1].
+
+    Raises:
+        ValueError: If a noisy picture has no clean one, or the folder has no pair.
+    """
+    noisy = [path for path in find_pictures(folder) if path.stem.endswith("_noisy")]
+    if not noisy:
+        raise ValueError(f"{folder} has no pictures whose names end in _noisy")
+    for path in noisy:
+        clean = path.with_stem(path.stem.removesuffix("_noisy") + "_clean")
+        yield path.stem.removesuffix("_noisy"), read_picture(path), read_picture(clean)
+
+
+def method(
+    name: str, args: argparse.Namespace
+) -> tuple[Restore, Callable[[np.ndarray], float] | None]:
+    """Returns ``(picture, level) -> restored`` and ``picture -> level``, None without one."""
+    if name in ("photo", "denoise"):
+        restorer = open_restorer(getattr(args, name), name)
+        found = args.estimator if name == "photo" else None
+        estimator = estimator_for(name, found)
+
+        def estimate(picture):
+            from keras_hyper import estimate
+
+            return estimate(picture, estimator)
+
+        return restorer.restore, estimate
+    return {"non-local means": non_local_means, "BM3D": bm3d}[name], None
+
+
+def non_local_means(picture: np.ndarray, level: float) -> np.ndarray:
+    """Restores by OpenCV's function for colour, with its default windows."""
+    restored = cv2.fastNlMeansDenoisingColored(
+        np.rint(picture[..., ::-1] * 255).astype(np.uint8), None, level, level
+    )
+    return restored[..., ::-1].astype(np.float32) / 255
+
+
+def bm3d(picture: np.ndarray, level: float) -> np.ndarray:
+    """Restores by the authors' package, as if the noise were white."""
+    from bm3d import bm3d_rgb
+
+    return np.clip(bm3d_rgb(picture.astype(np.float64), level / 255), 0, 1).astype(np.float32)
+
+
+def psnr(picture: np.ndarray, clean: np.ndarray) -> float:
+    """Returns the PSNR in dB of pictures in [0, 1], rounded to 8 bits."""
+    difference = np.rint(np.clip(picture, 0, 1) * 255) - np.rint(clean * 255)
+    return float(10 * np.log10(255.0**2 / np.square(difference).mean()))
+
+
+def measure(
+    pairs: list[tuple[str, np.ndarray, np.ndarray]],
+    restore: Restore,
+    levels: tuple[float, ...],
+    estimate: Callable[[np.ndarray], float] | None = None,
+) -> list[dict]:
+    """Returns a row a picture: its name, PSNR by level, and of an estimate its level and PSNR."""
+    rows = []
+    for name, noisy, clean in pairs:
+        row = {"name": name, "psnr": {x: psnr(restore(noisy, x), clean) for x in levels}}
+        if estimate is not None:
+            level = estimate(noisy)
+            row |= {"level": level, "auto": psnr(restore(noisy, level), clean)}
+        rows.append(row)
+    return rows
+
+
+def table_row(name: str, rows: list[dict]) -> str:
+    """Returns the row of the table for one method."""
+    levels = list(rows[0]["psnr"])
+    figures = np.array([[row["psnr"][level] for level in levels] for row in rows])
+    means = figures.mean(axis=0)
+    best = int(means.argmax())
+    auto = f"{np.mean([row['auto'] for row in rows]):.2f}" if "auto" in rows[0] else ""
+    return (
+        f"| {name} | {levels[best]} | {means[best]:.2f} | {figures.max(axis=1).mean():.2f} "
+        f"| {auto} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks import real_noise
+
+
+def test_reads_pairs_and_measures_every_level(tmp_path):
+    clean = np.full((20, 24, 3), 100, np.uint8)
+    noisy = clean.copy()
+    noisy[::2] += 10
+    Image.fromarray(clean).save(tmp_path / "a_clean.png")
+    Image.fromarray(noisy).save(tmp_path / "a_noisy.png")
+    pairs = list(real_noise.read_pairs(tmp_path))
+    assert [name for name, _, _ in pairs] == ["a"]
+
+    def subtract(picture, level):
+        return picture - level / 255 * (picture > picture.min())
+
+    rows = real_noise.measure(pairs, subtract, (0, 5, 9), lambda picture: 9.5)
+    expected = {level: 10 * np.log10(255**2 / ((10 - level) ** 2 / 2)) for level in (0, 5, 9)}
+    assert rows[0]["psnr"] == pytest.approx(expected, abs=1e-4)
+    assert rows[0]["level"] == 9.5
+    assert real_noise.table_row("x", rows).startswith("| x | 9 | 51.14 | 51.14 |")
+
+
+def test_a_folder_without_pairs_is_an_error(tmp_path):
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="no pictures whose names end in _noisy"):
+        list(real_noise.read_pairs(tmp_path))
+
+
+def test_non_local_means_keeps_the_order_of_channels():
+    picture = np.zeros((32, 32, 3), np.float32) + np.float32([0.2, 0.5, 0.9])
+    restored = real_noise.non_local_means(picture, 3)
+    np.testing.assert_allclose(restored, picture, atol=0.01)

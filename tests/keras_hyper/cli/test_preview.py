@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_hyper.cli import main
+from keras_hyper.cli.preview import levels_around
+from keras_hyper.models.level_estimator import KNEE
+from pipelines import TASKS
+from tests.conftest import random_estimator, random_network
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    root = tmp_path_factory.mktemp("models")
+    random_network().save(root / "denoise.keras")
+    estimator = random_estimator()
+    *weights, kernel, bias = estimator.get_weights()
+    estimator.set_weights([*weights, 0 * kernel, bias * 0 + np.log1p(12.0 / KNEE)])
+    estimator.save(root / "estimate.keras")
+    return root
+
+
+@pytest.fixture
+def picture(tmp_path, rng):
+    path = tmp_path / "a b.png"
+    Image.fromarray(rng.integers(0, 256, (90, 120, 4), dtype=np.uint8)).save(path)
+    return path
+
+
+def preview(models, *words):
+    model = models / "denoise.keras"
+    return main(["preview", *map(str, words), "--task", "denoise", "--model", str(model)])
+
+
+def test_sheet_has_the_picture_and_five_levels(models, picture, tmp_path, capsys):
+    out = tmp_path / "new" / "sheet.png"
+    assert preview(models, picture, out, "--level", 10, "--side", 48) == 0
+    sheet = np.asarray(Image.open(out))
+    assert sheet.shape == (2 * (48 + 22), 3 * 48, 3)
+    middle = np.asarray(Image.open(picture))[20:68, 36:84, :3]
+    np.testing.assert_array_equal(sheet[22:70, :48], middle)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == str(out) and len(lines) == 6
+    assert lines[3].startswith(f"keras-hyper restore '{picture}' OUT --task denoise --level 10 ")
+    assert "--level 20 " in lines[5]
+
+
+def test_crop_is_restored_as_in_the_whole_picture(models, picture, tmp_path):
+    out, whole = tmp_path / "sheet.png", tmp_path / "whole.png"
+    preview(models, picture, out, "--level", 10, "--side", 32, "--at", 0, 1)
+    model = str(models / "denoise.keras")
+    main(["restore", str(picture), str(whole), "--task", "denoise", "--level", "10",
+          "--model", model])  # fmt: skip
+    cell = np.asarray(Image.open(out))[22 + 32 + 22 :, :32].astype(int)
+    pixels = np.asarray(Image.open(whole))[..., :3].astype(int)
+    # The corner of the picture: the crop has no margin there, and its middle is shown.
+    assert (
+        min(
+            np.abs(pixels[top : top + 32, left : left + 32] - cell).max()
+            for top in range(0, 58, 2)
+            for left in range(0, 88, 2)
+        )
+        <= 1
+    )
+
+
+def test_level_auto_is_marked(models, picture, tmp_path, capsys):
+    out = tmp_path / "sheet.png"
+    assert preview(models, picture, out, "--estimator", models / "estimate.keras") == 0
+    marked = [line for line in capsys.readouterr().out.splitlines() if line.endswith("# estimated")]
+    assert len(marked) == 1 and "--level 12 " in marked[0]
+
+
+@pytest.mark.parametrize("words", [["--side", 8], ["--at", 2, 0]])
+def test_wrong_arguments_are_one_line(models, picture, words, capsys):
+    assert preview(models, picture, "--level", 10, *words) == 2
+    assert "expected --side of 16 and up and --at in 0..1" in capsys.readouterr().err
+
+
+def test_levels_are_relative_to_the_strength():
+    assert levels_around(TASKS["denoise"], 10.0) == [5.0, 7.5, 10.0, 15.0, 20.0]
+    weak, *_, strong = levels_around(TASKS["dejpeg"], 30.0)
+    assert weak > 30 > strong
+    assert levels_around(TASKS["denoise"], 0.0) == [5.0, 10.0, 15.0, 20.0, 25.0]
