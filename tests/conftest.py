@@ -54,7 +54,8 @@ def random_network(channels=3, blocks=1, filters=8, **kwargs):
     from keras_hyper import HyperRes
 
     facts = {"task": "denoise", "unit": "sigma", "level_range": (5, 75), "level_scale": 75}
-    model = HyperRes(channels, blocks, filters, **{**facts, **kwargs})
+    sizes = {"channels": channels, "blocks": blocks, "filters": filters}
+    model = HyperRes(**{**sizes, **facts, **kwargs})
     model.build()
     draw = np.random.default_rng(1)
     model.set_weights([draw.normal(0, 0.1, w.shape) for w in model.get_weights()])

@@ -36,7 +36,7 @@ SPECIMENS = {
         [{"features": _ones(2, h, w, 8)} for h, w in ((6, 6), (5, 9))],
     ),
     "HyperRes": (
-        lambda **kw: HyperRes(3, **SIZES, **kw),
+        lambda **kw: HyperRes(**SIZES, **kw),
         [
             {"inputs": {"image": _ones(2, h, w, 3), "level": np.float32([5, 60])}}
             for h, w in ((6, 6), (5, 9))
@@ -47,7 +47,7 @@ SPECIMENS = {
         [{"image": _ones(2, h, w, 3)} for h, w in ((6, 6), (5, 9))],
     ),
     "MultiLevel": (
-        lambda **kw: MultiLevel(HyperRes(3, **SIZES, **kw)),
+        lambda **kw: MultiLevel(HyperRes(**SIZES, **kw)),
         [
             {
                 "inputs": {

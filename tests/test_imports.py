@@ -23,7 +23,9 @@ ALLOWED = {
         "keras_hyper.models", "keras_hyper.export", "keras_hyper.serving.client", "pipelines",
     },
     "keras_hyper.export": {"keras_hyper.models", "pipelines"},
-    "keras_hyper.evaluation": {"keras_hyper.metrics", "keras_hyper.restoration", "pipelines"},
+    "keras_hyper.evaluation": {
+        "keras_hyper.export", "keras_hyper.metrics", "keras_hyper.restoration", "pipelines",
+    },
     "keras_hyper.serving.server": {"keras_hyper.export", "pipelines"},
     "keras_hyper.serving.client": {"keras_hyper.restoration", "pipelines"},
     "keras_hyper.live": {

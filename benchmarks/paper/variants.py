@@ -194,7 +194,7 @@ def _network(variant, recipe, task, scalars, seed):
     if variant.level_input:
         offset, scale = (low + high) / 2, (high - low) / 2
     model = HyperRes(
-        3, 1, image_residual=recipe.image_residual, task=task.name, level_offset=offset,
+        blocks=1, image_residual=recipe.image_residual, task=task.name, level_offset=offset,
         level_scale=scale, level_range=(low, high), dtype=policy_of("auto"), **variant.network,
     )  # fmt: skip
     model.build()

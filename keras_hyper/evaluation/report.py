@@ -16,7 +16,7 @@ from keras_hyper.evaluation.measure import Job, measure
 from keras_hyper.evaluation.score import Scoring
 from keras_hyper.evaluation.store import FigureStore, figure_key
 from keras_hyper.evaluation.tables import level_rows, mean_row
-from keras_hyper.restoration.artifacts import hash_files
+from keras_hyper.export.card import hash_files
 from keras_hyper.restoration.restorer import Restorer
 from pipelines import Protocol, Task, parse_levels
 from pipelines.dataset.benchmark import degraded_pair

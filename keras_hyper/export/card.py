@@ -1,11 +1,19 @@
-"""The card of an export: the facts about its network."""
+"""Files of exports: versions, hashes, and cards, which have the facts about a network."""
 
-import keras
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from keras_hyper.models import HyperRes, LevelEstimator
+if TYPE_CHECKING:
+    from keras_hyper.models import HyperRes, LevelEstimator
+
+# Facts of a card that the network itself does not hold.
+_TRAINING_FACTS = ("data", "terms", "command", "training", "validation")
 
 
-def card_of(model: HyperRes, level: float | None = None, extra: dict | None = None) -> dict:
+def card_of(model: "HyperRes", level: float | None = None, extra: dict | None = None) -> dict:
     """Returns the facts that go with an export.
 
     Args:
@@ -16,6 +24,8 @@ def card_of(model: HyperRes, level: float | None = None, extra: dict | None = No
     Returns:
         A dict that JSON can hold.
     """
+    import keras
+
     return {
         "task": model.task,
         "unit": model.unit,
@@ -39,7 +49,7 @@ def card_of(model: HyperRes, level: float | None = None, extra: dict | None = No
     }
 
 
-def estimator_facts(estimator: LevelEstimator) -> dict:
+def estimator_facts(estimator: "LevelEstimator") -> dict:
     """Returns the facts about an estimator inside the export."""
     return {
         "level_range": estimator.level_range,
@@ -47,3 +57,53 @@ def estimator_facts(estimator: LevelEstimator) -> dict:
         "smallest_side": estimator.min_side,
         "crops": f"the median of {estimator.grid}x{estimator.grid} of {estimator.crop} pixels",
     }
+
+
+def read_card(version: Path) -> dict[str, Any]:
+    """Returns the card of an export, empty without one."""
+    card = version / "assets.extra" / "card.json"
+    return json.loads(card.read_text()) if card.is_file() else {}
+
+
+def training_facts(path: Path) -> dict[str, Any]:
+    """Returns the facts of training in the newest export beside a ``model.keras``.
+
+    Args:
+        path: The file, its folder, or the name of a model that ships.
+
+    Returns:
+        A part of the card; empty if no export exists.
+    """
+    from keras_hyper.models import HyperRes
+
+    shipped = HyperRes.presets.folders()
+    for folder in (path, path.parent, shipped.get(str(path), path)):
+        newest = _newest(folder) if (folder / "model.keras").exists() else None
+        if newest is not None:
+            return {k: v for k, v in read_card(newest).items() if k in _TRAINING_FACTS}
+    return {}
+
+
+def saved_model_folder(path: Path) -> Path | None:
+    """Returns the folder of the SavedModel at a path, the newest of several, or None."""
+    if (path / "saved_model.pb").is_file():
+        return path
+    return None if (path / "model.keras").exists() else _newest(path)
+
+
+def _newest(folder):
+    versions = [path for path in folder.glob("*") if path.name.isdecimal()]
+    newest = max(versions, key=lambda path: int(path.name), default=folder)
+    return newest if (newest / "saved_model.pb").is_file() else None
+
+
+def hash_files(paths: Iterable[Path]) -> str:
+    """Returns the hash of the contents of files, whatever their names.
+
+    Raises:
+        OSError: If one cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:32]

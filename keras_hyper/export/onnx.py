@@ -20,17 +20,17 @@ OPSET = 17
 TOLERANCE = 1e-4
 # An odd size and an even one.
 _SIZES = ((33, 47), (64, 48))
+_VERSIONS = {one.__name__: one.__version__ for one in (onnx, tf2onnx, onnxruntime, tf)}
 
 
 def export_onnx(
     model: HyperRes, folder: Path | str, *, card: dict | None = None, level: float | None = None
 ) -> Path:
-    """Writes ``model.onnx`` and, beside it, ``card.json``.
+    """Writes ``model.onnx`` and ``card.json``; returns the path of ``model.onnx``.
 
-    The file's inputs are ``image``, float32 ``(batch, height, width, channels)`` in [0, 1] of any
-    sides, and ``level``, a float32 number in the task's unit; its output is ``restored``, of the
-    image's shape, clipped to [0, 1]. The files appear after onnxruntime has run the network with
-    equal results.
+    The inputs are ``image``, float32 ``(batch, height, width, channels)`` in [0, 1] of any sides,
+    and ``level``, a float32 number in the task's unit; the output is ``restored``, of the image's
+    shape, clipped to [0, 1]. The files appear after onnxruntime has given equal results.
 
     Args:
         model: The network, in float32.
@@ -38,20 +38,16 @@ def export_onnx(
         card: Further facts for the card, such as data and figures.
         level: Exports the plain network of this level: ``level`` is no input then.
 
-    Returns:
-        The path of ``model.onnx``.
-
     Raises:
-        ValueError: If the network is in another precision, or the file answers otherwise.
+        ValueError: If the network is in another precision, or the file's results differ.
         FileExistsError: If one of the two files exists.
     """
     if model.dtype_policy.name != "float32":
         raise ValueError(f"expected a network in float32, got one in {model.dtype_policy.name}")
     folder = Path(folder)
     path, beside = folder / "model.onnx", folder / "card.json"
-    for file in (path, beside):
-        if file.exists():
-            raise FileExistsError(f"{file} exists: expected another folder")
+    if path.exists() or beside.exists():
+        raise FileExistsError(f"an ONNX file exists in {folder}: expected another folder")
     network = model if level is None else model.at_level(level)
 
     def restore(image, level=None):
@@ -60,10 +56,9 @@ def export_onnx(
         restored = tf.reshape(tf.clip_by_value(restored, 0.0, 1.0), tf.shape(image))
         return {"restored": restored}
 
-    image = tf.TensorSpec((None, None, None, model.channels), tf.float32, name="image")
+    facts = card_of(model, level, {"onnx_opset": OPSET, **_VERSIONS, **(card or {})})
     levels = [tf.TensorSpec((), tf.float32, name="level")] if level is None else []
-    facts = card_of(model, level, {"onnx_opset": OPSET, **_versions(), **(card or {})})
-    data = _converted(restore, [image, *levels])
+    data = _converted(restore, [_image(model.channels), *levels])
     _check(data, restore, model.channels, model.level_range if level is None else [])
     folder.mkdir(parents=True, exist_ok=True)
     _write_whole(beside, json.dumps(facts, indent=1).encode())
@@ -77,15 +72,8 @@ def export_estimator_onnx(estimator: LevelEstimator, path: Path | str) -> Path:
     The level of a picture is the median over a grid of crops, which whoever runs the file cuts out:
     `grid` times `grid` of `crop` pixels a side, or of the picture's where that is less.
 
-    Args:
-        estimator: The network.
-        path: The file.
-
-    Returns:
-        The path.
-
     Raises:
-        ValueError: If the file answers otherwise than the network.
+        ValueError: If the file's results differ from the network's.
         FileExistsError: If the file exists.
     """
     path = Path(path)
@@ -95,39 +83,34 @@ def export_estimator_onnx(estimator: LevelEstimator, path: Path | str) -> Path:
     def estimate(image):
         return {"level": estimator(image)}
 
-    channels = estimator.channels
-    image = tf.TensorSpec((None, None, None, channels), tf.float32, name="image")
-    data = _converted(estimate, [image])
-    _check(data, estimate, channels, [], tolerance=1e-2)  # of levels, 0 to 255
+    data = _converted(estimate, [_image(estimator.channels)])
+    _check(data, estimate, estimator.channels, [], tolerance=1e-2)  # of levels, 0 to 255
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(path, data)
     return path
 
 
-def _versions():
-    names = {"onnx": onnx, "tf2onnx": tf2onnx, "onnxruntime": onnxruntime, "tensorflow": tf}
-    return {name: module.__version__ for name, module in names.items()}
+def _image(channels):
+    return tf.TensorSpec((None, None, None, channels), tf.float32, name="image")
 
 
 def _converted(function, inputs) -> bytes:
+    def exp_minus_one(graph, node, *_):  # no operation of ONNX
+        [source], [result] = node.input, node.output
+        graph.remove_node(node.name)
+        power = graph.make_node("Exp", [source])
+        one = graph.make_const(f"{node.name}_one", np.ones((), np.float32))
+        graph.make_node("Sub", [power.output[0], one.output[0]], outputs=[result], name=node.name)
+
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     proto, _ = tf2onnx.convert.from_function(
         tf.function(function, input_signature=inputs),
         input_signature=inputs,
         opset=OPSET,
-        custom_op_handlers={"Expm1": (_expm1, [])},
+        custom_op_handlers={"Expm1": (exp_minus_one, [])},
     )
     onnx.checker.check_model(proto)
     return proto.SerializeToString()
-
-
-def _expm1(graph, node, *_):
-    """Writes exp(x) - 1, which is no operation of ONNX."""
-    [source], [result] = node.input, node.output
-    graph.remove_node(node.name)
-    power = graph.make_node("Exp", [source])
-    one = graph.make_const(f"{node.name}_one", np.ones((), np.float32))
-    graph.make_node("Sub", [power.output[0], one.output[0]], outputs=[result], name=node.name)
 
 
 def _check(data, function, channels, levels, tolerance=TOLERANCE):
@@ -145,14 +128,14 @@ def _check(data, function, channels, levels, tolerance=TOLERANCE):
             # Shapes first: a difference of arrays of other shapes may be one, too.
             if answer.shape != expected.shape:
                 raise ValueError(
-                    f"The ONNX file does not answer as the network does: shape {answer.shape} "
-                    f"instead of {tuple(expected.shape)}"
+                    f"expected shape {tuple(expected.shape)} from the ONNX file, as from the "
+                    f"network, got {answer.shape}"
                 )
             difference = float(np.abs(answer - expected.numpy()).max())
             if not difference <= tolerance:
                 raise ValueError(
-                    f"The ONNX file does not answer as the network does: {width}x{height} pixels "
-                    f"at level {level} differ by {difference:g}, more than {tolerance:g}"
+                    f"expected results of the ONNX file within {tolerance:g} of the network's, "
+                    f"got {difference:g} for {width}x{height} pixels at level {level}"
                 )
 
 

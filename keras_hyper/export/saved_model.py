@@ -4,15 +4,20 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from keras_hyper.export.card import card_of, estimator_facts
 from keras_hyper.export.session import ServingSession
 from keras_hyper.export.signatures import level_signatures, signatures
-from keras_hyper.export.warm_up import read_warm_up, warm_up_alone, warm_up_requests, write_warm_up
 from keras_hyper.models import HyperRes, LevelEstimator
+
+# TF-Serving runs the requests of this file before a version becomes available.
+_WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 
 
 def export_saved_model(
@@ -32,8 +37,7 @@ def export_saved_model(
         folder: The model's folder; versions are its children that are whole numbers.
         card: Further facts for the card, such as data and figures.
         level: Exports the plain network of this level: the signatures then take no level.
-        estimator: Goes into the same export: signatures ``estimate`` and ``auto``, which restores
-            at the estimated level.
+        estimator: Adds the signatures ``estimate``, and ``auto``, which restores at that level.
 
     Returns:
         The version's folder.
@@ -52,7 +56,16 @@ def export_saved_model(
     try:
         _write(model, partial, card, level, estimator)
         check_saved_model(partial)
-        return _published(partial, folder)
+        while True:
+            numbers = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+            version = folder / str(max(numbers, default=0) + 1)
+            try:
+                os.rename(partial, version)
+                return version
+            except OSError:
+                # It exists and is not empty: another export came first.
+                if not version.exists():
+                    raise
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -84,46 +97,28 @@ def _write(model, partial, card, level, estimator):
     text = json.dumps(facts, indent=1)
     sweep = model.sweep if level is None else None
     endpoints = signatures(restore, model.channels, level is None, text, sweep)
-    requests, networks = {}, [network]
+    requests = warm_up_requests(model.channels, model.level_range if level is None else None)
+    networks = [network]
     if estimator is not None:
         networks.append(estimator)
+        image = {"image": requests["serving_default"]["image"]}
         estimating = level_signatures(
             estimator.over_grid, restore, model.channels, estimator.min_side
         )
         endpoints.update(estimating)
-        requests = warm_up_alone(list(estimating), model.channels)
-    _save(partial, endpoints, networks)
-    known = model.level_range if level is None else None
-    write_warm_up(partial, {**warm_up_requests(model.channels, known), **requests})
-    (partial / "assets.extra" / "card.json").write_text(text)
-    os.chmod(partial, 0o755)  # mkdtemp makes it the owner's alone; a server is another user
-
-
-def _save(partial, endpoints, networks):
+        requests.update(dict.fromkeys(estimating, image))
     # Keras's ExportArchive writes every variable twice, under two names.
     module = tf.Module()
     module.weights = [variable.value for network in networks for variable in network.variables]
-    made = {
+    functions = {
         name: tf.function(function, input_signature=inputs, autograph=False)
         for name, (function, inputs) in endpoints.items()
     }
-    tf.saved_model.save(
-        module, str(partial), {name: one.get_concrete_function() for name, one in made.items()}
-    )
-
-
-def _published(partial, folder):
-    while True:
-        numbers = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
-        version = folder / str(max(numbers, default=0) + 1)
-        try:
-            # A rename onto a folder that is not empty fails: another export came first.
-            os.rename(partial, version)
-        except OSError:
-            if not version.exists():
-                raise
-            continue
-        return version
+    concrete = {name: function.get_concrete_function() for name, function in functions.items()}
+    tf.saved_model.save(module, str(partial), concrete)
+    write_warm_up(partial, requests)
+    (partial / "assets.extra" / "card.json").write_text(text)
+    os.chmod(partial, 0o755)  # mkdtemp makes it the owner's alone; a server is another user
 
 
 def check_saved_model(version: Path) -> None:
@@ -138,3 +133,52 @@ def check_saved_model(version: Path) -> None:
                 session.predict(signature, inputs)
             except tf.errors.OpError as error:
                 raise ValueError(f"{signature} of {version}: {error.message}") from error
+
+
+def warm_up_requests(channels: int, levels: Sequence[float] | None, side: int = 64) -> dict:
+    """Returns one small request for each signature: inputs by name, by name of the signature.
+
+    Args:
+        channels: 1 or 3.
+        levels: Levels trained on; None for an export of one level.
+        side: Side of the picture in pixels.
+    """
+    pixels = np.full((1, side, side, channels), 128, np.uint8)
+    floats = np.float32(pixels) / np.float32(255)
+    png = tf.io.encode_png(pixels[0]).numpy()
+    first = {"level": np.array(levels[:1], np.float32)} if levels is not None else {}
+    requests = {
+        "serving_default": {"image": floats, **first},
+        "serving_uint8": {"image": pixels, **first},
+        "serving_bytes": {"image_bytes": np.array([png], object), **first},
+        "describe": {"query": np.array([b""], object)},
+    }
+    if levels is not None:
+        requests["sweep"] = {"image": floats, "level": np.array(levels, np.float32)}
+    return requests
+
+
+def write_warm_up(version: Path, requests: dict[str, dict]) -> None:
+    """Writes warm-up requests to the path of TF-Serving's convention."""
+    path = version / _WARM_UP
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, inputs in requests.items():
+            record = PredictionLog()
+            request = record.predict_log.request
+            request.model_spec.name = "restorer"
+            request.model_spec.signature_name = signature
+            for name, value in inputs.items():
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+            writer.write(record.SerializeToString())
+
+
+def read_warm_up(version: Path) -> dict[str, dict]:
+    """Reads the warm-up requests of an export: inputs by name, by name of the signature."""
+    requests = {}
+    for data in tf.data.TFRecordDataset(str(version / _WARM_UP)).as_numpy_iterator():
+        request = PredictionLog.FromString(data).predict_log.request
+        requests[request.model_spec.signature_name] = {
+            name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()
+        }
+    return requests

@@ -1,22 +1,9 @@
 """A SavedModel in the session that TF-Serving would run it in."""
 
-import contextlib
 from pathlib import Path
 
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
-
-
-@contextlib.contextmanager
-def _without_deprecations():
-    # The loader is deprecated in Python; its successor would hide errors of the server.
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 class ServingSession:
@@ -35,8 +22,15 @@ class ServingSession:
     def __init__(self, version: Path | str):
         self.graph = tf.Graph()
         self.session = tf.compat.v1.Session(graph=self.graph)
-        with self.graph.as_default(), _without_deprecations():
-            meta = tf.compat.v1.saved_model.loader.load(self.session, ["serve"], str(version))
+        # The loader is deprecated in Python; its successor would hide errors of the server.
+        logger = tf.get_logger()
+        level = logger.level
+        logger.setLevel("ERROR")
+        try:
+            with self.graph.as_default():
+                meta = tf.compat.v1.saved_model.loader.load(self.session, ["serve"], str(version))
+        finally:
+            logger.setLevel(level)
         self.definitions = dict(meta.signature_def)
         # Of them, those with a method; the initialisation op has none.
         self.signatures = {
@@ -66,9 +60,8 @@ class ServingSession:
                 fetch=[definition.outputs[name].name for name in outputs],
             )
             self.callables[signature] = self.session._make_callable_from_options(options)
-        return dict(
-            zip(outputs, self.callables[signature](*(inputs[name] for name in names)), strict=True)
-        )
+        answers = self.callables[signature](*(inputs[name] for name in names))
+        return dict(zip(outputs, answers, strict=True))
 
     def __enter__(self):
         return self

@@ -4,6 +4,9 @@ The C++ session does not enforce the shapes of a signature: on some builds an im
 the server's process. So every check is an operation of the graph, and nothing runs before it.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import tensorflow as tf
 
 # A header may claim any size: decoding is refused beyond this, before memory is taken for it.
@@ -11,8 +14,13 @@ MAX_PIXELS = 100_000_000
 # A card is a few kilobytes: more than a batch of them is no question but a burden.
 MAX_CARDS = 1024
 
+Restore = Callable[[Any, Any], Any]
+Endpoints = dict[str, tuple[Callable[..., dict[str, Any]], Sequence[tf.TensorSpec]]]
 
-def signatures(restore, channels: int, with_level: bool, card: str, sweep=None):
+
+def signatures(
+    restore: Restore, channels: int, with_level: bool, card: str, sweep: Restore | None = None
+) -> Endpoints:
     """Returns the endpoints of an export by name, with their input signatures.
 
     Args:
@@ -23,91 +31,84 @@ def signatures(restore, channels: int, with_level: bool, card: str, sweep=None):
         card: The facts of the export, as JSON.
         sweep: ``(image (1, height, width, channels), level (levels,)) -> (levels, height, width,
             channels)``; None in an export of one level.
-
-    Returns:
-        A dict from name to ``(function, list of tf.TensorSpec)``.
     """
+    made = _Endpoints(restore, channels, card, sweep)
     level = [tf.TensorSpec((None,), tf.float32, name="level")] if with_level else []
-    shape = (None, None, None, channels)
-    endpoints = {
-        "serving_default": (
-            _of_floats(restore, channels),
-            [tf.TensorSpec(shape, tf.float32, name="image"), *level],
-        ),
-        "serving_uint8": (
-            _of_bytes(restore, channels),
-            [tf.TensorSpec(shape, tf.uint8, name="image"), *level],
-        ),
-        "serving_bytes": (
-            _of_files(restore, channels),
-            [tf.TensorSpec((None,), tf.string, name="image_bytes"), *level],
-        ),
-        "describe": (_of_itself(card), [tf.TensorSpec((None,), tf.string, name="query")]),
+
+    def images(batch, dtype):
+        return tf.TensorSpec((batch, None, None, channels), dtype, name="image")
+
+    files = tf.TensorSpec((None,), tf.string, name="image_bytes")
+    endpoints: Endpoints = {
+        "serving_default": (made.serving_default, [images(None, tf.float32), *level]),
+        "serving_uint8": (made.serving_uint8, [images(None, tf.uint8), *level]),
+        "serving_bytes": (made.serving_bytes, [files, *level]),
+        "describe": (made.describe, [tf.TensorSpec((None,), tf.string, name="query")]),
     }
     if sweep is not None:
-        one = tf.TensorSpec((1, *shape[1:]), tf.float32, name="image")
-        endpoints["sweep"] = (_of_levels(sweep, channels), [one, *level])
+        endpoints["sweep"] = (made.sweep, [images(1, tf.float32), *level])
     return endpoints
 
 
-def _of_floats(restore, channels):
-    def serving_default(image, level=None):
-        image, level = _checked(image, level, channels)
-        return {"restored": tf.clip_by_value(restore(image, level), 0.0, 1.0)}
+class _Endpoints:
+    """The functions of the signatures."""
 
-    return serving_default
+    def __init__(self, restore, channels, card, restore_sweep):
+        self.restore, self.channels, self.card = restore, channels, card
+        self.restore_sweep = restore_sweep
 
+    def serving_default(self, image, level=None):
+        image, level = _checked(image, level, self.channels)
+        return {"restored": tf.clip_by_value(self.restore(image, level), 0.0, 1.0)}
 
-def _of_bytes(restore, channels):
-    def serving_uint8(image, level=None):
-        image, level = _checked(image, level, channels)
-        return {"restored": _to_bytes(restore(tf.cast(image, tf.float32) / 255.0, level))}
+    def serving_uint8(self, image, level=None):
+        image, level = _checked(image, level, self.channels)
+        return {"restored": _to_bytes(self.restore(tf.cast(image, tf.float32) / 255.0, level))}
 
-    return serving_uint8
+    def serving_bytes(self, image_bytes, level=None):
+        def one(data, level=None):
+            image = _decoded(data, self.channels)
+            with tf.device(None):  # wherever the server's networks run
+                restored = self.restore(image[None], None if level is None else level[None])
+            # PNG has no device but the CPU, and strings cannot be copied to a GPU.
+            with tf.device("/CPU:0"):
+                return tf.io.encode_png(_to_bytes(restored)[0])
 
-
-def _of_files(restore, channels):
-    def one(data, level):
-        image = _decoded(data, channels)
-        with tf.device(None):  # wherever the server's networks run
-            restored = restore(image[None], None if level is None else level[None])
-        # PNG has no device but the CPU, and strings cannot be copied to a GPU.
-        with tf.device("/CPU:0"):
-            return tf.io.encode_png(_to_bytes(restored)[0])
-
-    def serving_bytes(image_bytes, level=None):
-        image_bytes, level = _checked_files(image_bytes, level)
+        image_bytes = tf.ensure_shape(image_bytes, (None,))
+        checks = [_check(tf.size(image_bytes) > 0, "`image_bytes` must hold at least one file")]
+        if level is not None:
+            level = tf.ensure_shape(level, (None,))
+            checks += _of_batch(tf.size(image_bytes), level)
+        image_bytes, level = _after(checks, image_bytes, level)
         with tf.device("/CPU:0"):
             if level is None:
-                return {"restored_bytes": tf.map_fn(lambda data: one(data, None), image_bytes)}
-            files = tf.map_fn(
-                lambda pair: one(*pair), (image_bytes, level), fn_output_signature=tf.string
-            )
+                return {"restored_bytes": tf.map_fn(one, image_bytes)}
+            pairs = (image_bytes, level)
+            files = tf.map_fn(lambda pair: one(*pair), pairs, fn_output_signature=tf.string)
             return {"restored_bytes": files}
 
-    return serving_bytes
+    def sweep(self, image, level):
+        image, checks = _checked_image(image, (1, None, None, self.channels))
+        level = tf.ensure_shape(level, (None,))
+        pixels = tf.size(image, tf.int64) // self.channels * tf.size(level, tf.int64)
+        text = ("the restored pictures have", pixels, f"pixels; the limit is {MAX_PIXELS}")
+        checks += [
+            _check(tf.size(level) > 0, "`level` must hold at least one level"),
+            _check(pixels <= MAX_PIXELS, *text),
+            _finite(level),
+        ]
+        image, level = _after(checks, image, level)
+        return {"restored": tf.clip_by_value(self.restore_sweep(image, level), 0.0, 1.0)}
 
-
-def _of_levels(sweep_of, channels):
-    def sweep(image, level):
-        image, level = _checked_sweep(image, level, channels)
-        return {"restored": tf.clip_by_value(sweep_of(image, level), 0.0, 1.0)}
-
-    return sweep
-
-
-def _of_itself(card):
-    # As many answers as questions, whatever they are: where a server batches, every input and
-    # output must have the batch's size, and a signature must have an input.
-    def describe(query):
+    def describe(self, query):
+        # As many answers as questions, whatever they are: where a server batches, every input and
+        # output must have the batch's size, and a signature must have an input.
         query = tf.ensure_shape(query, (None,))
         rows = tf.size(query)
         few = (rows > 0) & (rows <= MAX_CARDS)
         check = _check(few, f"`query` must hold 1 to {MAX_CARDS} questions, not", rows)
         with tf.control_dependencies([check]):
-            return {"card": tf.fill((tf.identity(rows),), tf.constant(card))}
-
-    return describe
+            return {"card": tf.fill((tf.identity(rows),), tf.constant(self.card))}
 
 
 def _to_bytes(image):
@@ -119,28 +120,6 @@ def _checked(image, level, channels):
     if level is not None:
         level = tf.ensure_shape(level, (None,))
         checks += _of_batch(tf.shape(image)[0], level)
-    return _after(checks, image, level)
-
-
-def _checked_files(image_bytes, level):
-    image_bytes = tf.ensure_shape(image_bytes, (None,))
-    checks = [_check(tf.size(image_bytes) > 0, "`image_bytes` must hold at least one file")]
-    if level is not None:
-        level = tf.ensure_shape(level, (None,))
-        checks += _of_batch(tf.size(image_bytes), level)
-    return _after(checks, image_bytes, level)
-
-
-def _checked_sweep(image, level, channels):
-    image, checks = _checked_image(image, (1, None, None, channels))
-    level = tf.ensure_shape(level, (None,))
-    pixels = tf.size(image, tf.int64) // channels * tf.size(level, tf.int64)
-    few = pixels <= MAX_PIXELS
-    checks += [
-        _check(tf.size(level) > 0, "`level` must hold at least one level"),
-        _check(few, "the restored pictures have", pixels, f"pixels; the limit is {MAX_PIXELS}"),
-        _finite(level),
-    ]
     return _after(checks, image, level)
 
 
@@ -179,19 +158,8 @@ def _check(condition, *text):
 
 def _decoded(data, channels):
     """Decodes PNG, JPEG, GIF or BMP to float32 ``(height, width, channels)``, 8 bits."""
-    size = _claimed_size(data)
-    few = size[0] * size[1] <= MAX_PIXELS
-    check = _check(few, "the picture claims", size, f"pixels; the limit is {MAX_PIXELS} in all")
-    with tf.control_dependencies([check]), tf.device("/CPU:0"):
-        image = tf.io.decode_image(tf.identity(data), channels, expand_animations=False)
-    return tf.cast(tf.ensure_shape(image, (None, None, channels)), tf.float32) / 255.0
-
-
-def _claimed_size(data):
-    """Width and height that a PNG's header claims, int64; 0 for other formats.
-
-    A PNG of a few kilobytes can claim gigapixels. JPEG takes as many bytes as it has blocks.
-    """
+    # Width and height that a PNG's header claims; 0 for other formats. A PNG of a few kilobytes can
+    # claim gigapixels. JPEG takes as many bytes as it has blocks.
     long_enough = tf.strings.length(data) >= 24
     start = tf.cond(long_enough, lambda: tf.strings.substr(data, 0, 24), lambda: tf.fill((), ""))
     numbers = tf.cond(
@@ -200,20 +168,27 @@ def _claimed_size(data):
         lambda: tf.zeros((8,), tf.int64),
     )
     weights = tf.constant([1 << 24, 1 << 16, 1 << 8, 1], tf.int64)
-    return tf.reduce_sum(tf.reshape(numbers, (2, 4)) * weights, axis=1)
+    size = tf.reduce_sum(tf.reshape(numbers, (2, 4)) * weights, axis=1)
+    few = size[0] * size[1] <= MAX_PIXELS
+    check = _check(few, "the picture claims", size, f"pixels; the limit is {MAX_PIXELS} in all")
+    with tf.control_dependencies([check]), tf.device("/CPU:0"):
+        image = tf.io.decode_image(tf.identity(data), channels, expand_animations=False)
+    return tf.cast(tf.ensure_shape(image, (None, None, channels)), tf.float32) / 255.0
 
 
-def level_signatures(estimate_level, restore, channels: int, min_side: int):
+def level_signatures(
+    estimate_level: Callable[[Any], Any], restore: Restore, channels: int, min_side: int
+) -> Endpoints:
     """Returns the endpoints of an estimator inside an export, with their input signatures.
 
     Args:
         estimate_level: ``image float32 (batch, height, width, channels) -> level (batch,)``.
-        restore: See `signatures`; None where the export restores at one level alone.
+        restore: See `signatures`.
         channels: 1 or 3.
         min_side: Smallest side of an image whose level can be estimated.
 
     Returns:
-        ``estimate``, image -> level; and with `restore` ``auto``, image -> restored and level.
+        ``estimate``, image -> level; and ``auto``, image -> restored and level.
     """
 
     def checked(image):
@@ -232,5 +207,4 @@ def level_signatures(estimate_level, restore, channels: int, min_side: int):
         return {"restored": tf.clip_by_value(restore(image, level), 0.0, 1.0), "level": level}
 
     inputs = [tf.TensorSpec((None, None, None, channels), tf.float32, name="image")]
-    endpoints = {"estimate": (estimate, inputs)}
-    return endpoints if restore is None else {**endpoints, "auto": (auto, inputs)}
+    return {"estimate": (estimate, inputs), "auto": (auto, inputs)}

@@ -1,5 +1,7 @@
 """Pixel shuffle: channels become pixels."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -27,17 +29,16 @@ class DepthToSpace(keras.layers.Layer):
         Shi et al., arXiv:1609.05158 (the sub-pixel convolution).
     """
 
-    def __init__(self, block_size=2, **kwargs):
+    def __init__(self, block_size: int = 2, **kwargs: Any):
         super().__init__(**kwargs)
         if block_size < 2:
-            raise ValueError(f"`block_size` must be at least 2, got block_size={block_size}")
+            raise ValueError(f"expected a `block_size` of at least 2, got {block_size=}")
         self.block_size = block_size
 
     def build(self, features_shape):
         if features_shape[-1] % self.block_size**2:
             raise ValueError(
-                f"The channels must be divisible by {self.block_size**2}, "
-                f"got features_shape={features_shape}"
+                f"expected channels divisible by {self.block_size**2}, got {features_shape=}"
             )
 
     def call(self, features):

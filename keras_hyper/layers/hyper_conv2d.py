@@ -1,5 +1,8 @@
 """One stored pair (w, b), a family of convolution kernels."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -52,19 +55,19 @@ class HyperConv2D(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=1,
-        padding="same",
-        data_format=None,
-        dilation_rate=1,
-        groups=1,
-        activation=None,
-        use_bias=True,
-        use_offset=True,
-        kernel_initializer="he_normal",
-        slope_initializer="zeros",
-        **kwargs,
+        filters: int,
+        kernel_size: int | tuple[int, int],
+        strides: int | tuple[int, int] = 1,
+        padding: str = "same",
+        data_format: str | None = None,
+        dilation_rate: int | tuple[int, int] = 1,
+        groups: int = 1,
+        activation: str | Callable | None = None,
+        use_bias: bool = True,
+        use_offset: bool = True,
+        kernel_initializer: str | keras.Initializer = "he_normal",
+        slope_initializer: str | keras.Initializer = "zeros",
+        **kwargs: Any,
     ):
         # Keras would round the level to the compute type before `call` saw it.
         super().__init__(autocast=False, **kwargs)
@@ -85,16 +88,14 @@ class HyperConv2D(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.slope_initializer = keras.initializers.get(slope_initializer)
         if self.filters % self.groups:
-            raise ValueError(
-                f"`groups` must divide `filters`, got groups={groups}, filters={filters}"
-            )
+            raise ValueError(f"expected `groups` that divide `filters`, got {groups=}, {filters=}")
 
     def build(self, features_shape, level_shape=()):
         channels = features_shape[self._channel_axis]
         if channels is None or channels % self.groups:
             raise ValueError(
-                "The features' channels must be known and divisible by `groups`, "
-                f"got features_shape={features_shape}, groups={self.groups}"
+                "expected a known number of channels, divisible by `groups`, "
+                f"got {features_shape=}, groups={self.groups}"
             )
         shape = (*self.kernel_size, channels // self.groups, self.filters)
         slope = self.slope_initializer if self.use_offset else self.kernel_initializer
@@ -111,11 +112,11 @@ class HyperConv2D(keras.layers.Layer):
             if self.use_offset:
                 self.bias_b = self.add_weight(name="bias_b", **bias)
 
-    def kernel_at(self, level):
+    def kernel_at(self, level: Any) -> Any:
         """Returns the kernel of one level, float32 ``(rows, columns, in, out)``: equation 2."""
         return _affine(level, self.w, self.b)
 
-    def bias_at(self, level):
+    def bias_at(self, level: Any) -> Any:
         """Returns the bias of one level, float32 ``(filters,)``, or None without one."""
         return _affine(level, self.bias_w, self.bias_b) if self.use_bias else None
 
@@ -125,24 +126,21 @@ class HyperConv2D(keras.layers.Layer):
         rank = len(level.shape)
         if rank not in _LEVEL_RANKS:
             raise ValueError(
-                "`level` must be a scalar, a vector (batch,) or a map (batch, height, width), "
-                f"got level of shape {tuple(level.shape)}"
+                "expected `level` to be a scalar, a vector (batch,) or a map (batch, height, "
+                f"width), got level of shape {tuple(level.shape)}"
             )
         if rank == 0:
             outputs = self.convolve(features, self.kernel_at(level), self.bias_at(level))
         else:
-            outputs = self._mix(features, level[:, None, None] if rank == 1 else level)
+            # The outputs of `w` and `b`, mixed by a level an image or a pixel.
+            level = level[:, None, None] if rank == 1 else level
+            level = ops.cast(ops.expand_dims(level, self._channel_axis), self.compute_dtype)
+            outputs = level * self.convolve(features, self.w, self.bias_w)
+            if self.use_offset:
+                outputs = outputs + self.convolve(features, self.b, self.bias_b)
         return self.activation(outputs)
 
-    def _mix(self, features, level):
-        """Mixes the outputs of ``w`` and ``b`` by a level an image or a pixel, rank 3."""
-        level = ops.cast(ops.expand_dims(level, self._channel_axis), self.compute_dtype)
-        outputs = level * self.convolve(features, self.w, self.bias_w)
-        return (
-            outputs + self.convolve(features, self.b, self.bias_b) if self.use_offset else outputs
-        )
-
-    def convolve(self, features, kernel, bias):
+    def convolve(self, features: Any, kernel: Any, bias: Any) -> Any:
         """Convolves with a kernel and a bias, or None, of one level, without the activation."""
         outputs = ops.conv(
             features,
@@ -190,18 +188,18 @@ def _affine(level, slope, offset):
 
 def _positive(name, value):
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"`{name}` must be an integer of at least 1, got {name}={value!r}")
+        raise ValueError(f"expected `{name}` to be an integer of at least 1, got {name}={value!r}")
     return value
 
 
 def _pair(name, value):
     pair = (value, value) if isinstance(value, int) else tuple(value)
     if len(pair) != 2:
-        raise ValueError(f"`{name}` must be one integer or two, got {name}={value!r}")
+        raise ValueError(f"expected `{name}` to be one integer or two, got {name}={value!r}")
     return tuple(_positive(name, side) for side in pair)
 
 
 def _one_of(name, value, known):
     if value not in known:
-        raise ValueError(f"`{name}` must be one of {known}, got {name}={value!r}")
+        raise ValueError(f"expected `{name}` to be one of {known}, got {name}={value!r}")
     return value

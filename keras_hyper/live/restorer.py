@@ -13,7 +13,7 @@ from keras_hyper.live.pictures import OpenPicture, level_map
 from keras_hyper.live.task import LiveTask
 from keras_hyper.live.view import expand, shrink, times
 from keras_hyper.metrics import psnr
-from keras_hyper.models.padding import pad_to_multiple
+from keras_hyper.models.trunk import pad_to_multiple
 from keras_hyper.restoration.kinds import split_alpha, through_channels, to_float, to_type
 from keras_hyper.restoration.picture import restore
 

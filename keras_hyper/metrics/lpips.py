@@ -36,8 +36,7 @@ def lpips(
     height, width = np.shape(clean)[1:3]
     if min(height, width) < _MIN_SIDES[net]:
         raise ValueError(
-            f"LPIPS: expected sides of {_MIN_SIDES[net]} pixels or more, "
-            f"got {width}x{height} pixels"
+            f"LPIPS: expected sides of {_MIN_SIDES[net]} pixels or more, got {width}x{height}"
         )
     torch, distance = lpips_network(net)
     pictures = []
@@ -61,9 +60,7 @@ def lpips_network(net: str = "vgg") -> tuple[Any, Any]:
         import lpips as package
         import torch
     except ImportError as error:
-        raise ValueError(
-            "LPIPS needs the package lpips, which is missing: pip install '.[lpips]'"
-        ) from error
+        raise ValueError("LPIPS: expected the package lpips: pip install '.[lpips]'") from error
     try:
         with warnings.catch_warnings():
             # The package calls torchvision in a way that torchvision warns of.
@@ -71,6 +68,6 @@ def lpips_network(net: str = "vgg") -> tuple[Any, Any]:
             return torch, package.LPIPS(net=net, verbose=False).eval()
     except OSError as error:
         raise ValueError(
-            f"LPIPS needs weights of {net} that torchvision fetches at the first use, which failed "
-            f"({error}). Without a network put the file into {torch.hub.get_dir()}/checkpoints"
+            f"LPIPS: expected weights of {net} in {torch.hub.get_dir()}/checkpoints, got "
+            f"an error as torchvision fetched them: {error}"
         ) from error

@@ -10,6 +10,11 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 # How many rows or columns one product makes: more cost multiplications by zero, and threads that
 # wait for each other; fewer cost calls.
 _BAND = 16
+# The window in column after column, one row lower each: ``(rows of the picture, rows of a band)``.
+_TAPS = np.exp(-0.5 * (np.arange(WINDOW) - WINDOW // 2) ** 2 / SIGMA**2)
+_WEIGHTS = np.zeros((_BAND + WINDOW - 1, _BAND), np.float32)
+for _column in range(_BAND):
+    _WEIGHTS[_column : _column + WINDOW, _column] = _TAPS / _TAPS.sum()
 
 
 def ssim(clean: np.ndarray, restored: np.ndarray, peak: float = 1.0) -> np.ndarray:
@@ -159,17 +164,6 @@ def _bands(length):
     for first in range(0, length, _BAND):
         last = min(first + _BAND, length)
         yield first, last, _WEIGHTS[: last - first + WINDOW - 1, : last - first]
-
-
-def _window_matrix():
-    taps = np.exp(-0.5 * (np.arange(WINDOW) - WINDOW // 2) ** 2 / SIGMA**2)
-    matrix = np.zeros((_BAND + WINDOW - 1, _BAND))
-    for column in range(_BAND):
-        matrix[column : column + WINDOW, column] = taps / taps.sum()
-    return matrix.astype(np.float32)
-
-
-_WEIGHTS = _window_matrix()
 
 
 def _halved(pictures):

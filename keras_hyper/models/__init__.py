@@ -1,9 +1,7 @@
 """Networks."""
 
-from keras_hyper.models.hyper_res import HyperRes
+from keras_hyper.models.hyper_res import HyperRes, MultiLevel, PlainRes
 from keras_hyper.models.level_estimator import LevelEstimator, MultiLevelEstimator
-from keras_hyper.models.multi_level import MultiLevel
-from keras_hyper.models.plain_res import PlainRes
 from keras_hyper.models.presets import load
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Converts checkpoints of the authors' PyTorch code."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from keras_hyper.models import HyperRes
 _LEVEL_SCALE = 255.0
 
 
-def from_state_dict(weights: Mapping[str, np.ndarray], levels=()) -> HyperRes:
+def from_state_dict(weights: Mapping[str, np.ndarray], levels: Sequence[float] = ()) -> HyperRes:
     """Returns the network of the authors with these weights.
 
     Args:
@@ -59,26 +59,20 @@ def _fill(model, weights):
     # Their pixel shuffle has the output channel outermost, ours the place in the square.
     order = np.arange(kernel.shape[-1]).reshape(-1, 4).T.reshape(-1)
     model.expand.set_weights([kernel[..., order], weights["conv3.module.bias"][order]])
-    names = sorted(
+
+    def generated(values):
+        filters = model.filters
+        kernel = values[:-filters].reshape(filters, filters, 3, 3).transpose(2, 3, 1, 0)
+        return kernel, values[-filters:]
+
+    blocks = sorted(
         {int(name.split(".")[1]) for name in weights if name.startswith("res_blocks_meta.")}
     )
-    convs = iter(model.block_convs)
-    for block in names:
-        for conv in ("hy_conv1", "hy_conv2"):
-            _fill_generated(next(convs), weights, f"res_blocks_meta.{block}.{conv}.fc")
-
-
-def _fill_generated(layer, weights, name):
-    filters = layer.filters
-    slope, offset = weights[f"{name}.weight"][:, 0], weights[f"{name}.bias"]
-
-    def kernel(values):
-        return values[:-filters].reshape(filters, filters, 3, 3).transpose(2, 3, 1, 0)
-
-    layer.w.assign(kernel(slope))
-    layer.b.assign(kernel(offset))
-    layer.bias_w.assign(slope[-filters:])
-    layer.bias_b.assign(offset[-filters:])
+    names = [f"res_blocks_meta.{n}.{conv}.fc" for n in blocks for conv in ("hy_conv1", "hy_conv2")]
+    for layer, name in zip(model.block_convs, names, strict=True):
+        w, bias_w = generated(weights[f"{name}.weight"][:, 0])
+        b, bias_b = generated(weights[f"{name}.bias"])
+        layer.set_weights([w, b, bias_w, bias_b])
 
 
 def load_checkpoint(path: Path) -> HyperRes:

@@ -1,14 +1,15 @@
 """The adaptive network: Fig. 1 with convolutions generated from a level."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
-from keras import ops
+from keras import layers, ops
 
 from keras_hyper.layers import HyperConv2D
-from keras_hyper.models.padding import pad_to_multiple
-from keras_hyper.models.plain_res import PlainRes
 from keras_hyper.models.precision import in_precision
 from keras_hyper.models.presets import Presets, from_preset
-from keras_hyper.models.trunk import MainNetwork
+from keras_hyper.models.trunk import MainNetwork, convolution, pad_to_multiple
 
 
 @keras.saving.register_keras_serializable(package="keras_hyper")
@@ -20,19 +21,13 @@ class HyperRes(MainNetwork):
     convolution and tail are shared by all levels.
 
     Args:
-        channels: 1 for gray, 3 for RGB.
-        blocks: Number of residual blocks; 16 in the paper.
-        filters: Width of the features; 64 in the paper.
-        image_residual: Whether the image is added to the output. The paper's network has no such
-            path; with one it learns several times faster.
-        tail: ``"paper"`` or ``"light"``; see `MainNetwork`.
-        task: Name of the task it is trained for, kept for whoever loads the file.
-        unit: What a level of 1 means, in words.
         levels: Levels trained on, in the task's unit; empty where it was a range, or none.
         level_range: Lowest and highest level trained on.
         level_offset: See `level_scale`.
         level_scale: The generator's scalar is ``(level - level_offset) / level_scale``. An offset
             of 0 and a scale of 255 are what the authors' code does for all tasks.
+        **kwargs: Of `MainNetwork`: `channels`, `blocks`, `filters`, `image_residual`, `tail`,
+            `task` and `unit`; and of `keras.Model`.
 
     Call arguments:
         inputs: A dict of ``image``, float ``(batch, height, width, channels)`` in [0, 1], sides of
@@ -60,37 +55,22 @@ class HyperRes(MainNetwork):
 
     def __init__(
         self,
-        channels=3,
-        blocks=16,
-        filters=64,
-        image_residual=True,
-        tail="paper",
-        task="",
-        unit="",
-        levels=(),
-        level_range=(0.0, 255.0),
-        level_offset=0.0,
-        level_scale=255.0,
-        **kwargs,
+        *,
+        levels: Sequence[float] = (),
+        level_range: Sequence[float] = (0.0, 255.0),
+        level_offset: float = 0.0,
+        level_scale: float = 255.0,
+        **kwargs: Any,
     ):
-        super().__init__(
-            channels=channels,
-            blocks=blocks,
-            filters=filters,
-            image_residual=image_residual,
-            tail=tail,
-            task=task,
-            unit=unit,
-            **kwargs,
-        )
+        super().__init__(**kwargs)
         if not level_scale > 0:
-            raise ValueError(f"`level_scale` must be above 0, got level_scale={level_scale!r}")
+            raise ValueError(f"expected a `level_scale` above 0, got {level_scale=}")
         self.levels = [float(level) for level in levels]
         self.level_range = [float(level) for level in level_range]
         self.level_offset = float(level_offset)
         self.level_scale = float(level_scale)
 
-    def block_conv(self, filters, **kwargs):
+    def block_conv(self, filters: int, **kwargs: Any) -> HyperConv2D:
         """Returns a generated convolution."""
         # 0.3 times an ordinary start, so that the residual blocks begin near the identity.
         start = keras.initializers.VarianceScaling(2.0 * 0.3**2, "fan_in")
@@ -105,35 +85,35 @@ class HyperRes(MainNetwork):
     def call(self, inputs, training=False):
         image = self.check_image(ops.convert_to_tensor(inputs["image"]))
         level = _checked_level(inputs["level"])
-        if len(level.shape) != 1:
-            return self._restore(image, level, training)
-        if image.shape[0] == 1:
-            return self._restore(image, level[0], training)
-        if training:
-            # TensorFlow 2.17 with oneDNN can crash in the gradient of a loop over images.
+        if len(level.shape) == 1 and image.shape[0] == 1:
+            level = level[0]
+        # TensorFlow 2.17 with oneDNN can crash in the gradient of a loop over images.
+        if len(level.shape) != 1 or training:
             return self._restore(image, level, training)
         return ops.cond(
             ops.all(ops.equal(level, level[:1])),
             # The maximum is the one level; unlike level[0] it exists for an empty batch too.
             lambda: self._restore(image, ops.max(level)),
-            lambda: self._restore_one_by_one(image, level),
+            # A kernel an image takes half the multiplications of a vector of levels in the layers.
+            lambda: ops.map(lambda one: self._restore(one[0][None], one[1])[0], (image, level)),
         )
-
-    def _restore_one_by_one(self, image, level):
-        # A kernel an image takes half the multiplications of a vector of levels in the layers.
-        return ops.map(lambda one: self._restore(one[0][None], one[1])[0], (image, level))
 
     def _restore(self, image, level, training=False):
         """Restores at one level for the whole batch, one an image, or a map of levels."""
         levels = [self._scalar(level)] * len(self.scales)
         if len(level.shape) == 3:
-            levels = _level_pyramid(levels[0], len(self.scales))
+            # The map at half the resolution, a quarter, ...: one map a scale.
+            mean, _ = pad_to_multiple(levels[0][..., None], self.multiple)
+            for scale in range(len(self.scales)):
+                # With strides left to default Keras 3.15 fails on JAX.
+                mean = ops.average_pool(mean, 2, strides=2, data_format="channels_last")
+                levels[scale] = mean[..., 0]
         return self.forward(image, lambda conv, x, scale: conv(x, levels[scale]), training)
 
     def _scalar(self, level):
         return (level - self.level_offset) / self.level_scale
 
-    def sweep(self, image, level):
+    def sweep(self, image: Any, level: Any) -> Any:
         """Restores one picture at several levels; what no level changes is computed once.
 
         Args:
@@ -159,7 +139,7 @@ class HyperRes(MainNetwork):
         scalar = self._scalar(float(level))
         return [(conv.kernel_at(scalar), conv.bias_at(scalar)) for conv in self.block_convs]
 
-    def at_level(self, level: float) -> PlainRes:
+    def at_level(self, level: float) -> "PlainRes":
         """Returns the plain network of one level: ordinary convolutions, image -> restored.
 
         Args:
@@ -168,8 +148,8 @@ class HyperRes(MainNetwork):
         Returns:
             A network equal to this one at `level`, in the same precision.
         """
-        shared = {key: value for key, value in self.get_config().items() if key in _SHARED}
-        plain = PlainRes(level=level, **shared)
+        shared = MainNetwork.get_config(self)
+        plain = PlainRes(level=level, **{**shared, "name": None})
         plain.build()
         scalar = self._scalar(float(level))
         for ours, theirs in zip(self.layers, plain.layers, strict=True):
@@ -195,7 +175,7 @@ class HyperRes(MainNetwork):
         return in_precision(self, precision)
 
     @classmethod
-    def from_preset(cls, name: str, **overrides) -> "HyperRes":
+    def from_preset(cls, name: str, **overrides: Any) -> "HyperRes":
         """Returns a network by name: a size, untrained, or a model that ships.
 
         Args:
@@ -220,25 +200,91 @@ class HyperRes(MainNetwork):
         }
 
 
-_SHARED = ("dtype", "channels", "blocks", "filters", "image_residual", "tail", "task", "unit")
-
-
 def _checked_level(level):
     level = ops.cast(ops.convert_to_tensor(level), "float32")
     if len(level.shape) not in (0, 1, 3):
         raise ValueError(
-            "`level` must have shape (), (batch,) or (batch, height, width), "
-            f"got level of shape {tuple(level.shape)}"
+            "expected `level` of shape (), (batch,) or (batch, height, width), "
+            f"got {tuple(level.shape)}"
         )
     return level
 
 
-def _level_pyramid(level, scales):
-    """Averages a map of levels to half resolution, a quarter, ...: one map a scale."""
-    level, _ = pad_to_multiple(level[..., None], 2**scales)
-    maps = []
-    for _ in range(scales):
-        # With strides left to default Keras 3.15 fails on JAX.
-        level = ops.average_pool(level, 2, strides=2, data_format="channels_last")
-        maps.append(level[..., 0])
-    return maps
+@keras.saving.register_keras_serializable(package="keras_hyper")
+class PlainRes(MainNetwork):
+    """The network of one level alone, in ordinary convolutions: what `HyperRes.at_level` returns.
+
+    Args:
+        level: The level that it restores, in the task's unit.
+        **kwargs: As in `HyperRes`.
+
+    Call arguments:
+        image: float ``(batch, height, width, channels)`` in [0, 1], sides of 1 and up.
+
+    Output shape:
+        That of ``image``, float32. Not clipped: values may leave [0, 1] by a little.
+
+    Raises:
+        ValueError: If an argument makes no network, or the image does not fit it.
+    """
+
+    def __init__(self, level: float = 0.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.level = float(level)
+
+    def block_conv(self, filters: int, **kwargs: Any) -> layers.Conv2D:
+        """Returns an ordinary convolution."""
+        return convolution(filters, **kwargs)
+
+    def call(self, image):
+        return self.forward(self.check_image(image), lambda conv, x, _: conv(x))
+
+    def get_config(self):
+        return {**super().get_config(), "level": self.level}
+
+
+@keras.saving.register_keras_serializable(package="keras_hyper")
+class MultiLevel(keras.Model):
+    """Restores every patch at k levels, by k main networks that share one hypernetwork.
+
+    Args:
+        main: The `HyperRes` that is trained.
+
+    Call arguments:
+        inputs: A dict of ``image``, float ``(batch, k, height, width, channels)`` in [0, 1], each
+            clean patch degraded at k levels; and ``level``, float ``(batch, k)`` in the task's
+            unit, the same k levels in every row: the k networks serve the whole batch.
+
+    Output shape:
+        That of ``image``, float32.
+
+    Reference:
+        Aharon and Ben-Artzi, arXiv:2206.05970, figure 1.
+    """
+
+    def __init__(self, main: HyperRes, **kwargs: Any):
+        super().__init__(autocast=False, **kwargs)
+        self.main = main
+
+    def build(self, input_shape=None):
+        if not self.main.built:
+            self.main.build()
+        self.built = True
+
+    def call(self, inputs, training=False):
+        image, level = inputs["image"], inputs["level"]
+        restored = [
+            self.main({"image": image[:, i], "level": level[0, i]}, training=training)
+            for i in range(image.shape[1])
+        ]
+        return ops.stack(restored, axis=1)
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("autocast", None)
+        return {**config, "main": keras.saving.serialize_keras_object(self.main)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "MultiLevel":
+        main = keras.saving.deserialize_keras_object(config.pop("main"))
+        return cls(main, **config)

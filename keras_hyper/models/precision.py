@@ -17,7 +17,7 @@ def policy_of(precision: str) -> str:
     if precision == "auto":
         precision = "bfloat16" if multiplies_in_bfloat16() else "float32"
     if precision not in _POLICIES:
-        raise ValueError(f"`precision` must be one of {PRECISIONS}, got {precision!r}")
+        raise ValueError(f"expected `precision` to be one of {PRECISIONS}, got {precision!r}")
     return _POLICIES[precision]
 
 

@@ -1,10 +1,12 @@
 """The network of Fig. 1, whatever the convolutions of its residual blocks are."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 from keras import layers, ops
 
 from keras_hyper.layers import DepthToSpace
-from keras_hyper.models.padding import pad_to_multiple
 
 TAILS = ("paper", "light")
 
@@ -19,14 +21,15 @@ class MainNetwork(keras.Model):
 
     Args:
         channels: 1 for gray, 3 for RGB.
-        blocks: Number of residual blocks, at least 1. One number a scale makes a U-Net: all but
-            the last are the blocks on the way down, and again on the way up.
-        filters: Number of features; with several scales one number a scale.
-        image_residual: Whether the image is added to the output.
+        blocks: Number of residual blocks, at least 1; 16 in the paper. One number a scale makes a
+            U-Net: all but the last are the blocks on the way down, and again on the way up.
+        filters: Number of features, 64 in the paper; with several scales one number a scale.
+        image_residual: Whether the image is added to the output. The paper's network has no such
+            path; with one it learns several times faster.
         tail: ``"paper"``: pixel shuffle by 2, then two convolutions at full resolution.
             ``"light"``: one convolution at half resolution, then pixel shuffle, as in FFDNet; a
             small part of the operations.
-        task: Name of the task.
+        task: Name of the task it is trained for, kept for whoever loads the file.
         unit: What a level of 1 means, in words.
 
     Raises:
@@ -39,31 +42,37 @@ class MainNetwork(keras.Model):
 
     def __init__(
         self,
-        channels=3,
-        blocks=16,
-        filters=64,
-        image_residual=True,
-        tail="paper",
-        task="",
-        unit="",
-        **kwargs,
+        channels: int = 3,
+        blocks: int | Sequence[int] = 16,
+        filters: int | Sequence[int] = 64,
+        image_residual: bool = True,
+        tail: str = "paper",
+        task: str = "",
+        unit: str = "",
+        **kwargs: Any,
     ):
         # Keras would round image and level to the compute type; both ends stay in float32.
         super().__init__(autocast=False, **kwargs)
         if channels not in (1, 3):
-            raise ValueError(f"`channels` must be 1 or 3, got channels={channels!r}")
+            raise ValueError(f"expected 1 or 3 `channels`, got {channels=}")
         if tail not in TAILS:
-            raise ValueError(f"`tail` must be one of {TAILS}, got tail={tail!r}")
-        self.channels = channels
-        self.blocks = blocks if isinstance(blocks, int) else list(blocks)
-        self.filters = filters if isinstance(filters, int) else list(filters)
-        self.image_residual = image_residual
-        self.tail_form = tail
-        self.task = task
-        self.unit = unit
-        self.scales = list(zip(*_one_a_scale(blocks, filters), strict=True))
-        inner = self.dtype_policy
-        width = self.scales[0][1]
+            raise ValueError(f"expected `tail` to be one of {TAILS}, got {tail=}")
+        self.channels, self.image_residual, self.tail_form = channels, image_residual, tail
+        self.task, self.unit = task, unit
+        numbers = [[n] if isinstance(n, int) else list(n) for n in (blocks, filters)]
+        if not numbers[0] or min(numbers[0]) < 1 or len(numbers[0]) != len(numbers[1]):
+            raise ValueError(
+                "expected `blocks` of at least 1, with as many numbers as `filters`, "
+                f"got {blocks=}, {filters=}"
+            )
+        self.blocks, self.filters = (
+            n if isinstance(n, int) else list(n) for n in (blocks, filters)
+        )
+        self.scales = list(zip(*numbers, strict=True))
+        self._create_layers()
+
+    def _create_layers(self):
+        inner, width = self.dtype_policy, self.scales[0][1]
         self.head = convolution(width, strides=2, padding="valid", dtype="float32", name="head")
         self.block_convs = [
             self.block_conv(width, dtype=inner, name=f"block{block:02d}_conv{conv}")
@@ -81,16 +90,19 @@ class MainNetwork(keras.Model):
         ]
         self.skip = convolution(width, dtype=inner, name="skip")
         # With the image added to the output, a small tail begins at "change almost nothing".
-        start = 0.01 if image_residual else 1.0
-        self.shuffle = DepthToSpace(
-            2, dtype=inner if tail == "paper" else "float32", name="shuffle"
-        )
-        if tail == "paper":
+        end: Any = {
+            "start": 0.01 if self.image_residual else 1.0,
+            "dtype": "float32",
+            "name": "tail",
+        }
+        if self.tail_form == "paper":
+            self.shuffle = DepthToSpace(2, dtype=inner, name="shuffle")
             self.expand = convolution(4 * width, dtype=inner, name="expand")
             self.merge = convolution(width, dtype=inner, name="merge")
-            self.tail = convolution(channels, start=start, dtype="float32", name="tail")
+            self.tail = convolution(self.channels, **end)
         else:
-            self.tail = convolution(4 * channels, start=start, dtype="float32", name="tail")
+            self.shuffle = DepthToSpace(2, dtype="float32", name="shuffle")
+            self.tail = convolution(4 * self.channels, **end)
 
     def _widths(self):
         """The features of each block, in the order in which they run."""
@@ -98,7 +110,7 @@ class MainNetwork(keras.Model):
         up = [width for blocks, width in self.scales[-2::-1] for _ in range(blocks)]
         return down + up
 
-    def block_conv(self, filters, **kwargs):
+    def block_conv(self, filters: int, **kwargs: Any) -> layers.Layer:
         """Returns one convolution of a residual block: `filters` to `filters`, 3x3."""
         raise NotImplementedError  # pragma: no cover - what a subclass is for
 
@@ -124,7 +136,7 @@ class MainNetwork(keras.Model):
         built(self.tail, widths[0])
         self.built = True
 
-    def forward(self, image, convolve, training=False):
+    def forward(self, image: Any, convolve: Callable, training: bool = False) -> Any:
         """Restores an image.
 
         Args:
@@ -139,19 +151,24 @@ class MainNetwork(keras.Model):
         image, crop = pad_to_multiple(image, self.multiple)
         return crop(self.decode(image, self.encode(image), convolve, training))
 
-    def encode(self, image):
+    def encode(self, image: Any) -> Any:
         """Returns the head's features of a padded image; the level does not change them."""
         # One pixel of zeros on all four sides, as the authors have it: Keras's "same" would pad
         # only below and to the right here, and shift the image.
         head = self.head(ops.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0))))
         return ops.cast(head, self.compute_dtype)
 
-    def decode(self, image, head, convolve, training=False):
+    def decode(self, image: Any, head: Any, convolve: Callable, training: bool = False) -> Any:
         """Returns the restored image from the head's features; arguments as of `forward`."""
         convs = iter(self.block_convs)
-        # In training one run follows another, and the gradient of the activation keeps TensorFlow
-        # from optimizing the graph at all: a step would take 5 to 10 % longer.
-        add = ops.add if training else _add_shared
+
+        def add(features, outputs):
+            # TensorFlow makes convolution, bias and addition one kernel. oneDNN's (2.17 to 2.21 at
+            # least) adds in place where it can, and elsewhere keeps a copy in the kernel itself,
+            # not in the run: two runs at once then crash, or add each other's. An activation that
+            # changes nothing joins the kernel in place of the addition. In training one run follows
+            # another, and its gradient would make a step take 5 to 10 % longer.
+            return features + (outputs if training else ops.leaky_relu(outputs, negative_slope=1.0))
 
         def run(x, blocks, scale):
             for _ in range(blocks):
@@ -177,12 +194,12 @@ class MainNetwork(keras.Model):
             x = self.shuffle(self.tail(x))
         return add(image, x) if self.image_residual else x
 
-    def check_image(self, image):
+    def check_image(self, image: Any) -> Any:
         """Returns `image` as float32, or raises ValueError if its rank or channels do not fit."""
         if len(image.shape) != 4 or image.shape[-1] != self.channels:
             raise ValueError(
-                f"`image` must have shape (batch, height, width, {self.channels}), "
-                f"got image of shape {tuple(image.shape)}"
+                f"expected an image of shape (batch, height, width, {self.channels}), "
+                f"got {tuple(image.shape)}"
             )
         return ops.cast(image, "float32")
 
@@ -219,30 +236,10 @@ class MainNetwork(keras.Model):
         }
 
 
-def _one_a_scale(blocks, filters):
-    """Returns blocks and filters as lists of one number a scale, checked."""
-    blocks, filters = (
-        [value] if isinstance(value, int) else list(value) for value in (blocks, filters)
-    )
-    if not blocks or min(blocks) < 1 or len(blocks) != len(filters):
-        raise ValueError(
-            "`blocks` must be at least 1, with as many numbers as `filters`, "
-            f"got blocks={blocks}, filters={filters}"
-        )
-    return blocks, filters
-
-
-def _add_shared(features, outputs):
-    """Adds features that another operation reads too to the output of a convolution."""
-    # TensorFlow makes convolution, bias and addition one kernel. oneDNN's (2.17 to 2.21 at least)
-    # adds in place where it can, and elsewhere keeps a copy in the kernel itself, not in the run:
-    # two runs at once then crash, or add each other's. An activation that changes nothing joins the
-    # kernel in place of the addition.
-    return features + ops.leaky_relu(outputs, negative_slope=1.0)
-
-
-def convolution(filters, strides=1, padding="same", start=1.0, **kwargs):
-    """An ordinary 3x3 convolution; `start` scales its first kernel."""
+def convolution(
+    filters: int, strides: int = 1, padding: str = "same", start: float = 1.0, **kwargs: Any
+) -> layers.Conv2D:
+    """Returns an ordinary 3x3 convolution; `start` scales its first kernel."""
     return layers.Conv2D(
         filters,
         3,
@@ -251,3 +248,30 @@ def convolution(filters, strides=1, padding="same", start=1.0, **kwargs):
         kernel_initializer=keras.initializers.VarianceScaling(2.0 * start**2, "fan_in"),
         **kwargs,
     )
+
+
+def pad_to_multiple(image: Any, multiple: int) -> tuple[Any, Callable]:
+    """Pads below and to the right by reflection until both sides are multiples.
+
+    Args:
+        image: ``(batch, height, width, channels)``; sides may be unknown while tracing.
+        multiple: At least 1.
+
+    Returns:
+        The padded image and a function that crops ``(batch, height', width', channels)`` back to
+        the image's height and width.
+    """
+    _, height, width, _ = ops.shape(image)
+    padded = image
+    for axis, side in ((1, height), (2, width)):
+        if isinstance(side, int) and side % multiple == 0:
+            continue
+        # Of numbers that are not negative: a conversion to ONNX takes others' remainder wrongly.
+        index = ops.arange((side + multiple - 1) // multiple * multiple)
+        last = side - 1
+        # Triangle wave with period 2 * last; a single pixel repeats (its period would be 0).
+        period = ops.maximum(2 * last, 1)
+        index = index % period
+        index = ops.minimum(ops.where(index > last, period - index, index), last)
+        padded = ops.take(padded, index, axis=axis)
+    return padded, lambda result: result if padded is image else result[:, :height, :width]

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from keras_hyper.errors import WrongArgumentError, checked
-from keras_hyper.restoration.artifacts import (
+from keras_hyper.export.card import (
     hash_files,
     read_card,
     saved_model_folder,

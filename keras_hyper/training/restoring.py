@@ -98,9 +98,9 @@ def new_restorer(recipe: Recipe, task: Task, levels: Levels, config: TrainingCon
     keras.utils.set_random_seed(config.seed)
     offset, scale = recipe.level_map or (task.level_offset, task.level_scale)
     model = HyperRes(
-        config.channels,
-        config.blocks,
-        config.filters,
+        channels=config.channels,
+        blocks=config.blocks,
+        filters=config.filters,
         image_residual=recipe.image_residual,
         tail=config.tail,
         task=task.name,

@@ -7,9 +7,8 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from keras_hyper.export.saved_model import check_saved_model, export_saved_model
+from keras_hyper.export.saved_model import check_saved_model, export_saved_model, read_warm_up
 from keras_hyper.export.session import ServingSession
-from keras_hyper.export.warm_up import read_warm_up
 from tests.conftest import ROOT, random_estimator, random_network
 
 

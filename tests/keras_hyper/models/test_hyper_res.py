@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 
 from keras_hyper import HyperRes
+from keras_hyper.models import MultiLevel
 from tests.conftest import needs_bfloat16, random_network
 
 
@@ -122,7 +123,10 @@ def test_clean_cut_beyond_the_halo_changes_nothing():
     [
         ({"image": np.ones((5, 5, 3)), "level": 3}, r"batch, height, width, 3.*\(5, 5, 3\)"),
         ({"image": np.ones((1, 5, 5, 1)), "level": 3}, r"\(1, 5, 5, 1\)"),
-        ({"image": np.ones((1, 5, 5, 3)), "level": np.ones((1, 5))}, r"level of shape \(1, 5\)"),
+        (
+            {"image": np.ones((1, 5, 5, 3)), "level": np.ones((1, 5))},
+            r"`level` of shape.*got \(1, 5\)",
+        ),
     ],
 )
 def test_bad_inputs_say_what_came(tiny, inputs, words):
@@ -158,3 +162,12 @@ def test_generated_kernels_are_those_of_the_plain_network_of_that_level(tiny):
     for (kernel, bias), conv in zip(tiny.generated(25.0), plain.block_convs, strict=True):
         for ours, theirs in zip((kernel, bias), conv.get_weights(), strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_equals_k_main_networks(tiny, rng):
+    image = rng.random((2, 3, 9, 8, 3), dtype="float32")
+    levels = np.float32([5, 25, 60])
+    together = MultiLevel(tiny)({"image": image, "level": np.tile(levels, (2, 1))})
+    for draw, level in enumerate(levels):
+        alone = tiny({"image": image[:, draw], "level": level})
+        np.testing.assert_allclose(together[:, draw], alone, atol=1e-6)

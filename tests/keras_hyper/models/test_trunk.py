@@ -15,6 +15,7 @@ from keras_hyper import HyperRes, restore
 from keras_hyper.export.saved_model import export_saved_model
 from keras_hyper.export.session import ServingSession
 from keras_hyper.models import MultiLevel
+from keras_hyper.models.trunk import pad_to_multiple
 from tests.conftest import random_network
 
 VARIANTS = {
@@ -256,3 +257,29 @@ def test_additions_have_an_activation_outside_training_alone(tiny, rng, training
     operations = restore.get_concrete_function().graph.get_operations()
     assert ("LeakyRelu" in {operation.type for operation in operations}) is not training
     np.testing.assert_allclose(restore(), trainer(inputs), atol=1e-6)
+
+
+@pytest.mark.parametrize("sides", [(1, 1), (1, 2), (2, 3), (3, 2), (4, 4), (5, 7), (13, 1)])
+@pytest.mark.parametrize("multiple", [1, 2, 4, 16])
+@pytest.mark.parametrize("traced", [False, True])
+def test_pads_to_a_multiple_and_crops_back(sides, multiple, traced, rng):
+    image = rng.random((2, *sides, 3), dtype="float32")
+
+    def there_and_back(x):
+        padded, crop = pad_to_multiple(x, multiple)
+        return padded, crop(padded)
+
+    if traced:
+        spec = tf.TensorSpec((None, None, None, 3))
+        there_and_back = tf.function(there_and_back, input_signature=[spec])
+    padded, cropped = there_and_back(image)
+    assert all(side % multiple == 0 for side in padded.shape[1:3])
+    assert all(0 <= p - s < multiple for p, s in zip(padded.shape[1:3], sides, strict=True))
+    np.testing.assert_array_equal(cropped, image)
+
+
+def test_padding_is_numpys_reflection(rng):
+    image = rng.random((1, 5, 6, 1), dtype="float32")
+    padded, _ = pad_to_multiple(image, 8)
+    expected = np.pad(image, ((0, 0), (0, 3), (0, 2), (0, 0)), mode="reflect")
+    np.testing.assert_array_equal(padded, expected)

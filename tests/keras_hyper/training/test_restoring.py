@@ -77,7 +77,7 @@ def restored(model, image, level=20.0):
 
 def initialised(initial, channels=3, **kwargs):
     facts = {"task": "denoise", "level_offset": 0, "level_scale": 75, **kwargs}
-    model = HyperRes(channels, 1, 8, **facts)
+    model = HyperRes(channels=channels, blocks=1, filters=8, **facts)
     model.build()
     initialise_from(model, initial)
     return model

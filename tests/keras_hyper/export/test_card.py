@@ -1,6 +1,6 @@
 import json
 
-from keras_hyper.restoration.artifacts import (
+from keras_hyper.export.card import (
     hash_files,
     read_card,
     saved_model_folder,
