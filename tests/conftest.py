@@ -46,7 +46,7 @@ def shared():
 
 @pytest.fixture
 def tiny():
-    """A network with weights that do something, float32, 3 channels."""
+    """A small network with random weights, float32, 3 channels."""
     return random_network()
 
 
@@ -63,7 +63,7 @@ def random_network(channels=3, blocks=1, filters=8, **kwargs):
 
 
 def random_estimator(channels=3, task="denoise", **kwargs):
-    """A narrow estimator, whose answers depend on what it sees."""
+    """A narrow estimator with random weights, whose result depends on the image."""
     from keras_hyper import LevelEstimator
 
     model = LevelEstimator(channels, probes=4, filters=4, task=task, unit="sigma", **kwargs)

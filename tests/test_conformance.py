@@ -1,4 +1,4 @@
-"""Laws that hold for every registered class; a class without a row fails."""
+"""Properties of every registered class; a class without a row fails."""
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ def _ones(*shape):
 
 SIZES = {"filters": 4, "blocks": 1}
 NARROW = {"probes": 4, "filters": 4}
-# name: how to make one, the keyword arguments of a call at two sizes, odd and not square
+# name: a factory, and the keyword arguments of a call at two sizes, odd and not square
 SPECIMENS = {
     "HyperConv2D": (
         lambda **kw: HyperConv2D(4, 3, **kw),
@@ -67,7 +67,7 @@ SPECIMENS = {
         [{"inputs": {"image": _ones(2, 3, h, w, 3)}} for h, w in ((16, 16), (17, 23))],
     ),
 }
-# Registered, but no layers: each has a test of its own.
+# Registered, but not layers; each has its own test.
 OTHERS = {"AveragedAdam", "LevelLoss", "LevelPSNR", "MeanLossOfLevels"}
 OTHERS |= {"LevelError", "LogLevelLoss", "ZeroSum"}
 NAMES = sorted(SPECIMENS)
@@ -79,7 +79,7 @@ def call(layer, arguments):
     return layer(**arguments)
 
 
-def test_every_registered_class_has_a_specimen():
+def test_every_registered_class_has_an_example():
     assert training.RECIPES and keras_hyper.HyperRes  # importing registers
     prefix = "keras_hyper>"
     registered = {
@@ -91,14 +91,14 @@ def test_every_registered_class_has_a_specimen():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_config_makes_the_same_layer_again(name):
+def test_layer_is_rebuilt_from_its_config(name):
     make, _ = SPECIMENS[name]
     layer = make()
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_keras_file_gives_the_same_numbers_to_the_bit(name, tmp_path):
+def test_keras_file_is_bit_identical(name, tmp_path):
     make, arguments = SPECIMENS[name]
     layer = make()
     model = layer if isinstance(layer, keras.Model) else _wrapped(layer, arguments[0])
@@ -131,7 +131,7 @@ def test_traced_for_unknown_sizes_equals_eager(name):
 
 @needs_bfloat16
 @pytest.mark.parametrize("name", NAMES)
-def test_bfloat16_keeps_variables_in_float32_and_stays_near(name):
+def test_bfloat16_keeps_float32_variables_and_is_close(name):
     make, arguments = SPECIMENS[name]
     exact, mixed = make(), make(dtype="mixed_bfloat16")
     expected = ops.convert_to_numpy(call(exact, arguments[0]))

@@ -14,5 +14,5 @@ MODULES = [
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_of_docstrings_return_what_they_show(name):
+def test_docstring_examples_return_the_shown_values(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# package: the packages of ours that it may import beside itself
+# package: the other packages of ours that it may import
 ALLOWED = {
     "pipelines": set(),
     "keras_hyper.layers": set(),
@@ -32,7 +32,7 @@ ALLOWED = {
         "keras_hyper.metrics", "keras_hyper.models", "keras_hyper.restoration", "pipelines",
     },
 }  # fmt: skip
-# These may import everything; nobody imports them.
+# These may import everything and are imported by no package.
 FREE = (
     "keras_hyper.cli",
     "keras_hyper.errors",
@@ -65,7 +65,7 @@ def ours(module):
 
 
 @pytest.mark.parametrize("package", ALLOWED)
-def test_package_imports_only_what_it_may(package):
+def test_package_imports_only_allowed_packages(package):
     files = sorted((ROOT / package.replace(".", "/")).rglob("*.py"))
     assert files
     for path in files:
@@ -82,7 +82,7 @@ def test_every_file_is_in_a_package():
             assert package_of(module_of(path)) in known, path
 
 
-def test_the_check_sees_a_forbidden_import():
+def test_forbidden_import_is_found():
     assert package_of("keras_hyper.models.hyper_res.HyperRes") == "keras_hyper.models"
     assert package_of("keras_hyper.serving.client.client") == "keras_hyper.serving.client"
     assert package_of("pipelines.tasks.TASKS") == "pipelines"
@@ -99,7 +99,7 @@ def run(program):
 @pytest.mark.parametrize(
     "module", ["keras_hyper", "keras_hyper.cli", "keras_hyper.serving.client.client"]
 )
-def test_is_imported_without_keras_and_tensorflow(module):
+def test_imports_without_keras_and_tensorflow(module):
     program = f"import sys, {module}; print({{'keras', 'tensorflow'}} & set(sys.modules))"
     assert run(program) == "set()"
 
@@ -114,7 +114,7 @@ def test_is_imported_without_keras_and_tensorflow(module):
         "from keras_hyper import HyperRes; import keras",
     ],
 )
-def test_classes_are_registered_whatever_is_imported_first(imports):
+def test_classes_are_registered_in_any_import_order(imports):
     path = "saved_models/denoise_tiny/model.keras"
     program = f"{imports}; print(keras.models.load_model({path!r}).task)"
     assert run(program).splitlines()[-1] == "denoise"

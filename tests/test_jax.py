@@ -1,4 +1,4 @@
-"""Training under JAX, for accelerators that TensorFlow has no build for."""
+"""Training under JAX, for accelerators without a build of TensorFlow."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ for name, level in (("scalar", 25.0), ("vector", np.array([10, 60], np.float32))
 """
 
 
-def test_trained_under_jax_answers_the_same_under_tensorflow(tmp_path):
+def test_network_trained_under_jax_gives_the_same_result_under_tensorflow(tmp_path):
     pytest.importorskip("jax", reason="JAX is installed in the lane of the newest TensorFlow alone")
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]

@@ -1,4 +1,4 @@
-"""A task of the user's own, one function and one row, goes through every command."""
+"""A user's own task, of one function and one row, works in every command."""
 
 import asyncio
 import contextlib
@@ -50,7 +50,7 @@ def registered():
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory, registered):
-    """Folder of a network that was trained for two steps."""
+    """Folder of a network trained for two steps."""
     out = tmp_path_factory.mktemp("runs")
     assert train.main(["--task", "deblur", "--filters", "8", "--out", str(out), *TRAINING]) == 0
     return out / "deblur"
@@ -58,14 +58,14 @@ def model(tmp_path_factory, registered):
 
 @pytest.fixture
 def data(tmp_path, photo):
-    """A folder of test sets with one set of one picture."""
+    """A folder of test sets, with one set of one picture."""
     (tmp_path / "data" / "Cats").mkdir(parents=True)
     pixels = np.rint(photo[:40, :48] * 255).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / "data" / "Cats" / "a.png")
     return tmp_path / "data"
 
 
-def test_training_ends_with_the_command_to_go_on_with(tmp_path, capsys):
+def test_training_prints_the_next_command(tmp_path, capsys):
     argv = ["--task", "deblur", "--filters", "8", "--out", str(tmp_path), *TRAINING]
     assert train.main(argv) == 0
     printed = capsys.readouterr().out
@@ -96,7 +96,7 @@ def test_card_has_its_levels_and_unit(model, data, capsys):
     assert "| 0.25 (trained) |" in text and "Protocol plain" in text
 
 
-def test_report_has_a_table_of_it(model, data, tmp_path):
+def test_report_has_a_table_of_the_task(model, data, tmp_path):
     argv = ["report", str(model), "--data", str(data), "--out", str(tmp_path), "--name", "page",
             "--noisy", str(data), "--noisy-pictures", "1"]  # fmt: skip
     assert paper(argv) == 0
@@ -105,7 +105,7 @@ def test_report_has_a_table_of_it(model, data, tmp_path):
     assert "PSNR by share of the neighbours | 0.25 | 0.5 | 1 | mean" in text
 
 
-def test_auto_answers_in_one_line_that_no_estimator_exists(model, data, tmp_path, capsys):
+def test_auto_without_an_estimator_is_a_one_line_error(model, data, tmp_path, capsys):
     argv = ["restore", str(data), str(tmp_path / "out"), "--task", "deblur", "--level", "auto"]
     assert main([*argv, "--model", str(model)]) == 2
     error = capsys.readouterr().err
@@ -113,7 +113,7 @@ def test_auto_answers_in_one_line_that_no_estimator_exists(model, data, tmp_path
     assert error.count("\n") == 1
 
 
-def test_an_estimator_of_ones_own_gives_the_level(model, data, tmp_path, capsys):
+def test_own_estimator_gives_the_level(model, data, tmp_path, capsys):
     row = EstimatorTask(
         name="estimate-blur", of=ROW, degrade=blur, levels=("0:1",), margin=2,
         network={"filters": 4, "probes": 4},
@@ -171,7 +171,7 @@ def test_page_restores_in_the_browser(model, tmp_path):
     (task,) = json.loads((tmp_path / "site" / "about.json").read_text())["tasks"]
     assert task["name"] == "deblur" and not task["estimates"] and not task["degrades"]
     path = shutil.which("chromium") or shutil.which("google-chrome")
-    large = np.tile(PIXELS, (20, 20, 1))  # shown smaller, at the level of a smaller picture
+    large = np.tile(PIXELS, (20, 20, 1))  # shown reduced, at a lower level
     with host(tmp_path / "site") as address, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page, faults = browser.new_page(), []

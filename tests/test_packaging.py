@@ -15,7 +15,7 @@ PARTS += ["saved_models", "setup.py"]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The wheel, built offline from a copy: the build writes into its source folder."""
+    """The wheel, built offline from a copy, because the build writes into its source folder."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
@@ -37,7 +37,7 @@ def names(wheel):
     return set(zipfile.ZipFile(wheel).namelist())
 
 
-def test_the_wheel_has_two_top_level_packages(names):
+def test_wheel_has_two_top_level_packages(names):
     top = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert top == {"keras_hyper", "pipelines"}
 
@@ -53,7 +53,7 @@ def test_the_wheel_has_two_top_level_packages(names):
         ("saved_models", "*/model.keras", "keras_hyper/saved_models"),
     ],
 )
-def test_the_wheel_has_every_file_of_the_clone(names, folder, pattern, target):
+def test_wheel_has_every_file_of_the_clone(names, folder, pattern, target):
     paths = [path for path in (ROOT / folder).glob(pattern) if path.is_file()]
     assert paths
     assert {f"{target}/{path.relative_to(ROOT / folder).as_posix()}" for path in paths} <= names

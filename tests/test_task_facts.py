@@ -1,4 +1,4 @@
-"""Facts about a task stand in its row alone: no test of a name, no dictionary keyed by names."""
+"""Facts about a task are only in its row: no comparison with a name, no dictionary of names."""
 
 import ast
 import re
@@ -21,7 +21,7 @@ SCRIPTS = sorted((ROOT / "keras_hyper" / "live" / "static").rglob("*.js"))
 
 
 def facts_beside_the_row(source):
-    """Returns the lines that compare with a task's name, or have one as the key of a dictionary."""
+    """Returns the lines that compare with a task's name, or use one as the key of a dictionary."""
     lines = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Compare):
@@ -42,12 +42,12 @@ def facts_beside_the_row(source):
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_fact_about_a_task_stands_beside_its_row(path):
+def test_no_fact_about_a_task_is_outside_its_row(path):
     assert facts_beside_the_row(path.read_text()) == []
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_no_script_of_the_page_knows_a_task_by_name(path):
+def test_page_scripts_contain_no_task_name(path):
     assert re.findall(rf"\b(?:{'|'.join(NAMES)})\b", path.read_text()) == []
 
 
@@ -62,9 +62,9 @@ def test_no_script_of_the_page_knows_a_task_by_name(path):
         'match task.name:\n    case "estimate-quality": pass',
     ],
 )
-def test_the_search_finds_every_form(source):
+def test_search_finds_every_form(source):
     assert len(facts_beside_the_row(source)) == 1
 
 
-def test_the_search_leaves_other_uses():
+def test_search_ignores_other_uses():
     assert facts_beside_the_row('task = TASKS["denoise"]; facts = {"task": "denoise"}') == []

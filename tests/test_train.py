@@ -1,4 +1,4 @@
-"""train.py as people run it: short runs on small pictures."""
+"""train.py: short runs on small pictures."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def refused(capsys, argv, status=2):
         ("sr", ["--levels", "2", "3", "--recipe", "authors"]),
     ],
 )
-def test_a_run_writes_everything_that_is_documented(photographs, tmp_path, capsys, task, more):
+def test_run_writes_all_documented_files(photographs, tmp_path, capsys, task, more):
     assert train.main(arguments(photographs, tmp_path, *more, task=task)) == 0
     said = capsys.readouterr().out
     run = tmp_path / task
@@ -80,7 +80,7 @@ def test_a_run_writes_everything_that_is_documented(photographs, tmp_path, capsy
     np.testing.assert_allclose(restored, expected, atol=1e-5)
 
 
-def test_resumed_run_ends_where_the_whole_one_does(photographs, tmp_path, capsys):
+def test_resumed_run_ends_with_the_same_weights(photographs, tmp_path, capsys):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert train.main(arguments(photographs, whole)) == 0
     assert interrupted(arguments(photographs, broken), 4) == 130
@@ -90,7 +90,7 @@ def test_resumed_run_ends_where_the_whole_one_does(photographs, tmp_path, capsys
         keras.models.load_model(out / "denoise" / "model.keras") for out in (whole, broken)
     )
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
-        # The sums of a step are added by threads, in an order of their own.
+        # Threads add the sums of a step in varying order.
         np.testing.assert_allclose(a, b, atol=1e-5)
     rows = [json.loads((out / "denoise" / "history.json").read_text()) for out in (whole, broken)]
     assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]]
@@ -115,7 +115,7 @@ def interrupted(argv, step):
         ProgressBar.on_train_batch_end = original
 
 
-def test_a_run_is_initialised_from_another_network(photographs, tmp_path, capsys):
+def test_run_is_initialised_from_another_network(photographs, tmp_path, capsys):
     levels = "--levels", "15", "50"
     assert train.main(arguments(photographs, tmp_path / "first", *levels)) == 0
     start = str(tmp_path / "first" / "denoise")
@@ -137,7 +137,7 @@ def test_a_run_is_initialised_from_another_network(photographs, tmp_path, capsys
     assert card["training"]["init_from"] == start and card["training"]["shrink"] == "[0.75]"
 
 
-def test_an_estimator_has_no_initial_network(photographs, tmp_path, capsys):
+def test_estimator_has_no_initial_network(photographs, tmp_path, capsys):
     argv = arguments(photographs, tmp_path, "--init-from", "denoise", task="estimate")
     assert "expected no --init-from" in refused(capsys, argv)
 
@@ -160,13 +160,11 @@ def test_killed_run_resumes_from_its_last_checkpoint(photographs, tmp_path):
     assert int(keras.models.load_model(checkpoint).optimizer.iterations) == step + 2
 
 
-def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(
-    photographs, tmp_path, capsys, monkeypatch
-):
+def test_non_finite_loss_stops_and_keeps_the_checkpoint(photographs, tmp_path, capsys, monkeypatch):
     from keras_hyper.training.restoring import MeanLossOfLevels
 
     def explode(self, y_true, y_pred):
-        # From the fourth step on: the first checkpoint is good.
+        # From the fourth step on, after a good first checkpoint.
         steps.assign_add(1)
         return tf.reduce_mean(y_pred, axis=(1, 2, 3, 4)) * tf.where(steps > 4, np.nan, 1.0)
 
@@ -205,7 +203,9 @@ def test_unreadable_files_are_named_and_skipped(photographs, tmp_path, capsys):
     ],
     ids=str,
 )
-def test_wrong_arguments_are_one_line_and_leave_nothing(photographs, tmp_path, capsys, more, words):
+def test_wrong_arguments_are_a_one_line_error_and_leave_nothing(
+    photographs, tmp_path, capsys, more, words
+):
     out = tmp_path / "out"
     assert words in refused(capsys, arguments(photographs, out, *more))
     assert not out.exists()
@@ -217,14 +217,14 @@ def test_folder_without_pictures_is_refused(tmp_path, capsys):
     assert "has no pictures" in refused(capsys, argv)
 
 
-def test_another_run_is_not_overwritten(photographs, tmp_path, capsys):
+def test_other_run_is_not_overwritten(photographs, tmp_path, capsys):
     (tmp_path / "denoise").mkdir()
     (tmp_path / "denoise" / "model.keras").write_text("precious")
     assert "holds another run" in refused(capsys, arguments(photographs, tmp_path))
     assert (tmp_path / "denoise" / "model.keras").read_text() == "precious"
 
 
-def test_a_run_that_failed_before_its_first_step_starts_again(photographs, tmp_path, capsys):
+def test_run_that_failed_before_its_first_step_starts_again(photographs, tmp_path, capsys):
     bad = tmp_path / "bad"
     bad.mkdir()
     (bad / "a.png").write_bytes(b"no picture")
@@ -237,7 +237,7 @@ def test_profile_is_written_beside_the_event_files(photographs, tmp_path):
     assert list((tmp_path / "denoise" / "logs" / "train" / "plugins" / "profile").iterdir())
 
 
-def test_resumed_run_must_have_the_same_settings(photographs, tmp_path, capsys):
+def test_resumed_run_needs_the_same_settings(photographs, tmp_path, capsys):
     assert train.main(arguments(photographs, tmp_path, steps=1)) == 0
     argv = arguments(photographs, tmp_path, "--resume", "--blocks", "2", steps=1)
     assert "has blocks 1" in refused(capsys, argv)
@@ -256,7 +256,7 @@ def test_bad_checkpoint_is_refused(photographs, tmp_path, capsys, content):
     assert "checkpoint" in refused(capsys, argv, status=1)
 
 
-def test_disk_that_fills_is_one_line_and_keeps_the_last_checkpoint(
+def test_full_disk_is_a_one_line_error_and_keeps_the_last_checkpoint(
     photographs, tmp_path, capsys, monkeypatch
 ):
     assert train.main(arguments(photographs, tmp_path, steps=3)) == 0
@@ -274,7 +274,7 @@ def test_disk_that_fills_is_one_line_and_keeps_the_last_checkpoint(
     assert not list(checkpoint.parent.glob(".*partial*"))
 
 
-def test_an_estimator_is_trained_and_resumed(photographs, tmp_path, capsys):
+def test_estimator_is_trained_and_resumed(photographs, tmp_path, capsys):
     argv = arguments(photographs, tmp_path, "--levels", "0:60", task="estimate")
     assert interrupted(argv, 4) == 130
     assert train.main([*argv, "--resume"]) == 0
@@ -293,14 +293,12 @@ def test_an_estimator_is_trained_and_resumed(photographs, tmp_path, capsys):
     assert list((run / "logs").rglob("events*"))
 
 
-def test_an_estimator_has_recipes_of_its_own(photographs, tmp_path, capsys):
+def test_estimator_has_its_own_recipes(photographs, tmp_path, capsys):
     argv = arguments(photographs, tmp_path, "--recipe", "authors", task="estimate")
     assert "No recipe 'authors' for this task" in refused(capsys, argv)
 
 
-def test_a_run_of_older_code_is_resumed_from_its_older_checkpoint_and_made_longer(
-    photographs, tmp_path, capsys
-):
+def test_run_of_an_older_version_is_resumed_and_extended(photographs, tmp_path, capsys):
     levels = "--levels", "15", "50"
     assert train.main(arguments(photographs, tmp_path, *levels)) == 0
     run = tmp_path / "denoise"
@@ -325,7 +323,7 @@ def test_a_run_of_older_code_is_resumed_from_its_older_checkpoint_and_made_longe
 
 
 def as_written_before_the_renames(run):
-    """Rewrites a run's record and checkpoints with the keys of before the options were renamed."""
+    """Rewrites a run's record and checkpoints with the former names of the options."""
     record = json.loads((run / "run.json").read_text())
     renamed = {"num_levels": "draws", "validate_every": "every"}
     old = {renamed.get(key, key): value for key, value in record.items()}

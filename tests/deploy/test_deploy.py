@@ -1,4 +1,4 @@
-"""The files of deploy/: each parses, names what exists, and goes together with the others."""
+"""The files of deploy/: they parse, name existing things and are consistent."""
 
 import http.server
 import re
@@ -16,8 +16,8 @@ from tests.conftest import ROOT
 DEPLOY = ROOT / "deploy"
 IMAGE = re.compile(r"tensorflow/serving:2\.17\.1(-gpu)?")
 # tensorflow_serving/model_servers/main.cc, read from a fork of its later head, less the flag for
-# tensor_content that came with 2.19: no copy of the file at 2.17.1 was at hand. The server only
-# prints what it does not know and goes on: a mistyped flag would be without effect, in silence.
+# tensor_content that came with 2.19: no copy of the file at 2.17.1 was available. The server only
+# prints unknown flags and continues, so a mistyped flag would have no effect.
 _MAIN = """
 port grpc_socket_path rest_api_port rest_api_num_threads rest_api_timeout_in_ms
 rest_api_enable_cors_support enable_batching allow_version_labels_for_unavailable_models
@@ -54,7 +54,7 @@ def documents(path):
 
 
 def fields(path):
-    """A text protobuf of one level: (name, value, whether it stands without braces)."""
+    """Parses one level of a text protobuf: (name, value, whether it has no braces)."""
     text = re.sub(r"#.*", "", path.read_text()).strip()
     found = []
     while text:
@@ -78,7 +78,7 @@ def compose(name="compose.yaml"):
 COMMANDS = {"compose": compose()["command"], "kubernetes": container()["args"]}
 
 
-def test_every_file_is_looked_at_here():
+def test_every_file_is_tested():
     names = {path.relative_to(DEPLOY).as_posix() for path in DEPLOY.rglob("*") if path.is_file()}
     assert names == {
         "batching_bytes.config",
@@ -95,7 +95,7 @@ def test_every_file_is_looked_at_here():
 
 
 @pytest.mark.parametrize("path", sorted(DEPLOY.rglob("*.*")), ids=lambda path: path.name)
-def test_every_file_says_what_it_assumes(path):
+def test_every_file_states_its_assumptions(path):
     comment = "".join(line for line in path.read_text().splitlines() if line.startswith("#"))
     assert "Assumes" in comment or path.name == "monitoring.config"
 
@@ -107,22 +107,22 @@ def test_flags_exist_in_the_release_and_have_values(where):
         assert flag.startswith("--") and name in FLAGS and value, flag
 
 
-def test_flags_that_comments_name_exist():
+def test_flags_in_comments_exist():
     for path in DEPLOY.rglob("*.*"):
         named = set(re.findall(r"--([a-z]\w*_\w+)", path.read_text()))
         assert named <= FLAGS, path
 
 
-def test_both_ways_to_run_it_run_it_alike():
+def test_compose_and_kubernetes_use_the_same_flags():
     assert COMMANDS["compose"] == COMMANDS["kubernetes"]
 
 
-def test_images_are_of_the_release():
+def test_images_have_the_pinned_release():
     images = [compose()["image"], compose("compose.gpu.yaml")["image"], container()["image"]]
     assert all(IMAGE.fullmatch(image) for image in images)
 
 
-def test_model_config_is_one_and_its_models_are_tasks():
+def test_model_config_is_shared_and_its_models_are_tasks():
     config = model_server_config_pb2.ModelServerConfig()
     text_format.Parse((DEPLOY / "models.config").read_text(), config)
     models = config.model_config_list.config
@@ -133,7 +133,7 @@ def test_model_config_is_one_and_its_models_are_tasks():
         assert model.model_version_policy.latest.num_versions == 2
 
 
-def test_files_that_flags_name_are_mounted():
+def test_files_named_by_flags_are_mounted():
     mounted = {
         volume.rsplit(":", 2)[1]: volume.rsplit(":", 2)[0] for volume in compose()["volumes"]
     }
@@ -151,7 +151,7 @@ def test_files_that_flags_name_are_mounted():
     )
 
 
-def test_kubernetes_objects_name_each_other():
+def test_references_between_kubernetes_objects_exist():
     folder = DEPLOY / "kubernetes"
     (deployment,), (service,), (autoscaler,) = (
         documents(folder / f"{name}.yaml") for name in ("deployment", "service", "autoscaler")
@@ -166,7 +166,7 @@ def test_kubernetes_objects_name_each_other():
     target = autoscaler["spec"]["scaleTargetRef"]
     assert target["name"] == deployment["metadata"]["name"]
     assert target["apiVersion"] == deployment["apiVersion"]
-    # Who sets the number of replicas: one of the two alone.
+    # Only one of the two may set the number of replicas.
     assert "replicas" not in deployment["spec"] and autoscaler["spec"]["minReplicas"] >= 2
     maps = {volume.get("configMap", {}).get("name") for volume in pod["spec"]["volumes"]}
     assert kustomization["configMapGenerator"][0]["name"] in maps
@@ -195,7 +195,7 @@ def scripts():
 @pytest.mark.parametrize(
     ("state", "code"), [("AVAILABLE", 0), ("LOADING", 1), ("END", 1), (None, 1)]
 )
-def test_the_script_of_the_probes_tells_ready_from_not(where, script, state, code):
+def test_probe_script_detects_readiness(where, script, state, code):
     class Status(http.server.BaseHTTPRequestHandler):
         def do_GET(self):  # noqa: N802 - http.server names it
             self.send_response(200)
@@ -228,12 +228,12 @@ def test_batching_parameters_are_known_and_never_pad(name):
     values = {field: value for field, value, _ in found}
     assert values["pad_variable_length_inputs"] == "false"
     sizes = [int(value) for field, value, _ in found if field == "allowed_batch_sizes"]
-    # Increasing, and the last the largest batch.
+    # Increasing; the last is the maximum batch size.
     assert sizes == sorted(set(sizes))
     assert not sizes or sizes[-1] == int(values["max_batch_size"])
 
 
-def test_monitoring_path_is_the_one_of_the_annotations():
+def test_monitoring_path_equals_the_annotation():
     text = re.sub(r"#.*", "", (DEPLOY / "monitoring.config").read_text())
     match = re.fullmatch(r"\s*prometheus_config\s*\{(.*)\}\s*", text, re.DOTALL)
     inner = dict(re.findall(r'(\w+)\s*:\s*"?([\w/]+)"?', match[1]))
@@ -244,7 +244,7 @@ def test_monitoring_path_is_the_one_of_the_annotations():
     assert notes["prometheus.io/port"] == "8501"
 
 
-def test_the_parser_finds_a_stray_brace(tmp_path):
+def test_parser_finds_a_stray_brace(tmp_path):
     broken = tmp_path / "batching.config"
     broken.write_text("max_batch_size { value: 8 }\nnum_batch_threads { value 4 }\n")
     with pytest.raises(AssertionError, match="num_batch_threads"):

@@ -1,4 +1,4 @@
-"""Follows docs/adding-a-task.md to the letter."""
+"""Runs the code of docs/adding-a-task.md."""
 
 import re
 
@@ -24,18 +24,18 @@ def page():
     TASKS.pop("deblur", None)
 
 
-def test_the_pages_own_test_passes(page):
+def test_documented_test_passes(page):
     assert len(LISTINGS) == 3
     page["test_a_point_spreads_to_the_given_width"]()
 
 
-def test_the_weakest_level_changes_nothing(page, photo):
+def test_weakest_level_changes_nothing(page, photo):
     clean = photo[None, :32, :32]
     blurred = page["blur"](clean, tf.constant(0.0), (0, 0))
     assert float(tf.reduce_max(tf.abs(blurred - clean))) < 1e-5
 
 
-def test_the_new_task_trains(page, tmp_path):
+def test_documented_task_trains(page, tmp_path):
     argv = ["--task", "deblur", "--out", str(tmp_path), "--steps", "2", "--batch", "2",
             "--patch", "16", "--precision", "float32"]  # fmt: skip
     assert train.main(argv) == 0

@@ -29,7 +29,7 @@ def commands():
 
 @pytest.fixture
 def parse_only(monkeypatch):
-    """Replaces the job of every command, so that commands are parsed and not run."""
+    """Replaces the job of every command, so that commands are only parsed."""
     for module in (cli, train, paper):
         if hasattr(module, "run"):
             monkeypatch.setattr(module, "run", lambda *args, **kwargs: 0)

@@ -1,4 +1,4 @@
-"""docs/serving.md: its listings run, its commands are understood, its files are there."""
+"""docs/serving.md: its listings run, its commands are accepted and its files exist."""
 
 import argparse
 import re
@@ -30,7 +30,7 @@ def address(tmp_path_factory):
         yield address
 
 
-def test_the_listings_run_in_order(address, rng):
+def test_listings_run_in_order(address, rng):
     names = {"picture": rng.integers(0, 256, (9, 7, 3), dtype=np.uint8)}
     for listing in blocks("python"):
         exec(listing.replace("localhost:8500", address), names)
@@ -38,7 +38,7 @@ def test_the_listings_run_in_order(address, rng):
     assert names["card"]["halo"] == 12
 
 
-def test_commands_are_understood():
+def test_commands_are_accepted():
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     commands = [line for line in lines if line.startswith("keras-hyper restore")]
     assert commands
@@ -49,7 +49,7 @@ def test_commands_are_understood():
         assert args.server == "localhost:8500"
 
 
-def test_options_that_the_page_names_exist():
+def test_documented_options_exist():
     parser = argparse.ArgumentParser()
     restore.add_arguments(parser)
     known = parser.format_help()
@@ -57,7 +57,7 @@ def test_options_that_the_page_names_exist():
     assert all(name in PAGE and name in known for name in named)
 
 
-def test_files_on_the_page_exist():
+def test_documented_files_exist():
     named = set(re.findall(r"`([\w./]+\.(?:yaml|config))`", PAGE))
     assert named == {
         path.name for path in (ROOT / "deploy").iterdir() if path.suffix in (".yaml", ".config")
@@ -65,11 +65,11 @@ def test_files_on_the_page_exist():
     for path in re.findall(r"-f (\S+\.yaml)", PAGE):
         assert (ROOT / path).is_file()
     for link in re.findall(r"\]\((?!http)([\w./-]+)\)", PAGE):
-        # The server's page comes with the server.
+        # This page belongs to the server.
         assert link == "serving-server.md" or (ROOT / "docs" / link).exists()
 
 
-def test_what_others_clients_need_is_what_the_page_names():
+def test_documented_packages_of_clients_are_those_tested():
     from tests.third_party.__main__ import CLIENTS
 
     for needs in CLIENTS.values():

@@ -9,7 +9,7 @@ from pipelines import TASKS, get_task, register_task
 WEAKEST = {"denoise": 0.0, "dejpeg": 100.0, "sr": 1.0, "photo": 0.0}
 
 
-def test_unknown_name_answers_with_the_known_ones():
+def test_unknown_name_is_refused_with_the_known_names():
     with pytest.raises(ValueError, match="No task 'sharpen'. Choose one of: denoise, dejpeg, sr"):
         get_task("sharpen")
 

@@ -1,7 +1,7 @@
-"""Clients that nobody here wrote, each in its own environment, against a server.
+"""Third-party clients with a server, each in its own environment.
 
 `python -m tests.third_party` serves a model that ships and runs them all; with ``--address`` and
-``--rest`` they run against a server that is there and serves the same version 1 of it.
+``--rest`` they run against a running server with the same version 1 of it.
 """
 
 import argparse
@@ -25,11 +25,11 @@ CLIENTS = {
 
 
 def main() -> int:
-    """Returns 1 if a client met something wrong."""
+    """Returns 1 if a client failed."""
     parser = argparse.ArgumentParser(prog="tests.third_party", description=__doc__)
     parser.add_argument("--models", type=Path, default=ROOT / "saved_models", help="to serve")
     parser.add_argument("--model", default="denoise", help="the one to ask")
-    parser.add_argument("--address", help="HOST:PORT of a server that is there already")
+    parser.add_argument("--address", help="HOST:PORT of a running server")
     parser.add_argument("--rest", default="127.0.0.1:8501", help="its REST port")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What the scripts share; it runs in their environments, so nothing but NumPy is imported."""
+"""Helpers of the scripts; they run in environments that have only NumPy."""
 
 import pathlib
 import sys
@@ -16,14 +16,14 @@ _failed = []
 
 
 def same(what: str, restored) -> None:
-    """Compares an answer with what the network gives without a server."""
+    """Compares a result with that of the network without a server."""
     restored = np.asarray(restored, np.float32).reshape(expected.shape)
     difference = float(np.abs(restored - expected).max())
     _say(difference <= 1e-5, what, f"differs by at most {difference:.1e}")
 
 
 def refused(what: str, call, *words: str) -> None:
-    """Checks that a call fails with an error that holds the words."""
+    """Checks that a call fails with an error that contains the words."""
     try:
         call()
     except Exception as error:
@@ -34,7 +34,7 @@ def refused(what: str, call, *words: str) -> None:
 
 
 def true(what: str, fact: bool, said: object) -> None:
-    """Checks a fact."""
+    """Checks a condition."""
     _say(fact, what, str(said)[:100])
 
 

@@ -1,4 +1,4 @@
-"""grpc-requests, which learns a server's messages from the server, by reflection."""
+"""grpc-requests, which reads the messages of a server by reflection."""
 
 import base64
 
@@ -11,14 +11,14 @@ SERVICE = "tensorflow.serving.PredictionService"
 
 
 def tensor(array, kind):
-    """A tensor as a dict in the names of its message; bytes are in base 64."""
+    """Returns a tensor as a dict of its message's fields; bytes are in base 64."""
     sides = [{"size": side} for side in array.shape]
     content = base64.b64encode(array.tobytes()).decode()
     return {"dtype": kind, "tensor_shape": {"dim": sides}, "tensor_content": content}
 
 
 def predict(signature="serving_default", pixels=image, kind="DT_FLOAT"):
-    """One picture by a signature."""
+    """Restores one picture with a signature."""
     inputs = {"image": tensor(pixels, kind), "level": tensor(level, "DT_FLOAT")}
     spec = {"name": model, "signature_name": signature}
     answer = client.request(SERVICE, "Predict", {"model_spec": spec, "inputs": inputs})

@@ -1,4 +1,4 @@
-"""min-tfs-client, TF-Serving's API without TensorFlow; it reads typed fields alone."""
+"""min-tfs-client: TF-Serving's API without TensorFlow; it reads only typed fields."""
 
 from checks import VERSION, end, host, image, level, model, port, refused, same
 from min_tfs_client.requests import TensorServingClient
@@ -8,7 +8,7 @@ client = TensorServingClient(host, int(port))
 
 
 def predict(image=image, level=level, name=model, version=None):
-    """One picture."""
+    """Restores one picture."""
     inputs = {"image": image, "level": level}
     answer = client.predict_request(name, inputs, model_version=version)
     return tensor_proto_to_ndarray(answer.outputs["restored"])

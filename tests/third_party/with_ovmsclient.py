@@ -8,7 +8,7 @@ inputs = {"image": image, "level": level}
 
 
 def predict(inputs=inputs, name=model, version=VERSION):
-    """One picture; this client always names a version, and 0 is none here."""
+    """Restores one picture; this client always sends a version, and 0 means none."""
     return client.predict(inputs, name, version)
 
 

@@ -8,7 +8,7 @@ SIGMA = 30.0
 
 @pytest.fixture
 def pair(rng):
-    """A picture around zero and a noisy one, of which `scaled` is the best linear restorer."""
+    """A picture around zero and a noisy one, for which `scaled` is the best linear restorer."""
     clean = rng.normal(0, 0.2, (256, 256, 1)).astype("float32")
     return clean, clean + rng.normal(0, SIGMA / 255, clean.shape).astype("float32")
 
@@ -22,19 +22,19 @@ def wiener(clean):
     return 100 * power / (power + (SIGMA / 255) ** 2)
 
 
-def test_best_level_is_the_one_of_the_least_error(rng):
+def test_best_level_has_the_least_error(rng):
     clean = rng.random((32, 32, 3), dtype="float32") * 0.5
     level, psnr = best_level(scaled, clean / np.float32(0.62), clean, (0, 100), 0.01)
     assert level == pytest.approx(62, abs=0.05) and psnr > 60
 
 
-def test_a_best_level_at_the_bound_is_found():
+def test_best_level_at_the_bound_is_found():
     clean = np.full((8, 8, 1), 0.5, np.float32)
     level, _ = best_level(scaled, clean, clean, (0, 80))
     assert level == 80
 
 
-def test_least_risk_is_the_least_error_without_the_clean_picture(pair):
+def test_least_risk_equals_least_error_without_the_clean_picture(pair):
     clean, noisy = pair
     level, psnr = least_risk_level(scaled, noisy, SIGMA, (0, 100), 0.01)
     # The error of the estimate itself, over 65,536 pixels.
@@ -43,7 +43,7 @@ def test_least_risk_is_the_least_error_without_the_clean_picture(pair):
     assert psnr == pytest.approx(-10 * np.log10(error), abs=0.15)
 
 
-def test_the_same_seed_finds_the_same_level(pair):
+def test_same_seed_finds_the_same_level(pair):
     _, noisy = pair
     first, again = (least_risk_level(scaled, noisy, SIGMA, (0, 100), seed=3) for _ in range(2))
     assert first == again

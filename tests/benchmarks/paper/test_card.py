@@ -33,7 +33,7 @@ def test_card_describes_the_model_and_its_figures(tmp_path, pictures):
         f"python -m benchmarks.paper card {tmp_path} --data {pictures}",
     ):
         assert words in text
-    # The paper's figures are in its column.
+    # The paper's figures have a column.
     row = next(line for line in text.splitlines() if line.startswith("| 25 "))
     assert row.endswith("| 31.40 |")
 
@@ -45,13 +45,13 @@ def test_card_reports_the_distance_below_the_curve(tmp_path, pictures, capsys):
     assert main(["card", str(tmp_path), "--data", str(pictures), "--protocol", "colour"]) == 0
     text = capsys.readouterr().out
     assert "lower is more restoration" in text
-    # Random weights hardly change the pictures: the degraded ones are below the curve as well.
+    # Random weights hardly change the pictures, so the degraded ones are below the curve as well.
     assert re.search(r"dB below; the degraded pictures are already 0\.\d+ dB below\.", text)
     assert "At the weakest trained level, 80" in text
     assert "paper |" not in text
 
 
-def test_training_in_two_parts_is_told_as_such(tmp_path, pictures, capsys):
+def test_card_describes_training_in_two_parts(tmp_path, pictures, capsys):
     random_network(levels=(5, 75)).save(tmp_path / "model.keras")
     training = {"steps": "9", "batch": "4", "patch": "48", "seconds": 120, "machine": "a pocket",
                 "before": "7 steps of 16 patches", "shrink": "[0.5, 0.75]"}  # fmt: skip
@@ -68,7 +68,7 @@ def test_training_in_two_parts_is_told_as_such(tmp_path, pictures, capsys):
     assert "`train.py one`, then\n`train.py two`" in text
 
 
-def test_factors_are_held_to_no_curve(tmp_path, pictures, capsys):
+def test_factors_are_not_compared_with_a_curve(tmp_path, pictures, capsys):
     random_network(task="sr", levels=(2, 4), level_range=(2, 4)).save(tmp_path / "model.keras")
     assert main(["card", str(tmp_path), "--data", str(pictures)]) == 0
     text = capsys.readouterr().out
@@ -80,7 +80,7 @@ def test_factors_are_held_to_no_curve(tmp_path, pictures, capsys):
     [("", "CBSD68", "expected a network that records its task"),
      ("denoise", "nowhere", "no such folder")],
 )  # fmt: skip
-def test_wrong_arguments_are_one_line(tmp_path, pictures, capsys, task, data, words):
+def test_wrong_arguments_are_a_one_line_error(tmp_path, pictures, capsys, task, data, words):
     random_network(task=task).save(tmp_path / "model.keras")
     assert main(["card", str(tmp_path), "--data", str(tmp_path / data)]) == 2
     error = capsys.readouterr().err

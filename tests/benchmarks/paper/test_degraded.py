@@ -1,4 +1,4 @@
-"""Degraded pictures have the figures that a correct pipeline and metric give.
+"""Degraded pictures have the figures of a correct pipeline and metric.
 
 A part of the sets and levels; ``python -m benchmarks.paper.degraded`` compares them all.
 """
@@ -13,7 +13,7 @@ from pipelines import TASKS
 from pipelines.images import find_pictures
 
 ALL = list(readings())
-# Figures are of whole sets: each protocol at one level, and PSNR and SSIM on the pictures alone.
+# Figures are of whole sets: PSNR and SSIM of the degraded pictures, each protocol at one level.
 PROTOCOLS = [row for task in TASKS.values() for row in task.protocols]
 HERE = [reading for reading in ALL if reading.protocol in PROTOCOLS]
 LEVEL = {"denoise": "25", "dejpeg": "10", "super_resolution_Set5": "3"}
@@ -22,7 +22,7 @@ LEVEL = {"denoise": "25", "dejpeg": "10", "super_resolution_Set5": "3"}
 @pytest.mark.parametrize(
     "reading", HERE, ids=lambda reading: f"{'-'.join(reading.place)}-{reading.protocol.name}"
 )
-def test_equals_the_known_figures(shared, reading):
+def test_degraded_pictures_have_the_known_figures(shared, reading):
     folder = shared / "data" / "test" / reading.pictures
     if not folder.is_dir():
         pytest.skip(f"the pictures of {reading.pictures} are not here")
@@ -37,7 +37,7 @@ def test_equals_the_known_figures(shared, reading):
         assert ours == pytest.approx(theirs, abs=tolerance), (level, name)
 
 
-def test_what_is_off_is_counted_and_what_is_not_there_is_said(tmp_path):
+def test_deviations_are_counted_and_missing_sets_reported(tmp_path):
     known = {key: dict.fromkeys([reading.place[1] for reading in ALL], {})
              for key in ("denoise", "dejpeg", "super_resolution_Set5")}  # fmt: skip
     said = []

@@ -4,7 +4,7 @@ from PIL import Image
 from benchmarks.paper import jpeg_grid
 
 
-def test_on_its_own_grid_a_jpeg_loses_less(tmp_path, rng, capsys):
+def test_recompression_on_its_own_grid_loses_less(tmp_path, rng, capsys):
     gray = rng.integers(0, 256, (83, 99), dtype=np.uint8)
     Image.fromarray(gray).save(tmp_path / "a.jpg", quality=95)
     jpeg_grid.run([tmp_path])

@@ -1,4 +1,4 @@
-"""The counts of the paper's network, counted by hand in its authors' code."""
+"""Counts of the paper's network, computed by hand from its authors' code."""
 
 import pytest
 
@@ -27,6 +27,6 @@ def test_equals_the_reference(blocks, channels, stored, multiply_adds):
     assert size.one_level == size.stored - size.generated
 
 
-def test_precision_changes_no_count():
+def test_counts_do_not_depend_on_precision():
     model = random_network()
     assert network_size(model.with_precision("bfloat16")) == network_size(model)

@@ -20,7 +20,7 @@ def page():
     return page
 
 
-def test_markdown_has_all_blocks_and_plots_are_files_beside_it(page, tmp_path):
+def test_markdown_has_all_blocks_and_plots_are_files(page, tmp_path):
     text = page.as_markdown("page")
     for words in ("# A < B", "## Part", "```sh\nmake it\n```", "| **<b>** | **2** |", "*below*",
                   "> **missing**: the rest", '![a "curve"](page/curve.svg)'):  # fmt: skip

@@ -37,7 +37,7 @@ def row_of(markdown, words):
     return [cell.strip(" *") for cell in line.strip("|").split("|")]
 
 
-def test_without_networks_only_the_papers_rows_stand_and_the_rest_is_missing():
+def test_without_networks_only_rows_of_the_paper_are_shown():
     text = paper_page([], "Results").as_markdown("x")
     for table in PAPER.values():
         assert f"Table {table.number}:" in text and f"no network for {table.task}" in text
@@ -46,7 +46,7 @@ def test_without_networks_only_the_papers_rows_stand_and_the_rest_is_missing():
     assert "restored" not in text
 
 
-def test_ours_stand_beside_the_papers_with_protocol_and_notes(network):
+def test_measured_rows_follow_those_of_the_paper_with_protocol_and_notes(network):
     network.reports["paper", "CBSD68"] = report((5.0, 15.0, 25.0, 45.0, 65.0, 90.0))
     text = paper_page([network], "Results").as_markdown("x")
     ours = row_of(text, "tiny (1 block, 0.37 M)")
@@ -58,19 +58,19 @@ def test_ours_stand_beside_the_papers_with_protocol_and_notes(network):
     assert "no network of 4 blocks" in text and "do not compare" not in text
 
 
-def test_a_column_that_was_not_measured_is_missing_not_filled(network):
+def test_unmeasured_column_is_missing(network):
     network.reports["paper", "CBSD68"] = report((5.0, 25.0))
     ours = row_of(paper_page([network], "R").as_markdown("x"), "tiny (1 block")
     assert ours[1:] == ["30.05", "30.25", "missing", "missing", "missing", "missing"]
 
 
-def test_part_of_a_set_is_said_not_to_compare(network):
+def test_part_of_a_set_is_marked_as_not_comparable(network):
     network.reports["paper", "CBSD68"] = report((5.0,), count=2)
     text = paper_page([network], "R").as_markdown("x")
     assert "66 of the set's 68 pictures" in text and "do not compare" in text
 
 
-def test_literature_shows_sources_and_only_what_was_measured(network):
+def test_literature_has_sources_and_only_measured_figures(network):
     page = paper_page([network], "R")
     add_literature(page, [network])
     assert "no network was measured by a protocol of the literature" in page.as_markdown("x")
@@ -84,7 +84,7 @@ def test_literature_shows_sources_and_only_what_was_measured(network):
     assert "30.15" in lines[0] and "missing" in lines[0]
 
 
-def test_networks_are_counted_and_their_training_told(network):
+def test_networks_have_counts_and_training(network):
     page = paper_page([], "R")
     add_networks(page, [network, Measured("exported", "denoise", 0, None, {})])
     text = page.as_markdown("x")
@@ -96,7 +96,7 @@ def test_networks_are_counted_and_their_training_told(network):
     assert "| 6000, after 9 steps of others | 30 minutes |" in page.as_markdown("x")
 
 
-def test_sweeps_are_summed_up_or_missing(network):
+def test_sweeps_are_summarised_or_missing(network):
     page = paper_page([], "R")
     add_sweeps(page, [network])
     assert "no noisy pictures were given" in page.as_markdown("x")

@@ -1,4 +1,4 @@
-"""The paper's figures are held to a second copy of its tables, where that is there."""
+"""The paper's figures are compared with a second copy of its tables, if it exists."""
 
 import json
 
@@ -8,7 +8,7 @@ from benchmarks.paper.published import MARKS, PAPER, marks_for, paper_for, publi
 from pipelines import TASKS, get_protocol
 
 
-def test_the_papers_tables_are_copied_right(shared):
+def test_tables_equal_those_of_the_paper(shared):
     known = json.loads((shared / "facts" / "degraded_psnr.json").read_text())["paper"]
     for table in PAPER.values():
         row = known[f"table{table.number}_{table.task}_{table.pictures}"]
@@ -20,19 +20,19 @@ def test_the_papers_tables_are_copied_right(shared):
 
 
 @pytest.mark.parametrize("task", PAPER)
-def test_printed_means_are_those_of_the_columns_truncated(task):
+def test_means_of_the_paper_are_truncated_means_of_the_columns(task):
     table = PAPER[task]
     for name, mean in table.means.items():
         whole = sum(table.psnr[name]) / len(table.levels)
         assert mean == pytest.approx(whole - 0.005, abs=0.0051)
 
 
-def test_every_mark_has_a_protocol_that_we_measure_by_and_a_source():
+def test_every_published_figure_has_a_known_protocol_and_a_source():
     for mark in MARKS:
         assert get_protocol(TASKS[mark.task], mark.protocol) and mark.source
 
 
-def test_figures_of_another_protocol_or_set_are_not_offered():
+def test_figures_of_another_protocol_or_set_are_not_returned():
     assert marks_for("denoise", "literature", "CBSD68")
     assert not marks_for("denoise", "paper", "CBSD68")
     assert not marks_for("denoise", "literature", "Kodak24")
@@ -41,7 +41,7 @@ def test_figures_of_another_protocol_or_set_are_not_offered():
     assert paper_for("denoise", "paper", "photos") is None
 
 
-def test_points_of_a_plot_are_of_its_task_protocol_and_set():
+def test_published_points_have_the_task_protocol_and_set_of_the_plot():
     labels = [points.label for points in published_points("denoise", "paper", "CBSD68")]
     assert labels == ["paper: one network per level", "paper: one network for all levels"]
     labels = [points.label for points in published_points("denoise", "literature", "CBSD68")]

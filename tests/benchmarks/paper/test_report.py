@@ -43,7 +43,7 @@ def test_page_shows_measured_and_missing_results(folder, capsys):
     assert "results.md" in capsys.readouterr().out
 
 
-def test_figure_5_comes_from_a_calibration(folder, capsys):
+def test_figure_5_is_plotted_from_a_calibration(folder, capsys):
     rows = [{"picture": "a", "level": 25.0, "best": 26.0}]
     file = folder / "c.json"
     file.write_text(json.dumps({"task": "denoise", "data": "CBSD68", "rows": rows}))
@@ -62,7 +62,7 @@ def test_second_report_reuses_stored_figures(folder, monkeypatch):
     assert (folder / "out" / "results" / "figures.jsonl").read_text().count("\n") == lines
 
 
-def test_model_without_a_task_is_one_line_on_stderr(folder, capsys):
+def test_model_without_a_task_is_a_one_line_error(folder, capsys):
     assert report(folder, folder / "jpeg.keras") == 2
     error = capsys.readouterr().err
     assert "expected TASK=MODEL" in error and error.count("\n") == 1

@@ -14,14 +14,14 @@ def rows(dips=()):
     return [{"level": level, "psnr_before": 20.0, "psnr_after": psnr(level)} for level in LEVELS]
 
 
-def test_on_a_smooth_curve_no_level_is_below_it():
+def test_no_level_is_below_a_smooth_curve():
     found = below_the_curve(rows(), trained=(5, 40))
     assert [row["level"] for row in found] == [10, 15, 20, 25, 30, 35]
     assert max(abs(row["below"]) for row in found) < 1e-9
 
 
 @pytest.mark.parametrize("level", [5, 10, 25, 40])
-def test_a_level_that_dips_is_below_the_curve_by_as_much(level):
+def test_lowered_level_is_below_the_curve_by_that_amount(level):
     found = below_the_curve(
         rows([(level, 0.2)]), trained=[other for other in LEVELS if other != level]
     )
@@ -29,18 +29,18 @@ def test_a_level_that_dips_is_below_the_curve_by_as_much(level):
     assert found[0]["below"] == pytest.approx(0.2)
 
 
-def test_what_the_pictures_fall_under_a_curve_of_their_own_is_told():
+def test_distance_of_the_degraded_pictures_below_their_curve_is_reported():
     dipping = rows([(25, 0.2)])
     dipping[4]["psnr_before"] -= 0.15
     (row,) = below_the_curve(dipping, trained=[level for level in LEVELS if level != 25])
     assert row["before"] == pytest.approx(0.15) and row["below"] == pytest.approx(0.2)
 
 
-def test_a_level_of_nothing_is_on_no_curve():
+def test_level_0_is_not_compared_with_a_curve():
     nothing = {"level": 0, "psnr_before": 100.0, "psnr_after": 71.0}
     assert below_the_curve([nothing, *rows()], (0, 5)) == below_the_curve(rows(), (0, 5))
 
 
-def test_too_few_levels_say_so():
+def test_too_few_levels_are_refused():
     with pytest.raises(ValueError, match="expected at least seven levels, got 6"):
         below_the_curve(rows()[:6], trained=())

@@ -73,7 +73,7 @@ def test_restore_writes_a_folder_with_the_same_tree(pictures, model, tmp_path):
     assert found == {"a.png", "deep/b.jpg"}
 
 
-def test_a_damaged_file_is_skipped_and_named(pictures, model, tmp_path, capsys):
+def test_damaged_file_is_skipped_and_named(pictures, model, tmp_path, capsys):
     (pictures / "bad.png").write_text("no picture")
     assert denoise(pictures, tmp_path / "out", model) == 1
     output = capsys.readouterr().out
@@ -99,7 +99,7 @@ def test_super_resolution_enlarges_unless_the_size_is_the_same(pictures, sr_mode
     assert size_of(tmp_path / "same.png") == (18, 16)
 
 
-def test_a_level_outside_the_range_is_restored_with_a_message(pictures, model, tmp_path, capsys):
+def test_level_outside_the_range_is_restored_with_a_warning(pictures, model, tmp_path, capsys):
     assert main(["restore", str(pictures / "a.png"), str(tmp_path / "o.png"), "--task", "denoise",
                  "--level", "110", "--model", model]) == 0  # fmt: skip
     assert "level 110 is outside the range trained on, 5 to 75" in capsys.readouterr().err
@@ -119,7 +119,7 @@ def test_a_level_outside_the_range_is_restored_with_a_message(pictures, model, t
     ],
     ids=str,
 )
-def test_wrong_arguments_are_one_line_and_status_2(
+def test_wrong_arguments_are_a_one_line_error_with_status_2(
     change, words, pictures, model, tmp_path, capsys
 ):
     options = {"--level": "25", "--task": "denoise", "--model": model, **change}
@@ -129,21 +129,21 @@ def test_wrong_arguments_are_one_line_and_status_2(
     assert words in wrong(capsys, lambda: main(["restore", source, str(tmp_path / out), *flat]))
 
 
-def test_in_and_out_may_not_be_the_same(pictures, model, capsys):
+def test_input_and_output_must_differ(pictures, model, capsys):
     one = pictures / "a.png"
     assert "same file" in wrong(capsys, lambda: denoise(one, one, model, "--force"))
     assert "same folder" in wrong(capsys, lambda: denoise(pictures, pictures, model, "--force"))
     assert "expected a folder to write to" in wrong(capsys, lambda: denoise(pictures, one, model))
 
 
-def test_a_single_damaged_file_is_a_failed_job(model, tmp_path, capsys):
+def test_single_damaged_file_is_a_failed_job(model, tmp_path, capsys):
     (tmp_path / "bad.png").write_text("no picture")
     assert denoise(tmp_path / "bad.png", tmp_path / "out.png", model) == 1
     error = capsys.readouterr().err
     assert error.startswith("keras-hyper: ") and "bad.png" in error and error.count("\n") == 1
 
 
-def test_a_model_of_another_kind_is_refused(pictures, tmp_path, capsys):
+def test_model_of_another_class_is_refused(pictures, tmp_path, capsys):
     other = tmp_path / "other.keras"
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(other)
     garbage = tmp_path / "garbage.keras"
@@ -167,7 +167,7 @@ def test_export_writes_a_version_and_prints_how_to_serve_it(model, tmp_path, cap
     assert "such file: nothing" in wrong(capsys, lambda: main(["export", "nothing", str(tmp_path)]))
 
 
-def test_convert_makes_a_network_that_loads(shared, tmp_path, capsys):
+def test_converted_network_loads(shared, tmp_path, capsys):
     pytest.importorskip("torch", reason="PyTorch is needed for `keras-hyper convert` alone")
     source = str(shared / "parity" / "official_gray_1block.pth")
     out = tmp_path / "gray.keras"
@@ -187,7 +187,7 @@ def test_debug_shows_the_traceback(model, tmp_path):
         denoise(tmp_path / "bad.png", tmp_path / "out.png", model, "--debug")
 
 
-def test_module_and_help_from_a_shell():
+def test_module_and_help_run_in_a_shell():
     done = subprocess.run(
         [sys.executable, "-m", "keras_hyper", "restore", "--help"],
         capture_output=True, text=True, cwd=ROOT, check=True,

@@ -81,7 +81,7 @@ def test_files_and_folders_are_estimated(pictures, models, tmp_path, capsys):
     assert rows[0]["sigma"] == pytest.approx(estimate(pixels_of(pictures / "a.png"), estimator))
 
 
-def test_json_to_standard_output_prints_the_rows_alone(pictures, models, capsys):
+def test_json_to_standard_output_prints_only_the_rows(pictures, models, capsys):
     assert estimate_levels(models, pictures, "--json", "-", quality="quality") == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["jpeg"]["source"] for row in rows] == ["network", "tables"]
@@ -118,7 +118,9 @@ def test_every_skipped_picture_is_named(pictures, models, capsys):
     ],
     ids=str,
 )
-def test_wrong_arguments_are_one_line(pictures, models, tmp_path, capsys, words, status, output):
+def test_wrong_arguments_are_a_one_line_error(
+    pictures, models, tmp_path, capsys, words, status, output
+):
     places = {"IN": pictures, "OUT": tmp_path / "out"}
     places |= {"RESTORER": models / "denoise", "ESTIMATOR": models / "estimate"}
     assert run(*(places.get(word, word) for word in words)) == status
@@ -154,7 +156,7 @@ def test_auto_restores_jpegs_at_the_quality_of_the_file(pictures, models, tmp_pa
     assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["b.jpg"]
 
 
-def test_the_quality_of_a_jpeg_saved_as_png_is_estimated_from_its_pixels(models, tmp_path, capsys):
+def test_quality_of_a_jpeg_saved_as_png_is_estimated_from_its_pixels(models, tmp_path, capsys):
     Image.open(SAMPLE_PICTURES / "coffee.png").save(tmp_path / "a.jpg", quality=37)
     Image.open(tmp_path / "a.jpg").save(tmp_path / "a.png")
     dejpeg = "dejpeg", "dejpeg", "quality"
@@ -164,9 +166,7 @@ def test_the_quality_of_a_jpeg_saved_as_png_is_estimated_from_its_pixels(models,
     assert "37, by its pixels" in " ".join(capsys.readouterr().out.split())
 
 
-def test_the_network_estimates_where_file_and_pixels_show_no_quality(
-    pictures, models, tmp_path, capsys
-):
+def test_network_estimates_if_file_and_pixels_give_no_quality(pictures, models, tmp_path, capsys):
     dejpeg = "dejpeg", "dejpeg", "quality"
     assert restore(pictures, tmp_path / "out", models, *dejpeg) == 0
     output = capsys.readouterr().out
@@ -199,7 +199,7 @@ def test_evaluate_estimator_writes_its_errors(pictures, models, tmp_path, capsys
     assert "one crop" in output and "median over the grid" in output and "known" in output
     report = json.loads(out.read_text())
     assert [row["level"] for row in report["one_crop"]] == [15, 50]
-    # Smaller than a crop: the one crop and all of the grid are the picture itself.
+    # The pictures are smaller than a crop, so the single crop and the grid are the picture itself.
     assert report["one_crop"][0]["error"] == pytest.approx(report["grid"][0]["error"], rel=1e-3)
     (blind,) = report["blind"]
     assert (

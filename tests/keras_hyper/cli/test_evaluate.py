@@ -51,7 +51,7 @@ def wrong(capsys, *call, **task):
     return error
 
 
-def test_the_rows_written_are_those_printed(pictures, models, tmp_path, capsys):
+def test_written_rows_equal_the_printed_rows(pictures, models, tmp_path, capsys):
     report = tmp_path / "rows.json"
     assert (
         evaluate(pictures, "--levels", 15, 50, "--model", models / "colour", "--json", report) == 0
@@ -67,7 +67,7 @@ def test_the_rows_written_are_those_printed(pictures, models, tmp_path, capsys):
         assert f"{row['psnr_before']:.2f}" in printed and f"{row['psnr_after']:.2f}" in printed
 
 
-def test_folder_of_tables_and_plots(pictures, models, tmp_path):
+def test_out_writes_tables_and_plots(pictures, models, tmp_path):
     out = tmp_path / "out"
     assert evaluate(pictures, "--levels", "paper", "--model", models / "colour", "--out", out) == 0
     assert {path.name for path in out.iterdir()} == {
@@ -81,7 +81,7 @@ def test_folder_of_tables_and_plots(pictures, models, tmp_path):
 
 @pytest.fixture
 def restored(monkeypatch):
-    """The levels that pictures were restored at; `stop_at` of these interrupt the run."""
+    """Records the levels that pictures are restored at; interrupts the run after `stop_at`."""
     levels = []
 
     def watched(name, task, precision):
@@ -102,7 +102,7 @@ def restored(monkeypatch):
     return levels, watched
 
 
-def test_an_interrupted_run_is_resumed(pictures, models, tmp_path, restored, capsys):
+def test_interrupted_run_is_resumed(pictures, models, tmp_path, restored, capsys):
     levels, watched = restored
     call = ("--levels", 15, 25, 50, "--model", models / "colour", "--out", tmp_path / "out")
     watched.stop_at = 5
@@ -132,7 +132,7 @@ def test_figures_of_other_settings_are_not_reused(pictures, models, tmp_path, re
     assert restored[4:] == [15, 15, 15, 15, 15]
 
 
-def test_degraded_pictures_alone_need_no_model(pictures, tmp_path):
+def test_degraded_only_needs_no_model(pictures, tmp_path):
     report = tmp_path / "rows.json"
     assert evaluate(pictures, "--degraded-only", "--protocol", "literature", "--levels", 3,
                     "--json", report, task="sr") == 0  # fmt: skip
@@ -140,7 +140,7 @@ def test_degraded_pictures_alone_need_no_model(pictures, tmp_path):
     assert written["model"] is None and "psnr_after" not in written["rows"][0]
 
 
-def test_more_metrics(pictures, models, tmp_path):
+def test_further_metrics_are_measured(pictures, models, tmp_path):
     report = tmp_path / "rows.json"
     evaluate(pictures, "--levels", 15, "--model", models / "colour", "--metrics", "psnr-b",
              "--json", report)  # fmt: skip
@@ -148,7 +148,7 @@ def test_more_metrics(pictures, models, tmp_path):
     assert {"psnr_b_after", "psnr_after", "ssim_after"} <= set(row)
 
 
-def test_every_form_of_a_model_gives_the_same_figures(pictures, models, tmp_path):
+def test_every_form_of_a_model_has_the_same_figures(pictures, models, tmp_path):
     rows = []
     for model in ("served", "served/1", "colour", "colour/model.keras"):
         report = tmp_path / "rows.json"
@@ -159,7 +159,7 @@ def test_every_form_of_a_model_gives_the_same_figures(pictures, models, tmp_path
         assert row["psnr_after"] == pytest.approx(rows[0]["psnr_after"], abs=1e-3)
 
 
-def test_an_export_of_one_level_is_measured_at_that_level(pictures, models, tmp_path, capsys):
+def test_export_of_one_level_is_measured_at_that_level(pictures, models, tmp_path, capsys):
     report = tmp_path / "rows.json"
     assert evaluate(pictures, "--model", models / "plain", "--json", report) == 0
     assert [row["level"] for row in json.loads(report.read_text())["rows"]] == [25]
@@ -186,7 +186,7 @@ def served():
     return types.SimpleNamespace(Client=Client, CallError=OSError)
 
 
-def test_a_server_is_measured_and_never_resumed(pictures, tmp_path, monkeypatch, capsys):
+def test_server_is_measured_and_never_resumed(pictures, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "keras_hyper.serving.client", served())
     report = tmp_path / "rows.json"
     assert evaluate(pictures, "--model", "localhost:8500/denoise", "--json", report) == 0
@@ -202,13 +202,13 @@ def test_a_server_is_measured_and_never_resumed(pictures, tmp_path, monkeypatch,
     assert "noise that is not clipped leaves [0, 1]" in capsys.readouterr().err
 
 
-def test_without_the_client_an_address_is_one_line(pictures, monkeypatch, capsys):
+def test_address_without_the_client_is_a_one_line_error(pictures, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "keras_hyper.serving.client", None)
     output = wrong(capsys, pictures, "--model", "localhost:8500")
     assert "pip install '.[serving]'" in output
 
 
-def test_an_unreadable_picture_is_skipped_and_named(pictures, models, tmp_path, capsys):
+def test_unreadable_picture_is_skipped_and_named(pictures, models, tmp_path, capsys):
     (pictures / "bad.png").write_text("no picture")
     Image.new("RGB", (9, 9)).save(pictures / "tiny.png")
     report = tmp_path / "rows.json"
@@ -221,7 +221,7 @@ def test_an_unreadable_picture_is_skipped_and_named(pictures, models, tmp_path, 
     assert "bad.png" in printed and "tiny.png: expected sides of 11 pixels" in printed
 
 
-def test_pictures_of_mixed_modes_and_sizes(pictures, models, tmp_path, rng, capsys):
+def test_pictures_of_mixed_modes_and_sizes_are_measured(pictures, models, tmp_path, rng, capsys):
     Image.fromarray(rng.integers(0, 256, (20, 20), dtype=np.uint8)).save(pictures / "gray.png")
     Image.fromarray(rng.integers(0, 256, (21, 40, 4), dtype=np.uint8), "RGBA").save(
         pictures / "alpha.png"
@@ -243,13 +243,15 @@ def test_pictures_of_mixed_modes_and_sizes(pictures, models, tmp_path, rng, caps
         ("dejpeg", "paper", "dejpeg", ""),
     ],
 )
-def test_gray_models_on_colour_pictures(pictures, models, task, protocol, model, words, capsys):
+def test_gray_model_restores_luma_of_colour_pictures(
+    pictures, models, task, protocol, model, words, capsys
+):
     assert evaluate(pictures, "--protocol", protocol, "--model", models / model, "--levels", 20,
                     task=task) == 0  # fmt: skip
     assert words in capsys.readouterr().err
 
 
-def test_colour_models_on_gray_planes(pictures, tmp_path, capsys):
+def test_colour_model_restores_gray_pictures_as_three_channels(pictures, tmp_path, capsys):
     random_network(task="dejpeg", level_range=(10, 80)).save(tmp_path / "colour.keras")
     model = tmp_path / "colour.keras"
     assert evaluate(pictures, "--model", model, "--levels", 20, task="dejpeg") == 0
@@ -269,11 +271,11 @@ def test_colour_models_on_gray_planes(pictures, tmp_path, capsys):
     ],
     ids=str,
 )
-def test_wrong_arguments_are_one_line(change, words, pictures, models, capsys):
+def test_wrong_arguments_are_a_one_line_error(change, words, pictures, models, capsys):
     assert words in wrong(capsys, pictures, "--model", models / "colour", *change)
 
 
-def test_wrong_models_and_folders_are_one_line(pictures, models, tmp_path, capsys):
+def test_wrong_models_and_folders_are_a_one_line_error(pictures, models, tmp_path, capsys):
     assert "expected a model for denoise, got one for sr" in wrong(
         capsys, pictures, "--model", models / "sr"
     )
@@ -286,7 +288,7 @@ def test_wrong_models_and_folders_are_one_line(pictures, models, tmp_path, capsy
     assert "no such folder" in wrong(capsys, tmp_path / "no", "--model", models / "colour")
 
 
-def test_a_folder_without_a_readable_picture_is_a_failed_job(tmp_path, models, capsys):
+def test_folder_without_a_readable_picture_is_a_failed_job(tmp_path, models, capsys):
     (tmp_path / "bad.png").write_text("no picture")
     assert evaluate(tmp_path, "--model", models / "colour") == 1
     error = capsys.readouterr().err

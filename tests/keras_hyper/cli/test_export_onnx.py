@@ -25,7 +25,7 @@ def refused(capsys, *argv):
     return error
 
 
-def test_the_command_writes_a_file_that_runs_and_says_what_it_takes(model, tmp_path, capsys):
+def test_command_writes_a_file_that_runs_and_prints_its_inputs(model, tmp_path, capsys):
     (tmp_path / "facts.json").write_text('{"data": "six pictures"}')
     out = tmp_path / "denoise"
     argv = ["export", model, str(out), "--format", "onnx", "--card", str(tmp_path / "facts.json")]
@@ -40,7 +40,7 @@ def test_the_command_writes_a_file_that_runs_and_says_what_it_takes(model, tmp_p
     assert "exists" in refused(capsys, model, out)
 
 
-def test_one_level_alone(model, tmp_path, capsys):
+def test_export_of_one_level(model, tmp_path, capsys):
     argv = ["export", model, str(tmp_path), "--format", "onnx", "--level", "25"]
     assert main(argv) == 0
     assert "`level`" not in capsys.readouterr().out
@@ -58,12 +58,12 @@ def test_one_level_alone(model, tmp_path, capsys):
     ],
     ids=["estimator", "precision", "level", "card"],
 )
-def test_wrong_arguments_are_one_line(model, tmp_path, capsys, more, said):
+def test_wrong_arguments_are_a_one_line_error(model, tmp_path, capsys, more, said):
     assert said in refused(capsys, model, tmp_path / "new", *more)
     assert not (tmp_path / "new").exists()
 
 
-def test_a_missing_package_is_one_line(model, tmp_path, capsys, monkeypatch):
+def test_missing_package_is_a_one_line_error(model, tmp_path, capsys, monkeypatch):
     monkeypatch.delitem(sys.modules, "keras_hyper.export.onnx", raising=False)
     monkeypatch.delattr("keras_hyper.export.onnx", raising=False)
     monkeypatch.setitem(sys.modules, "tf2onnx", None)

@@ -72,7 +72,7 @@ def test_level_auto_is_marked(models, picture, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("words", [["--side", 8], ["--at", 2, 0]])
-def test_wrong_arguments_are_one_line(models, picture, words, capsys):
+def test_wrong_arguments_are_a_one_line_error(models, picture, words, capsys):
     assert preview(models, picture, "--level", 10, *words) == 2
     assert "expected --side of 16 and up and --at in 0..1" in capsys.readouterr().err
 

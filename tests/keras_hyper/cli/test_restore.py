@@ -59,7 +59,9 @@ def noise(mode, rng, sides=(13, 17)):
         ("RGB", ".bmp", "RGB"),
     ],
 )
-def test_the_same_kind_of_file_comes_out(call, tmp_path, rng, mode, suffix, expected_mode):
+def test_output_has_the_format_and_mode_of_the_input(
+    call, tmp_path, rng, mode, suffix, expected_mode
+):
     source, out = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
     picture = noise(mode, rng)
     picture.save(source, **({"lossless": True, "exact": True} if suffix == ".webp" else {}))
@@ -118,7 +120,7 @@ def test_too_large_and_damaged_files_are_skipped(call, tmp_path, rng, capsys):
     assert {path.name for path in out.glob("[!.]*")} == {"a.png", "z.png"}
 
 
-def test_an_existing_file_stops_a_folder_before_any_work(call, tmp_path, rng, capsys):
+def test_existing_output_stops_a_folder_before_any_work(call, tmp_path, rng, capsys):
     folder, out = tmp_path / "in", tmp_path / "out"
     for place in (folder, out):
         place.mkdir()
@@ -131,7 +133,7 @@ def test_an_existing_file_stops_a_folder_before_any_work(call, tmp_path, rng, ca
     assert call(folder, out, "--force") == 0 and (out / "b.png").read_bytes() != before
 
 
-def test_after_an_interruption_restored_pictures_are_complete(call, tmp_path, rng, monkeypatch):
+def test_pictures_restored_before_an_interruption_are_complete(call, tmp_path, rng, monkeypatch):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for name in ("a.png", "b.png"):
@@ -151,7 +153,7 @@ def test_after_an_interruption_restored_pictures_are_complete(call, tmp_path, rn
         written.load()
 
 
-def test_a_write_that_fails_names_its_file(call, tmp_path, rng, monkeypatch, capsys):
+def test_failed_write_names_its_file(call, tmp_path, rng, monkeypatch, capsys):
     folder = tmp_path / "in"
     folder.mkdir()
     for name in ("a.png", "b.png"):
@@ -182,13 +184,13 @@ def test_super_resolution_enlarges_first(call, tmp_path, rng):
 
 
 @pytest.mark.parametrize("tile", ["0", "33", "-2"])
-def test_an_invalid_tile_is_a_wrong_argument(call, tmp_path, rng, capsys, tile):
+def test_invalid_tile_is_a_wrong_argument(call, tmp_path, rng, capsys, tile):
     noise("RGB", rng).save(tmp_path / "in.png")
     assert call(tmp_path / "in.png", tmp_path / "out.png", "--tile", tile) == 2
     assert f"got {tile}" in capsys.readouterr().err
 
 
-def test_the_tile_of_a_u_net_is_checked_before_a_folder_is_begun(call, models, tmp_path, capsys):
+def test_tile_of_a_u_net_is_checked_before_a_folder_is_started(call, models, tmp_path, capsys):
     (models / "u_net").mkdir(exist_ok=True)
     random_network(blocks=(1, 1), filters=(8, 8), tail="light").save(models / "u_net/model.keras")
     (tmp_path / "in").mkdir()
@@ -200,7 +202,7 @@ def test_the_tile_of_a_u_net_is_checked_before_a_folder_is_begun(call, models, t
     assert call(tmp_path / "in", tmp_path / "out", "--tile", "36", model="u_net") == 0
 
 
-def test_the_task_checks_the_level_of_a_network_without_a_task(call, tmp_path, rng, capsys):
+def test_level_of_a_network_without_a_task_is_checked_by_the_task(call, tmp_path, rng, capsys):
     noise("RGB", rng).save(tmp_path / "in.png")
     for level in ("0", "101", "nan"):
         status = call(
@@ -210,7 +212,7 @@ def test_the_task_checks_the_level_of_a_network_without_a_task(call, tmp_path, r
     assert not (tmp_path / "out.png").exists()
 
 
-def test_depth_that_the_output_cannot_hold_is_refused_before_the_work(
+def test_output_format_without_16_bits_is_refused_before_any_work(
     call, tmp_path, rng, capsys, monkeypatch
 ):
     noise("I;16", rng).save(tmp_path / "in.png")
@@ -221,7 +223,7 @@ def test_depth_that_the_output_cannot_hold_is_refused_before_the_work(
     assert "JPEG cannot hold these 16 bits" in capsys.readouterr().err
 
 
-def test_a_folder_without_pictures_is_a_wrong_argument(call, tmp_path, capsys):
+def test_folder_without_pictures_is_a_wrong_argument(call, tmp_path, capsys):
     (tmp_path / "in").mkdir()
     assert call(tmp_path / "in", tmp_path / "out") == 2
     assert "has no pictures" in capsys.readouterr().err

@@ -88,7 +88,7 @@ def test_concurrent_results_equal_those_of_the_local_network(
     assert 1 < servicer.most_at_once <= 3
 
 
-def test_a_resumed_folder_restores_each_picture_once(
+def test_resumed_folder_restores_each_picture_once(
     call, servicer, address, pictures, model, tmp_path, capsys
 ):
     # The server fails from the fifth picture on.
@@ -115,7 +115,7 @@ def test_a_resumed_folder_restores_each_picture_once(
     assert call(pictures, *options, "--resume") == 0
     output = capsys.readouterr().out
     assert f"{7 - done} of 7 restored" in output and f"{done} existed" in output
-    # A set, not a count: a cancelled call may reach the server late.
+    # A set and not a count, because a cancelled call may reach the server late.
     heights = {read(path).shape[0] for path in pictures.rglob("*.png")}
     assert asked == heights - there
     assert_all_restored(pictures, tmp_path / "out", model)
@@ -144,7 +144,7 @@ def test_resuming_without_a_server_restores_changed_pictures(
     assert_all_restored(pictures, tmp_path / "out", model)
 
 
-def test_a_picture_that_the_server_refuses_is_skipped(call, servicer, address, pictures, capsys):
+def test_picture_refused_by_the_server_is_skipped(call, servicer, address, pictures, capsys):
     servicer.faults = [None, (grpc.StatusCode.INVALID_ARGUMENT, "too many pixels")]
     assert call(pictures, "--server", address, "--concurrency", "1") == 1
     output = capsys.readouterr().out
@@ -177,7 +177,7 @@ def test_errors_are_one_line(call, address, pictures, tmp_path, capsys, more, st
     assert not (tmp_path / "out").exists()
 
 
-def test_a_single_picture_that_fails_is_one_line(
+def test_single_failed_picture_is_a_one_line_error(
     call, servicer, address, pictures, tmp_path, capsys
 ):
     (tmp_path / "out").mkdir()
@@ -187,19 +187,19 @@ def test_a_single_picture_that_fails_is_one_line(
     assert capsys.readouterr().err.endswith("denoise: INTERNAL: out of order\n")
 
 
-def test_a_level_outside_the_range_is_printed_once(call, address, pictures, capsys):
+def test_warning_about_the_level_is_printed_once(call, address, pictures, capsys):
     assert call(pictures, "--server", address, level="110") == 0
     output = capsys.readouterr().err
     assert output == "keras-hyper: level 110 is outside the range trained on, 5 to 75\n"
 
 
-def test_threads_of_a_run_end_with_it(call, address, pictures):
+def test_threads_end_with_the_run(call, address, pictures):
     assert call(pictures, "--server", address) == 0
     left = [thread.name for thread in threading.enumerate() if "keras-hyper" in thread.name]
     assert left == []
 
 
-def test_an_interruption_does_not_wait_for_what_is_under_way(
+def test_interruption_does_not_wait_for_running_calls(
     call, servicer, address, pictures, tmp_path, capsys
 ):
     released, held, waited = threading.Event(), [], []

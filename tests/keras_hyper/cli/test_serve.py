@@ -1,4 +1,4 @@
-"""The server as a process: started, stopped, killed; and exports that are killed."""
+"""The server as a process that is started, stopped and killed, and killed exports."""
 
 import re
 import shutil
@@ -23,7 +23,7 @@ EXPORT = MODELS / "denoise" / "1"
 
 
 def start(*arguments):
-    """Starts a server on free ports; returns the process and where it listens."""
+    """Starts a server on free ports; returns the process and its addresses."""
     process = subprocess.Popen(
         [sys.executable, "-m", "keras_hyper", "serve", "--port", "0", "--rest-port", "0",
          "--poll", "0.1", *map(str, arguments)],
@@ -43,7 +43,7 @@ def end(process, target, number):
 
 
 def wrong(capsys, *arguments):
-    """Runs a command that must refuse its arguments; returns its one line."""
+    """Runs a command that must refuse its arguments; returns the error line."""
     try:
         status = main(["serve", *map(str, arguments)])
     except SystemExit as leaving:
@@ -53,7 +53,7 @@ def wrong(capsys, *arguments):
     return error
 
 
-def test_wrong_arguments_are_one_line(capsys, tmp_path):
+def test_wrong_arguments_are_a_one_line_error(capsys, tmp_path):
     assert "required" in wrong(capsys)
     assert "no such folder" in wrong(capsys, "--models", tmp_path / "nowhere")
     assert "cannot be read" in wrong(capsys, "--model_config_file", tmp_path / "nowhere")
@@ -68,7 +68,7 @@ def test_wrong_arguments_are_one_line(capsys, tmp_path):
     assert "certificates cannot be read" in line
 
 
-def test_config_file_with_labels_then_sigterm(tmp_path):
+def test_config_file_with_labels_is_served_until_sigterm(tmp_path):
     config = tmp_path / "models.config"
     config.write_text(
         f'model_config_list {{ config {{ name: "restorer" base_path: "{MODELS / "denoise"}" '
@@ -83,13 +83,13 @@ def test_config_file_with_labels_then_sigterm(tmp_path):
         socket.create_connection(target.address.split(":"), timeout=5)
 
 
-def test_killed_and_started_again_serves_the_newest_whole_version(tmp_path):
+def test_restarted_server_serves_the_newest_complete_version(tmp_path):
     folder = tmp_path / "denoise"
     shutil.copytree(EXPORT, folder / "1")
     process, target = start("--models", tmp_path)
     expected = arrays(target.predict(floats()))["restored"]
     assert end(process, target, signal.SIGKILL) == -signal.SIGKILL
-    # What a killed copy leaves: the graph and half of the rest.
+    # A killed copy leaves the graph and half of the other files.
     shutil.copytree(EXPORT, folder / "2")
     shutil.copytree(EXPORT, folder / "3")
     shutil.rmtree(folder / "3" / "variables")
@@ -107,9 +107,9 @@ def network(tmp_path_factory):
     return path
 
 
-# Seconds after the first file appears: while files are written, and while the whole is tried.
+# Seconds after the first file appears: while files are written, and during the check.
 @pytest.mark.parametrize("delay", [0.0, 1.0])
-def test_an_export_that_is_killed_leaves_no_version_that_answers_wrongly(network, tmp_path, delay):
+def test_killed_export_leaves_no_incomplete_version(network, tmp_path, delay):
     folder = tmp_path / "denoise"
     shutil.copytree(EXPORT, folder / "1")
     process = subprocess.Popen(
@@ -123,7 +123,7 @@ def test_an_export_that_is_killed_leaves_no_version_that_answers_wrongly(network
     process.wait()
     model = Model(ModelConfig("denoise", folder))
     model.poll()
-    # Either nothing new, or the whole of it.
+    # Either no new version, or a complete one.
     assert model.available == [2 if (folder / "2").is_dir() else 1]
     assert {path.name for path in folder.iterdir() if path.name.isdecimal()} <= {"1", "2"}
     hold = model.acquire()

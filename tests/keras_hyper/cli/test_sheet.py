@@ -9,7 +9,7 @@ from pipelines import SAMPLE_PICTURES
 from tests.conftest import random_network
 
 
-def test_sheet_shows_three_pictures_a_level_and_prints_their_psnr(tmp_path, capsys):
+def test_sheet_has_three_pictures_per_level_and_prints_their_psnr(tmp_path, capsys):
     version = export_saved_model(random_network(channels=1, task="dejpeg"), tmp_path / "model")
     out = tmp_path / "sheet.png"
     argv = [str(version), str(SAMPLE_PICTURES / "camera.png"), str(out), "--task", "dejpeg"]
@@ -24,13 +24,13 @@ def test_sheet_shows_three_pictures_a_level_and_prints_their_psnr(tmp_path, caps
     assert clean.std() > 20 and 1 < np.abs(clean.astype(int) - degraded).mean() < 20
 
 
-def test_missing_version_is_one_line_on_stderr(tmp_path, capsys):
+def test_missing_version_is_a_one_line_error(tmp_path, capsys):
     picture = SAMPLE_PICTURES / "camera.png"
     assert sheet.main([str(tmp_path / "1"), str(picture), str(tmp_path / "o.png")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_without_arguments_trains_and_then_writes_a_sheet(tmp_path, monkeypatch, capsys):
+def test_without_arguments_trains_and_writes_a_sheet(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     jobs, sheets = [], []
     monkeypatch.setattr(cli, "run", lambda program, job, debug: jobs.append(program) or 0)

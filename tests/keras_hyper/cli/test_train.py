@@ -29,7 +29,7 @@ def test_recipes_are_arguments(path):
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_initial_networks_ship_or_are_made_by_another_recipe(path):
+def test_initial_networks_ship_or_come_from_another_recipe(path):
     made = {(args.out / args.task).as_posix() for args in map(recipe, RECIPES)}
     initial = recipe(path).init_from
     own = (recipe(path).out / recipe(path).task).as_posix()
@@ -37,7 +37,7 @@ def test_initial_networks_ship_or_are_made_by_another_recipe(path):
     assert initial is None or initial in (made | shipped) - {own}
 
 
-def test_the_documented_order_makes_initial_networks_first():
+def test_documented_order_trains_initial_networks_first():
     text = (ROOT / "docs" / "training.md").read_text()
     order = re.search(r"for recipe in ([^;]*); do", text)[1].replace("\\\n", " ").split()
     assert sorted(order) == [path.stem for path in RECIPES]
@@ -54,14 +54,14 @@ def test_every_shipped_network_has_a_recipe():
         assert f"saved_models/{folder.parent.name}" in text
 
 
-def test_what_follows_a_recipe_wins(tmp_path):
+def test_arguments_after_a_recipe_override_it(tmp_path):
     path = tmp_path / "my recipe.args"
     path.write_text("# mine\n--task denoise  # colour\n\n--steps 9\n--out 'my runs'\n")
     args = parse([f"@{path}", "--steps", "4"])
     assert (args.task, args.steps, str(args.out)) == ("denoise", 4, "my runs")
 
 
-def test_a_missing_recipe_is_one_line(capsys):
+def test_missing_recipe_is_a_one_line_error(capsys):
     with pytest.raises(SystemExit) as leaving:
         parse(["@nowhere.args"])
     error = capsys.readouterr().err
@@ -73,7 +73,7 @@ def test_defaults_are_those_of_the_config():
     assert TrainingConfig(**args) == TrainingConfig("sr")
 
 
-def test_the_command_runs_the_same_job(monkeypatch):
+def test_command_runs_the_same_job(monkeypatch):
     configs = []
     monkeypatch.setattr(
         "keras_hyper.training.train", lambda config, console: configs.append(config)

@@ -27,7 +27,7 @@ def session(exported):
 
 @pytest.mark.parametrize("sides", [(1, 1), (1, 8), (3, 1), (7, 9), (16, 16), (31, 50)])
 @pytest.mark.parametrize("level", [5, 37.5, 110])
-def test_the_file_equals_the_network(model, session, rng, sides, level):
+def test_onnx_file_equals_the_network(model, session, rng, sides, level):
     image = rng.random((1, *sides, model.channels), dtype="float32")
     [restored] = session.run(["restored"], {"image": image, "level": np.array(level, np.float32)})
     expected = np.clip(model({"image": image, "level": level}), 0, 1)
@@ -35,14 +35,14 @@ def test_the_file_equals_the_network(model, session, rng, sides, level):
     assert np.abs(restored - image).max() > 1e-3
 
 
-def test_a_batch_goes_at_one_level(model, session, rng):
+def test_batch_is_restored_at_one_level(model, session, rng):
     image = rng.random((3, 7, 9, model.channels), dtype="float32")
     [restored] = session.run(None, {"image": image, "level": np.array(25, np.float32)})
     expected = np.clip(model({"image": image, "level": 25}), 0, 1)
     np.testing.assert_allclose(restored, expected, atol=1e-5)
 
 
-def test_names_and_types_are_those_that_are_told(model, session):
+def test_inputs_and_outputs_have_the_documented_names_and_types(model, session):
     image, level = session.get_inputs()
     [restored] = session.get_outputs()
     assert (image.name, level.name, restored.name) == ("image", "level", "restored")
@@ -50,14 +50,14 @@ def test_names_and_types_are_those_that_are_told(model, session):
     assert image.shape[3] == restored.shape[3] == model.channels
 
 
-def test_the_card_says_what_a_saved_models_card_says(model, exported):
+def test_card_equals_that_of_a_saved_model(model, exported):
     card = json.loads((exported.parent / "card.json").read_text())
     assert (card["task"], card["halo"], card["data"]) == ("denoise", model.halo, "none")
     assert (card["onnx_opset"], card["only_level"]) == (onnx_export.OPSET, None)
     assert sorted(path.name for path in exported.parent.iterdir()) == ["card.json", "model.onnx"]
 
 
-def test_one_level_alone_takes_no_level(tiny, tmp_path, rng):
+def test_file_of_one_level_has_no_level_input(tiny, tmp_path, rng):
     session = onnxruntime.InferenceSession(export_onnx(tiny, tmp_path, level=25.0))
     image = rng.random((1, 7, 9, 3), dtype="float32")
     [restored] = session.run(None, {"image": image})
@@ -67,14 +67,14 @@ def test_one_level_alone_takes_no_level(tiny, tmp_path, rng):
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "card.json"])
-def test_a_file_that_is_there_stays(tiny, tmp_path, name):
+def test_existing_file_is_not_overwritten(tiny, tmp_path, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(FileExistsError, match="exists"):
         export_onnx(tiny, tmp_path)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
 
 
-def test_a_file_that_answers_otherwise_is_not_written(tiny, tmp_path, monkeypatch):
+def test_file_with_a_different_result_is_not_written(tiny, tmp_path, monkeypatch):
     whole = onnx_export._converted
     other = tiny.at_level(75.0)
     monkeypatch.setattr(
@@ -87,18 +87,18 @@ def test_a_file_that_answers_otherwise_is_not_written(tiny, tmp_path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
-def test_another_precision_is_refused(tiny, tmp_path):
+def test_other_precision_is_refused(tiny, tmp_path):
     with pytest.raises(ValueError, match="in float32, got one in mixed_bfloat16"):
         export_onnx(tiny.with_precision("bfloat16"), tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("sides", [(16, 16), (40, 128), (97, 128)])
-def test_an_estimator_tells_what_it_told(tmp_path, rng, sides):
+def test_exported_estimator_equals_the_estimator(tmp_path, rng, sides):
     estimator = random_estimator()
-    path = export_estimator_onnx(estimator, tmp_path / "tell.onnx")
+    path = export_estimator_onnx(estimator, tmp_path / "estimator.onnx")
     image = rng.random((9, *sides, 3), dtype="float32")
-    [told] = onnxruntime.InferenceSession(path).run(["level"], {"image": image})
-    np.testing.assert_allclose(told, estimator(image), rtol=1e-4)
+    [estimated] = onnxruntime.InferenceSession(path).run(["level"], {"image": image})
+    np.testing.assert_allclose(estimated, estimator(image), rtol=1e-4)
     with pytest.raises(FileExistsError):
         export_estimator_onnx(estimator, path)

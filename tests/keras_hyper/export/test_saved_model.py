@@ -47,14 +47,14 @@ def files(*data):
 
 
 @pytest.mark.parametrize("sides", [(1, 1), (7, 9), (16, 16)])
-def test_floats_equal_the_network(model, session, rng, sides):
+def test_float_signature_equals_the_network(model, session, rng, sides):
     image, level = batch(rng, 3, sides)
     restored = session.predict("serving_default", {"image": image, "level": level})["restored"]
     expected = np.clip(model({"image": image, "level": level}), 0, 1)
     np.testing.assert_allclose(restored, expected, atol=1e-5)
 
 
-def test_bytes_equal_the_rounded_network(model, session, rng):
+def test_uint8_signature_equals_the_rounded_network(model, session, rng):
     pixels = to_bytes(batch(rng)[0])
     level = np.float32([25, 60])
     restored = session.predict("serving_uint8", {"image": pixels, "level": level})["restored"]
@@ -63,7 +63,7 @@ def test_bytes_equal_the_rounded_network(model, session, rng):
     assert np.abs(restored.astype(int) - expected).max() <= 1
 
 
-def test_files_of_different_sizes_equal_the_bytes(session, rng):
+def test_files_of_different_sizes_equal_the_uint8_signature(session, rng):
     pictures = [to_bytes(rng.random((*sides, 3))) for sides in ((7, 9), (12, 5))]
     level = np.float32([25, 60])
     answer = session.predict(
@@ -84,7 +84,7 @@ def test_signature_names_and_shapes(session):
 
 @pytest.mark.parametrize("sides", [(1, 1), (7, 9), (16, 16)])
 @pytest.mark.parametrize("levels", [[40], [5, 25, 25, 75, 110]])
-def test_a_sweep_equals_its_levels_one_by_one(session, rng, sides, levels):
+def test_sweep_equals_single_levels(session, rng, sides, levels):
     image = rng.random((1, *sides, 3), dtype="float32")
     levels = np.float32(levels)
     swept = session.predict("sweep", {"image": image, "level": levels})["restored"]
@@ -95,14 +95,14 @@ def test_a_sweep_equals_its_levels_one_by_one(session, rng, sides, levels):
     np.testing.assert_allclose(swept, alone, atol=1e-6)
 
 
-def test_an_export_describes_itself_once_a_row(version, session):
+def test_describe_signature_returns_one_card_per_row(version, session):
     answer = session.predict("describe", {"query": files(b"", b"whatever")})["card"]
     assert len(answer) == 2 and answer[0] == answer[1]
     assert answer[0].decode() == (version / "assets.extra" / "card.json").read_text()
 
 
 def bad_requests():
-    """Every row of what a real server must refuse: signature, inputs, words of the answer."""
+    """Requests that a server must refuse: signature, inputs, part of the message."""
     image, level = batch(np.random.default_rng(0))
     pixels = to_bytes(image)
     whole = png(pixels[0])
@@ -174,14 +174,14 @@ BAD = bad_requests()
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_requests_are_invalid_arguments_with_a_text(session, case):
+def test_invalid_requests_are_invalid_arguments_with_a_message(session, case):
     signature, inputs, words = BAD[case]
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         session.predict(signature, inputs)
 
 
-def test_a_bad_rank_does_not_end_the_process(version):
-    # In a process of its own: unguarded, this aborts.
+def test_wrong_rank_does_not_abort_the_process(version):
+    # In a separate process, because without the check this aborts.
     code = f"""
 import numpy as np, tensorflow as tf
 from keras_hyper.export.session import ServingSession
@@ -198,7 +198,7 @@ for image in (np.zeros((8, 8, 3), "float32"), np.zeros((8,), "float32")):
     assert done.stdout.split() == ["refused", "refused"]
 
 
-def test_card_explains_the_artifact(model, version):
+def test_card_describes_the_export(model, version):
     card = json.loads((version / "assets.extra" / "card.json").read_text())
     assert card["task"] == "denoise" and card["level_range"] == [5, 75] and card["data"] == "none"
     assert card["parameters"] == model.count_params() and card["halo"] == 12
@@ -212,7 +212,7 @@ def test_warm_up_requests_run(session, version):
         assert len(output) == len(inputs.get("level", "1"))
 
 
-def test_plain_network_of_one_level(model, tmp_path, rng):
+def test_export_of_one_level_has_no_level_input(model, tmp_path, rng):
     version = export_saved_model(model, tmp_path, level=25.0)
     image, _ = batch(rng)
     with ServingSession(version) as session:
@@ -225,7 +225,7 @@ def test_plain_network_of_one_level(model, tmp_path, rng):
     assert tf.io.decode_png(data["restored_bytes"][0]).shape == (7, 9, 3)
 
 
-def test_gray_network(tmp_path, rng):
+def test_gray_network_is_exported(tmp_path, rng):
     model = random_network(channels=1)
     image = rng.random((2, 5, 6, 1), dtype="float32")
     level = np.float32([25, 60])
@@ -235,7 +235,7 @@ def test_gray_network(tmp_path, rng):
     np.testing.assert_allclose(restored, expected, atol=1e-5)
 
 
-def test_versions_number_up_and_failed_exports_leave_nothing(model, tmp_path, monkeypatch):
+def test_versions_increase_and_failed_exports_leave_nothing(model, tmp_path, monkeypatch):
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "something").touch()
     (tmp_path / "notes").mkdir()
@@ -251,7 +251,7 @@ def test_versions_number_up_and_failed_exports_leave_nothing(model, tmp_path, mo
     assert export_saved_model(model, tmp_path).name == "8"
 
 
-def test_a_version_that_does_not_run_is_found_out(version, tmp_path):
+def test_version_that_does_not_run_is_detected(version, tmp_path):
     import shutil
 
     broken = tmp_path / "1"
@@ -274,17 +274,17 @@ def blind(model, tmp_path_factory):
 
 
 @pytest.mark.parametrize("sides", [(16, 16), (37, 150)])
-def test_an_estimator_inside_tells_and_restores(model, blind, rng, sides):
+def test_export_with_an_estimator_estimates_and_restores(model, blind, rng, sides):
     image, _ = batch(rng, 2, sides)
-    told = blind.predict("estimate", {"image": image})["level"]
+    estimated = blind.predict("estimate", {"image": image})["level"]
     expected = ops.convert_to_numpy(random_estimator().over_grid(image))
-    np.testing.assert_allclose(told, expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(estimated, expected, rtol=1e-3, atol=1e-3)
     answer = blind.predict("auto", {"image": image})
-    np.testing.assert_array_equal(answer["level"], told)
-    known = blind.predict("serving_default", {"image": image, "level": told})["restored"]
+    np.testing.assert_array_equal(answer["level"], estimated)
+    known = blind.predict("serving_default", {"image": image, "level": estimated})["restored"]
     np.testing.assert_allclose(answer["restored"], known, atol=1e-5)
-    # The level depends on the picture, so this compared more than two constants.
-    assert np.ptp(told) > 0 and np.ptp(answer["restored"]) > 0
+    # The level depends on the picture, so this does not compare constants.
+    assert np.ptp(estimated) > 0 and np.ptp(answer["restored"]) > 0
 
 
 @pytest.mark.parametrize("signature", ["estimate", "auto"])
@@ -299,12 +299,12 @@ def test_an_estimator_inside_tells_and_restores(model, blind, rng, sides):
     ],
     ids=["small", "rank", "channels", "empty", "NaN"],
 )
-def test_bad_pictures_are_refused_before_their_level_is_told(blind, signature, image, words):
+def test_invalid_pictures_are_refused_before_estimation(blind, signature, image, words):
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         blind.predict(signature, {"image": image})
 
 
-def test_an_estimator_that_does_not_fit_is_refused(model, tmp_path):
+def test_estimator_of_another_task_is_refused(model, tmp_path):
     for estimator, words in (
         (random_estimator(channels=1), "with 3 channels, got .* with 1"),
         (random_estimator(task="deblur"), "task 'denoise' .* got one for 'deblur'"),
@@ -316,5 +316,5 @@ def test_an_estimator_that_does_not_fit_is_refused(model, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_version_can_be_read_by_other_users(version):
+def test_version_is_readable_by_other_users(version):
     assert version.stat().st_mode & 0o777 == 0o755

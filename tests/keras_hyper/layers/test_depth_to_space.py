@@ -5,17 +5,17 @@ import tensorflow as tf
 from keras_hyper.layers import DepthToSpace
 
 
-def test_equals_tensorflows_own(rng):
+def test_equals_depth_to_space_of_tensorflow(rng):
     features = rng.normal(size=(2, 3, 5, 12)).astype("float32")
     np.testing.assert_array_equal(DepthToSpace(2)(features), tf.nn.depth_to_space(features, 2))
 
 
-def test_a_square_of_four_channels():
+def test_four_channels_become_a_square():
     square = np.arange(4, dtype="float32").reshape(1, 1, 1, 4)
     np.testing.assert_array_equal(DepthToSpace(2)(square)[0, :, :, 0], [[0, 1], [2, 3]])
 
 
-def test_bad_arguments_say_what_came():
+def test_invalid_arguments_are_refused_with_their_value():
     with pytest.raises(ValueError, match="block_size=1"):
         DepthToSpace(1)
     with pytest.raises(ValueError, match="divisible by 4"):

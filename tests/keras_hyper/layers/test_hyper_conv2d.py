@@ -12,7 +12,7 @@ def features(rng):
 
 
 def filled(layer, features):
-    """Builds a layer and gives every weight values, `w` too."""
+    """Builds a layer with random values for all weights, including `w`."""
     layer.build(features.shape, ())
     draw = np.random.default_rng(2)
     layer.set_weights([draw.normal(size=weight.shape) for weight in layer.get_weights()])
@@ -23,7 +23,7 @@ def numpy(tensor):
     return ops.convert_to_numpy(tensor)
 
 
-def test_weights_and_shape(features):
+def test_weights_and_output_shape(features):
     layer = HyperConv2D(8, 3)
     assert layer(features, level=0.5).shape == (3, 7, 9, 8)
     assert layer.w.shape == layer.b.shape == (3, 3, 4, 8)
@@ -46,7 +46,7 @@ def test_weights_and_shape(features):
     ],
     ids=str,
 )
-def test_equals_conv2d_with_the_emitted_kernel(features, options):
+def test_equals_conv2d_with_the_generated_kernel(features, options):
     options = {"kernel_size": 3, "padding": "same", **options}
     layer = filled(HyperConv2D(8, **options), features)
     plain = keras.layers.Conv2D(8, **options)
@@ -69,7 +69,7 @@ def test_output_is_affine_in_the_level(features):
     np.testing.assert_allclose(y3 - y0, 3 * (y1 - y0), atol=1e-4)
 
 
-def test_vector_gives_every_image_its_own_kernel(features):
+def test_level_per_image_gives_each_image_its_own_kernel(features):
     layer = filled(HyperConv2D(8, 3, strides=2), features)
     levels = np.float32([0.1, 0.9, -0.4])
     together = layer(features, level=levels)
@@ -80,13 +80,13 @@ def test_vector_gives_every_image_its_own_kernel(features):
 def test_map_of_one_value_equals_the_scalar(features):
     layer = filled(HyperConv2D(8, 3), features)
     everywhere = np.full((3, 7, 9), 0.6, np.float32)
-    # The two sums are added in another order.
+    # The order of summation differs.
     np.testing.assert_allclose(
         layer(features, level=everywhere), layer(features, level=0.6), atol=1e-4
     )
 
 
-def test_map_decides_pixel_by_pixel(features):
+def test_map_applies_per_pixel(features):
     layer = filled(HyperConv2D(8, 3), features)
     left = np.zeros((3, 7, 9), np.float32)
     left[:, :, :4] = 1.0
@@ -104,7 +104,7 @@ def test_channels_first_equals_channels_last(features, level, monkeypatch):
     first.set_weights(last.get_weights())
     if level == "map":
         level = np.random.default_rng(1).random((3, 7, 9), dtype="float32")
-    # TensorFlow on a processor convolves channels_last alone.
+    # On a CPU, TensorFlow convolves only channels_last.
     convolve = ops.conv
 
     def conv(x, kernel, data_format, **kwargs):
@@ -123,14 +123,14 @@ def test_groups_must_divide_the_channels_of_the_features(features):
         HyperConv2D(9, 3, groups=3)(features, level=0.5)
 
 
-def test_the_poster_form_has_no_offset_for_a_level_per_image(features):
+def test_posters_form_has_no_offset_with_a_level_per_image(features):
     layer = HyperConv2D(8, 3, use_offset=False)
     levels = np.float32([0.0, 1.0, 2.0])
     outputs = numpy(layer(features, level=levels))
     assert not outputs[0].any() and outputs[1].any()
 
 
-def test_defaults_are_those_of_an_unstrided_linear_convolution_with_bias():
+def test_defaults_are_stride_1_linear_and_bias():
     config = HyperConv2D(8, 3).get_config()
     expected = {
         "strides": (1, 1), "padding": "same", "data_format": "channels_last",
@@ -140,7 +140,7 @@ def test_defaults_are_those_of_an_unstrided_linear_convolution_with_bias():
     assert {name: config[name] for name in expected} == expected
 
 
-def test_begins_as_an_ordinary_convolution_at_every_level(features):
+def test_initial_layer_is_the_same_convolution_at_every_level(features):
     layer = HyperConv2D(64, 3)
     layer.build((None, None, None, 64), ())
     expected = (2 / (9 * 64)) ** 0.5
@@ -148,7 +148,7 @@ def test_begins_as_an_ordinary_convolution_at_every_level(features):
         assert np.std(numpy(layer.kernel_at(level))) == pytest.approx(expected, rel=0.05)
 
 
-def test_posters_form_scales_one_set(features):
+def test_posters_form_scales_one_kernel(features):
     layer = HyperConv2D(8, 3, use_offset=False)
     y1, y2 = layer(features, level=1.0), layer(features, level=2.0)
     assert layer.b is None and layer.count_params() == 3 * 3 * 4 * 8 + 8
@@ -181,11 +181,11 @@ def test_level_is_not_rounded_in_mixed_precision(features):
     ],
     ids=str,
 )
-def test_bad_arguments_say_what_came(options, words):
+def test_invalid_arguments_are_refused_with_their_value(options, words):
     with pytest.raises(ValueError, match=f"`{words}`.*, got "):
         HyperConv2D(**{"filters": 8, "kernel_size": 3, **options})
 
 
-def test_level_of_another_rank_is_refused(features):
+def test_level_of_wrong_rank_is_refused(features):
     with pytest.raises(ValueError, match=r"level of shape \(3, 7\)"):
         HyperConv2D(8, 3)(features, level=np.zeros((3, 7), np.float32))

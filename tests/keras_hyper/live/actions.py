@@ -1,4 +1,4 @@
-"""What a user does with the page in a browser."""
+"""Actions of a user on the page in a browser."""
 
 import base64
 import functools
@@ -49,12 +49,12 @@ def opened(page, data=None, name="a.png"):
 
 
 def wait(page, truth):
-    # As a function: the page's policy forbids scripts from strings.
+    # As a function, because the page's policy forbids scripts from strings.
     page.wait_for_function(f"() => {truth}")
 
 
 def slide(page, level):
-    """Moves the slider by its own events, and waits until this level is shown, exactly."""
+    """Moves the slider by its own events and waits until the exact view at this level is shown."""
     page.evaluate(
         """level => { const slider = document.querySelector("#level");
         slider.value = level; slider.dispatchEvent(new Event("input")); }""",
@@ -67,13 +67,13 @@ def slide(page, level):
 
 
 def painting_shown(page, which):
-    """Waits until a view whose painting's number is `which` is shown, exactly."""
+    """Waits until the exact view with painting number `which` is shown."""
     canvas = "document.querySelector('#canvas').dataset"
     wait(page, f"{canvas}.exact === 'true' && {canvas}.painted {which}")
 
 
 def on_canvas(page):
-    """The canvas's pixels, uint8 ``(height, width, 3)``."""
+    """Returns the pixels of the canvas, uint8 ``(height, width, 3)``."""
     data = page.evaluate(
         """() => { const canvas = document.querySelector("#canvas");
         return canvas.toDataURL("image/png").split(",")[1]; }"""
@@ -83,7 +83,7 @@ def on_canvas(page):
 
 
 def picture_on(page):
-    """The part of the canvas that a 60x80 picture is in, at a pixel each."""
+    """Returns the part of the canvas that shows a 60x80 picture, one screen pixel per pixel."""
     canvas = on_canvas(page)
     top, left = (canvas.shape[0] - 60) // 2, (canvas.shape[1] - 80) // 2
     return canvas[top : top + 60, left : left + 80]

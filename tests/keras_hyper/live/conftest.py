@@ -12,10 +12,10 @@ from tests.conftest import random_estimator, random_network
 from tests.keras_hyper.live.actions import WIDE, new_page, wait
 
 
-# For a module each: while Playwright runs, nothing else in its thread can run asyncio.
+# One per module: while Playwright runs, its thread cannot run asyncio.
 @pytest.fixture(scope="module")
 def browser():
-    """A headless Chromium: the one that `make browser` installs."""
+    """A headless Chromium, as installed by `make browser`."""
     from playwright.sync_api import sync_playwright
 
     path = shutil.which("chromium") or shutil.which("google-chrome")
@@ -33,7 +33,7 @@ def model():
 
 @pytest.fixture
 def ask(model):
-    """Runs ``job(client)`` against a page."""
+    """Runs ``job(client)`` with a client of a page's server."""
 
     def run(job):
         async def whole():
@@ -59,7 +59,7 @@ def address():
 
 @pytest.fixture
 def visit(browser):
-    """Opens ``address`` on a screen; whatever goes wrong in the page's script fails the test."""
+    """Opens ``address`` on a screen; an error in the page's scripts fails the test."""
     with contextlib.ExitStack() as stack:
 
         def at(address, screen=WIDE, **more):

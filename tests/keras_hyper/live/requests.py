@@ -1,4 +1,4 @@
-"""Asks the page's server as its page asks it."""
+"""Requests of the page to its server."""
 
 import io
 import json
@@ -37,7 +37,7 @@ async def send_request(socket, number, picture_id, **more):
 
 
 def seen(data):
-    """What a view says of itself, and its pixels with alpha."""
+    """Returns the facts of a view, and its pixels with alpha."""
     length = int.from_bytes(data[:4], "big")
     facts = json.loads(data[4 : 4 + length])
     pixels = np.frombuffer(data[4 + length :], np.uint8)

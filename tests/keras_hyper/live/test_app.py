@@ -1,4 +1,4 @@
-"""The page's server, asked as its page asks it."""
+"""The page's server, with the requests of the page."""
 
 import asyncio
 import io
@@ -14,7 +14,7 @@ from tests.conftest import random_network
 from tests.keras_hyper.live.requests import PIXELS, opened, pixels_of, png, seen, send_request
 
 
-def test_the_page_and_its_files_come_with_nothing_from_elsewhere(ask):
+def test_page_and_its_files_load_nothing_from_other_hosts(ask):
     async def job(client):
         index = await client.get("/")
         text = await index.text()
@@ -34,9 +34,9 @@ def test_the_page_and_its_files_come_with_nothing_from_elsewhere(ask):
     assert "http://" not in ask(job).replace("http://www.w3.org", "")
 
 
-# The slider's ends lie beyond the range trained on, and the page says so itself.
+# The ends of the slider are outside the trained range; the page itself marks that range.
 @pytest.mark.filterwarnings("ignore:level .* outside the range trained on")
-def test_a_painting_is_restored_by(ask, model):
+def test_painted_levels_are_used(ask, model):
     strong = png(np.full((4, 5), 255, np.uint8))
 
     async def job(client):
@@ -54,7 +54,7 @@ def test_a_painting_is_restored_by(ask, model):
     assert np.abs(pixels[..., :3].astype(int) - strongest).max() <= 1
 
 
-def test_a_picture_is_spoiled_to_test_with_and_psnr_is_told(ask):
+def test_degraded_picture_has_psnr(ask):
     async def job(client):
         picture_id = await opened(client, name="cat.jpg")
         test = await client.post(f"/pictures/{picture_id}/test?task=denoise&level=25")
@@ -72,12 +72,12 @@ def test_a_picture_is_spoiled_to_test_with_and_psnr_is_told(ask):
     facts, refused, (strong, weak) = ask(job)
     assert facts["name"] == "cat-denoise-25.png" and facts["test"]
     assert refused == 400
-    # What is degraded again is degraded from what was clean.
+    # A degraded picture is degraded again from its clean version.
     assert 18 < strong["before"] < 23 and weak["before"] > 33
     assert strong["after"] != strong["before"]
 
 
-def test_the_whole_picture_is_saved_in_its_own_kind(ask, model):
+def test_whole_picture_is_saved_in_its_own_format(ask, model):
     deep = (PIXELS[..., 0].astype(np.uint16) << 8) | 3
 
     async def job(client):
@@ -91,7 +91,7 @@ def test_the_whole_picture_is_saved_in_its_own_kind(ask, model):
     assert np.abs(saved - restore(deep, 25, model)).max() <= 1
 
 
-def test_what_surrounds_the_pixels_is_saved_with_them(ask):
+def test_metadata_is_saved_with_the_pixels(ask):
     picture, data = Image.fromarray(PIXELS), io.BytesIO()
     exif = Image.Exif()
     exif[271] = "a camera"
@@ -108,7 +108,7 @@ def test_what_surrounds_the_pixels_is_saved_with_them(ask):
         assert saved.info["icc_profile"] == b"a profile"
 
 
-def test_a_whole_picture_counts_its_tiles_and_leaves_the_views_free(ask):
+def test_whole_picture_reports_tiles_and_views_are_still_answered(ask):
     large = np.tile(PIXELS, (15, 26, 1))  # 600 x 1300: several tiles
 
     async def job(client):
@@ -146,7 +146,7 @@ def test_a_whole_picture_counts_its_tiles_and_leaves_the_views_free(ask):
     ],
     ids=["text", "truncated", "large"],
 )
-def test_what_is_no_picture_is_said_in_a_line(ask, data, said):
+def test_invalid_picture_is_a_one_line_error(ask, data, said):
     async def job(client):
         answer = await client.post("/pictures", data=data, headers={"X-Name": "a.png"})
         return answer.status, await answer.text()
@@ -155,7 +155,7 @@ def test_what_is_no_picture_is_said_in_a_line(ask, data, said):
     assert status == 400 and said in text and "\n" not in text and "/tmp" not in text
 
 
-def test_levels_are_told_where_they_can_be(ask):
+def test_levels_are_estimated_where_possible(ask):
     async def job(client):
         picture_id = await opened(client)
         estimated = await client.get(f"/pictures/{picture_id}/level?task=denoise")
@@ -166,7 +166,7 @@ def test_levels_are_told_where_they_can_be(ask):
     assert estimated["level"] > 0 and status == 400 and "the level cannot be estimated" in text
 
 
-def test_another_sites_page_is_refused(ask):
+def test_requests_from_another_origin_are_refused(ask):
     async def job(client):
         away = {"Origin": "http://elsewhere.example"}
         here = {"Origin": f"http://{client.host}:{client.port}"}
@@ -175,7 +175,7 @@ def test_another_sites_page_is_refused(ask):
     assert ask(job) == [403, 200]
 
 
-def test_old_pictures_are_forgotten(ask):
+def test_oldest_pictures_are_dropped(ask):
     async def job(client):
         first = await opened(client)
         for _ in range(8):
@@ -186,7 +186,7 @@ def test_old_pictures_are_forgotten(ask):
     assert ask(job) == [410, 200]
 
 
-def test_samples_open(ask):
+def test_samples_can_be_opened(ask):
     async def job(client):
         known = await (await client.post("/samples/coffee")).json()
         return known, (await client.post("/samples/nothing")).status
@@ -196,7 +196,7 @@ def test_samples_open(ask):
 
 
 @pytest.mark.parametrize("task", ["", "sharpen"])
-def test_a_network_without_a_task_is_one_line(tmp_path, capsys, task):
+def test_network_without_a_task_is_a_one_line_error(tmp_path, capsys, task):
     random_network(task=task).save(tmp_path / "model.keras")
     assert main(["demo", "--models", str(tmp_path)]) == 2
     error = capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The slider's line, asked as its page asks it."""
+"""The WebSocket of the slider, with the requests of the page."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from tests.conftest import random_estimator, random_network
 from tests.keras_hyper.live.requests import PIXELS, opened, png, seen, send_request
 
 
-def test_a_view_comes_restored_and_as_it_was(ask, model):
+def test_view_has_restored_and_original_pixels(ask, model):
     async def job(client):
         picture_id = await opened(client)
         before = await client.get(f"/pictures/{picture_id}/view?box=4,6,20,10")
@@ -35,7 +35,7 @@ def test_a_view_comes_restored_and_as_it_was(ask, model):
     assert np.abs(pixels[..., :3].astype(int) - whole).max() <= 1
 
 
-def test_a_view_can_be_smaller(ask):
+def test_view_can_be_reduced(ask):
     async def job(client):
         picture_id = await opened(client)
         before = await client.get(f"/pictures/{picture_id}/view?box=0,0,50,40&scale=0.5")
@@ -47,7 +47,7 @@ def test_a_view_can_be_smaller(ask):
     assert size == "25,20" and (facts["width"], facts["height"], facts["exact"]) == (25, 20, False)
 
 
-def test_of_wishes_that_wait_only_the_newest_is_made(ask):
+def test_only_the_newest_queued_request_is_restored(ask):
     async def job(client):
         picture_id = await opened(client)
         async with client.ws_connect("/live") as socket:
@@ -83,7 +83,7 @@ def test_of_wishes_that_wait_only_the_newest_is_made(ask):
     ],
     ids=str,
 )
-def test_a_wrong_wish_is_a_line_and_the_next_is_answered(ask, more, said):
+def test_invalid_request_is_a_one_line_error_and_the_next_is_answered(ask, more, said):
     async def job(client):
         picture_id = await opened(client)
         async with client.ws_connect("/live") as socket:
@@ -99,7 +99,9 @@ def test_a_wrong_wish_is_a_line_and_the_next_is_answered(ask, more, said):
 
 
 @pytest.mark.parametrize("more", [{}, {"kind": "whole"}], ids=["view", "whole"])
-def test_a_fault_is_told_and_logged_and_the_next_wish_answered(ask, more, monkeypatch, caplog):
+def test_internal_error_is_reported_and_logged_and_the_next_request_answered(
+    ask, more, monkeypatch, caplog
+):
     faults = iter([RuntimeError("out of memory")])
 
     def at_fault(self, *given, kept=ViewRestorer._kept):
@@ -122,7 +124,7 @@ def test_a_fault_is_told_and_logged_and_the_next_wish_answered(ask, more, monkey
     assert "RuntimeError: out of memory" in caplog.text
 
 
-def test_what_is_no_wish_is_said_too(ask):
+def test_malformed_message_is_reported(ask):
     async def job(client):
         answers = []
         async with client.ws_connect("/live") as socket:
@@ -136,7 +138,7 @@ def test_what_is_no_wish_is_said_too(ask):
     assert answers[3]["error"] == "'picture' is missing" and not answers[3]["gone"]
 
 
-def test_a_whole_picture_is_made_and_views_are_cut_from_it(ask, model):
+def test_views_are_cropped_from_the_restored_whole_picture(ask, model):
     large = np.tile(PIXELS, (15, 26, 1))  # 600 x 1300: several tiles
 
     async def job(client):
@@ -157,7 +159,7 @@ def test_a_whole_picture_is_made_and_views_are_cut_from_it(ask, model):
 
 
 @pytest.mark.parametrize("more", [{}, {"kind": "whole"}], ids=["view", "whole"])
-def test_a_whole_picture_is_left_off_when_the_level_changes(ask, more):
+def test_whole_picture_is_cancelled_when_the_level_changes(ask, more):
     large = np.tile(PIXELS, (50, 50, 1))
 
     async def job(client):
@@ -177,7 +179,7 @@ def test_a_whole_picture_is_left_off_when_the_level_changes(ask, more):
     assert not any(answer.get("whole") for answer in answers if answer["id"] == 1)
 
 
-def test_a_whole_picture_that_is_wanted_again_goes_on_where_it_is(ask):
+def test_repeated_request_for_a_whole_picture_continues_the_same_job(ask):
     large = np.tile(PIXELS, (50, 50, 1))
 
     async def job(client):
@@ -197,7 +199,7 @@ def test_a_whole_picture_that_is_wanted_again_goes_on_where_it_is(ask):
     assert tiles == list(range(1, len(tiles) + 1))
 
 
-def test_a_picture_that_would_grow_too_large_is_refused(model):
+def test_picture_too_large_after_enlargement_is_refused(model):
     async def whole():
         task = live_task("a", random_network(task="sr", level_range=(2, 4)), TASKS["sr"],
                          random_estimator())  # fmt: skip

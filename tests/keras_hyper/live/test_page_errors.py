@@ -1,4 +1,4 @@
-"""The page when something is wrong, or somebody sees it otherwise: in a real browser."""
+"""Errors, screen sizes and accessibility of the page in a browser."""
 
 import contextlib
 import struct
@@ -24,12 +24,12 @@ from tests.keras_hyper.live.actions import (
     wait,
 )
 
-# The slider's ends lie beyond the range trained on, and the page says so itself.
+# The ends of the slider are outside the trained range; the page itself marks that range.
 pytestmark = pytest.mark.filterwarnings("ignore:level .* outside the range trained on")
 
 
 def claims(width, height):
-    """A PNG that says it is large, and has nothing in it."""
+    """A PNG whose header declares a large size, without pixels."""
     head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = [struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))]
     parts.append(struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND")))
@@ -46,7 +46,7 @@ def claims(width, height):
     ],
     ids=["text", "truncated", "200 megapixels", "almost empty"],
 )
-def test_a_wrong_file_is_said_and_the_page_goes_on(visit, address, data, words):
+def test_invalid_file_is_reported_and_the_page_still_works(visit, address, data, words):
     page = visit(address)
     opened(page)
     choose(page, data, "b.png")
@@ -57,7 +57,7 @@ def test_a_wrong_file_is_said_and_the_page_goes_on(visit, address, data, words):
     said(page, "c.png, 80 x 30 pixels")
 
 
-def test_two_pictures_at_once_are_one_too_many(visit, address):
+def test_two_dropped_pictures_are_refused(visit, address):
     page = visit(address)
     page.evaluate(
         """() => { const given = new DataTransfer();
@@ -69,7 +69,7 @@ def test_two_pictures_at_once_are_one_too_many(visit, address):
     opened(page)
 
 
-def test_a_second_user_sees_a_picture_of_their_own(visit, address):
+def test_second_user_has_a_picture_of_their_own(visit, address):
     pages = [visit(address), visit(address)]
     for page, pixels in zip(pages, (PIXELS, 255 - PIXELS), strict=True):
         opened(page, png(pixels))
@@ -80,7 +80,7 @@ def test_a_second_user_sees_a_picture_of_their_own(visit, address):
             assert np.abs(picture_on(page).astype(int) - restored(pixels, level)).max() <= 1
 
 
-def test_a_server_that_goes_away_and_comes_back_goes_on_with_the_picture(visit):
+def test_picture_is_restored_again_after_the_server_restarts(visit):
     with contextlib.ExitStack() as first:
         address = first.enter_context(served(new_page()))
         page = visit(address)
@@ -95,7 +95,7 @@ def test_a_server_that_goes_away_and_comes_back_goes_on_with_the_picture(visit):
 
 
 @pytest.mark.parametrize("screen", [WIDE, PHONE, {"width": 320, "height": 640}], ids=str)
-def test_the_page_fits_its_screen_and_asks_nobody_else(visit, address, screen):
+def test_page_fits_its_screen_without_other_hosts(visit, address, screen):
     page = visit(address, screen)
     page.select_option("#sample", "coffee")
     page.wait_for_selector("#canvas[data-shown]")
@@ -109,7 +109,7 @@ def test_the_page_fits_its_screen_and_asks_nobody_else(visit, address, screen):
     assert outside == []
 
 
-def test_what_is_asked_for_has_a_name_for_those_who_do_not_see(visit, address):
+def test_every_control_has_an_accessible_name(visit, address):
     page = visit(address)
     opened(page)
     nameless = page.evaluate(

@@ -1,4 +1,4 @@
-"""The page as people use it: in a real browser, on a wide screen and on a phone's."""
+"""The page in a browser, on a wide screen and on the screen of a phone."""
 
 import shlex
 
@@ -27,11 +27,11 @@ from tests.keras_hyper.live.actions import (
     wait,
 )
 
-# The slider's ends lie beyond the range trained on, and the page says so itself.
+# The ends of the slider are outside the trained range; the page itself marks that range.
 pytestmark = pytest.mark.filterwarnings("ignore:level .* outside the range trained on")
 
 
-def test_before_and_after_are_what_restore_makes_at_every_level(visit, address):
+def test_before_and_after_equal_restore_at_every_level(visit, address):
     page = visit(address)
     opened(page)
     divide(page, 1)
@@ -40,11 +40,11 @@ def test_before_and_after_are_what_restore_makes_at_every_level(visit, address):
     for level in (10, 60):
         slide(page, level)
         assert page.inner_text("#number") == str(level)
-        # The divider itself is at the far left.
+        # The divider is at the left edge.
         assert np.abs(picture_on(page).astype(int) - restored(PIXELS, level)).max() <= 1
 
 
-def test_a_picture_can_be_dropped(visit, address):
+def test_picture_can_be_dropped(visit, address):
     page = visit(address)
     page.evaluate(
         """async data => {
@@ -58,7 +58,7 @@ def test_a_picture_can_be_dropped(visit, address):
     page.wait_for_selector("#canvas[data-shown]")
 
 
-def test_a_dragged_slider_never_shows_an_older_view_after_a_newer(visit, address):
+def test_dragged_slider_never_shows_an_older_view_after_a_newer(visit, address):
     page = visit(address)
     opened(page)
     page.evaluate(
@@ -78,7 +78,7 @@ def test_a_dragged_slider_never_shows_an_older_view_after_a_newer(visit, address
 
 
 @pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
-def test_painted_regions_are_restored_by_more_or_less(visit, address, screen):
+def test_painted_regions_are_restored_more_or_less(visit, address, screen):
     page = visit(address, screen)
     opened(page)
     divide(page, 0)
@@ -101,7 +101,7 @@ def test_painted_regions_are_restored_by_more_or_less(visit, address, screen):
     np.testing.assert_array_equal(picture_on(page), plain)
 
 
-def test_zoom_and_pan_stay_put_while_the_level_changes(visit, address):
+def test_zoom_and_pan_do_not_change_with_the_level(visit, address):
     page = visit(address)
     opened(page, png(np.tile(PIXELS, (3, 3, 1))))
     box = page.locator("#canvas").bounding_box()
@@ -123,7 +123,7 @@ def test_zoom_and_pan_stay_put_while_the_level_changes(visit, address):
     np.testing.assert_array_equal(moved[130:300, 160:500], before[100:270, 100:440])
 
 
-def test_everything_works_by_keyboard(visit, address):
+def test_page_is_operable_by_keyboard(visit, address):
     page = visit(address)
     opened(page)
     page.focus("#level")
@@ -149,7 +149,7 @@ def test_everything_works_by_keyboard(visit, address):
     assert (on_canvas(page) != plain).any()
 
 
-def test_the_divider_can_be_taken_hold_of(visit, address):
+def test_divider_can_be_dragged(visit, address):
     page = visit(address)
     opened(page)
     box = page.locator("#canvas").bounding_box()
@@ -161,7 +161,7 @@ def test_the_divider_can_be_taken_hold_of(visit, address):
     assert page.inner_text("#zoom") == "100 %"
 
 
-def test_the_whole_picture_is_saved(visit, address):
+def test_whole_picture_is_saved(visit, address):
     page = visit(address)
     opened(page, png(dpi=(300, 300)), "my cat's.png")
     slide(page, 40)
@@ -189,7 +189,7 @@ def test_command_and_python_are_copied(visit, address):
 @pytest.mark.parametrize(
     ("model", "level"), [("denoise", 25), ("sr", 2)], ids=["same size", "enlarged"]
 )
-def test_the_command_and_the_python_do_the_same(
+def test_copied_command_and_python_give_the_same_picture(
     visit, address, model, level, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -212,7 +212,7 @@ def test_the_command_and_the_python_do_the_same(
         assert np.abs(np.asarray(picture) - by_python).max() <= 1
 
 
-def test_a_picture_spoiled_on_the_page_tells_psnr(visit, address):
+def test_degraded_picture_shows_psnr(visit, address):
     page = visit(address)
     page.select_option("#sample", "coffee")
     page.wait_for_selector("#canvas[data-shown]")
@@ -231,7 +231,7 @@ def test_a_picture_spoiled_on_the_page_tells_psnr(visit, address):
     assert page.inner_text("#psnr") != text
 
 
-def test_super_resolution_enlarges_what_is_shown_and_saved(visit, address):
+def test_super_resolution_enlarges_view_and_saved_picture(visit, address):
     page = visit(address)
     page.select_option("#task", "sr")
     opened(page)
@@ -244,7 +244,7 @@ def test_super_resolution_enlarges_what_is_shown_and_saved(visit, address):
 
 
 @pytest.mark.parametrize(("brush", "sign"), [("stronger", 1), ("weaker", -1)])
-def test_a_brush_changes_the_level_in_its_direction(visit, address, brush, sign):
+def test_brush_changes_the_level_in_its_direction(visit, address, brush, sign):
     page = visit(address)
     painting = page.evaluate(
         """async brush => {
@@ -257,7 +257,7 @@ def test_a_brush_changes_the_level_in_its_direction(visit, address, brush, sign)
     assert sign * read_painting(bytes(painting))[4, 4] > 0.9
 
 
-def test_an_older_view_never_replaces_a_newer_one(visit, address):
+def test_older_view_never_replaces_a_newer_one(visit, address):
     page = visit(address)
     opened(page)
     page.evaluate(
@@ -284,7 +284,7 @@ def test_an_older_view_never_replaces_a_newer_one(visit, address):
 
 
 @pytest.mark.parametrize("at", [[0.3, 0.3], [0.7, 0.6]])
-def test_zoom_keeps_the_place_under_the_pointer(visit, address, at):
+def test_zoom_keeps_the_point_under_the_pointer(visit, address, at):
     page = visit(address)
     zoom, right, down = page.evaluate(
         """async ([right, down]) => {

@@ -24,7 +24,7 @@ def request_of(pixels, level=25.0, name="denoise", painted=0, clean=None):
 
 def close(ours, theirs, bound=1):
     assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
-    # A sum may round to the other side.
+    # A sum may be rounded differently.
     assert np.abs(ours.astype(float) - theirs).max() <= bound
 
 
@@ -33,7 +33,7 @@ def close(ours, theirs, bound=1):
 )
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_a_view_equals_that_part_of_the_whole(rng, box, kind, channels):
+def test_view_equals_the_same_part_of_the_whole(rng, box, kind, channels):
     pixels = (rng.random((61, 83, channels)) * np.iinfo(kind).max).astype(kind)
     request = request_of(pixels.squeeze())
     view = checked_box(box, pixels.shape)
@@ -44,7 +44,7 @@ def test_a_view_equals_that_part_of_the_whole(rng, box, kind, channels):
 
 @pytest.mark.parametrize("factor", [2.0, 2.5, 3.0])
 @pytest.mark.parametrize("box", [(0, 0, 9, 7), (13, 21, 20, 11)])
-def test_a_view_that_is_enlarged_equals_that_part_of_the_whole(rng, box, factor):
+def test_enlarged_view_equals_the_same_part_of_the_whole(rng, box, factor):
     pixels = rng.integers(0, 256, (36, 44, 3), dtype=np.uint8)
     request = request_of(pixels, factor, "sr")
     view = checked_box(box, pixels.shape)
@@ -54,9 +54,9 @@ def test_a_view_that_is_enlarged_equals_that_part_of_the_whole(rng, box, factor)
     close(part, whole[times(view, factor)])
 
 
-# The slider's ends lie beyond the range trained on, and the page says so itself.
+# The ends of the slider are outside the trained range; the page itself marks that range.
 @pytest.mark.filterwarnings("ignore:level .* outside the range trained on")
-def test_a_painted_view_equals_that_part_of_the_whole(rng):
+def test_painted_view_equals_the_same_part_of_the_whole(rng):
     pixels = rng.integers(0, 256, (61, 83, 3), dtype=np.uint8)
     request = request_of(pixels, painted=7)
     data = io.BytesIO()
@@ -69,7 +69,7 @@ def test_a_painted_view_equals_that_part_of_the_whole(rng):
     assert np.abs(part.astype(float) - plain).max() > 2
 
 
-def test_a_smaller_view_is_quick_until_the_whole_is_there(rng):
+def test_reduced_view_is_approximate_until_the_whole_is_restored(rng):
     pixels = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
     request, restoring = request_of(pixels), ViewRestorer()
     view = checked_box((0, 0, 80, 60), pixels.shape)
@@ -82,7 +82,7 @@ def test_a_smaller_view_is_quick_until_the_whole_is_there(rng):
     np.testing.assert_allclose(exact.pixels, squares, atol=0.51)
 
 
-def test_noise_in_a_smaller_view_is_taken_for_as_much_less(monkeypatch):
+def test_reduced_view_is_restored_at_a_lower_noise_level(monkeypatch):
     flat = np.full((64, 64, 3), 128, np.uint8)
     request = request_of(flat)
     seen = counted(monkeypatch, request.task.model, "generated")
@@ -90,7 +90,7 @@ def test_noise_in_a_smaller_view_is_taken_for_as_much_less(monkeypatch):
     assert seen[-1] == (25 * 0.25,)
 
 
-def test_a_whole_picture_is_restored_once_and_can_be_left_off(rng):
+def test_whole_picture_is_restored_once_and_can_be_cancelled(rng):
     pixels = rng.integers(0, 256, (40, 1200, 3), dtype=np.uint8)
     request, restoring = request_of(pixels), ViewRestorer()
 
@@ -105,7 +105,7 @@ def test_a_whole_picture_is_restored_once_and_can_be_left_off(rng):
     assert restoring.whole(request, leave) is first
 
 
-def test_of_wholes_the_newest_are_kept(rng):
+def test_newest_whole_pictures_are_kept(rng):
     pixels, restoring = (
         rng.integers(0, 256, (8, 8, 3), dtype=np.uint8),
         ViewRestorer(num_pictures=2),
@@ -118,7 +118,7 @@ def test_of_wholes_the_newest_are_kept(rng):
 
 @pytest.mark.parametrize("known", [False, True], ids=["view", "whole"])
 @pytest.mark.parametrize(("name", "level"), [("denoise", 20.0), ("dejpeg", 30.0), ("sr", 2.0)])
-def test_a_picture_that_was_spoiled_tells_psnr(photo, name, level, known):
+def test_degraded_picture_has_psnr(photo, name, level, known):
     given = np.rint(photo[:61, :83] * 255).astype(np.uint8)
     degraded, clean = request_of(given, level, name).task.degrade(given, level)
     request, restoring = request_of(degraded, level, name, clean=clean), ViewRestorer()
@@ -132,7 +132,7 @@ def test_a_picture_that_was_spoiled_tells_psnr(photo, name, level, known):
     assert clean.shape == restoring.whole(request, lambda *_: None).shape
 
 
-def test_enlarged_by_another_factor_there_is_no_psnr(rng):
+def test_no_psnr_at_another_enlargement_factor(rng):
     degraded, clean = (rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (20, 40))
     seen = ViewRestorer().view(
         request_of(degraded, 3.0, "sr", clean=clean), (slice(0, 8), slice(0, 8)), 1
@@ -141,13 +141,13 @@ def test_enlarged_by_another_factor_there_is_no_psnr(rng):
 
 
 def counted(monkeypatch, owner, name):
-    """The calls of a method from now on."""
+    """Returns a list to which the calls of a method are added."""
     method, calls = getattr(owner, name), []
     monkeypatch.setattr(owner, name, lambda *given: (calls.append(given), method(*given))[1])
     return calls
 
 
-def test_features_and_kernels_are_made_once(rng, monkeypatch):
+def test_features_and_kernels_are_computed_once(rng, monkeypatch):
     model = random_network()
     network = LiveNetwork(model)
     generated = counted(monkeypatch, model, "generated")
@@ -160,7 +160,7 @@ def test_features_and_kernels_are_made_once(rng, monkeypatch):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 5), (8, 6), (1, 9)])
-def test_odd_sides_come_back_as_they_were(rng, shape):
+def test_odd_sides_are_unchanged(rng, shape):
     model = random_network()
     image = rng.random((*shape, 3), np.float32)
     expected = model({"image": image[None], "level": 25.0})[0]

@@ -1,4 +1,4 @@
-"""The page without a server, in a real browser, from a sub-path of a host that knows no more."""
+"""The static page in a browser, served from a sub-path of a static host."""
 
 import base64
 import functools
@@ -17,12 +17,12 @@ from tests.conftest import random_estimator, random_network
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (301, 283, 3), dtype=np.uint8)
 ALPHA = np.dstack([PIXELS[:50, :60], RNG.choice(np.uint8([0, 255]), (50, 60))])
-# Nothing is left of the colours where a picture cannot be seen: a browser forgets them.
+# A browser discards the colours of fully transparent pixels.
 ALPHA[ALPHA[..., 3] == 0] = 0
 
 
 def smooth(height=301, width=283):
-    """A picture that a network and a JPEG change little by little."""
+    """A smooth picture, which a network and JPEG change only slightly."""
     rows, columns = np.mgrid[:height, :width]
     waves = [128 + 90 * np.sin(rows / (9 + c)) * np.cos(columns / (13 + 2 * c)) for c in range(3)]
     return np.dstack(waves).astype(np.uint8)
@@ -30,7 +30,7 @@ def smooth(height=301, width=283):
 
 @pytest.fixture(scope="module")
 def models():
-    """A colour network that removes noise, and a gray one that restores JPEGs."""
+    """A colour network for denoise and a gray one for dejpeg."""
     jpeg = {"task": "dejpeg", "level_range": (10, 80), "level_offset": 45, "level_scale": 35}
     return {"denoise": random_network(), "dejpeg": random_network(channels=1, **jpeg)}
 
@@ -73,7 +73,7 @@ def page(browser, address):
     page.asked, page.wrong = [], []
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("pageerror", lambda error: page.wrong.append(str(error)))
-    # What the policy forbids is said on the console.
+    # Violations of the content security policy are logged to the console.
     page.on("console", lambda said: said.type == "error" and page.wrong.append(said.text))
     page.goto(address)
     page.evaluate(_HELPERS)
@@ -81,7 +81,7 @@ def page(browser, address):
     page.close()
 
 
-# The engine as the page loads it; pixels and files go to and fro in base 64.
+# The engine as the page loads it; pixels and files are passed in base 64.
 _HELPERS = """async () => {
   const { engine } = await import(new URL("static/engines/engine.js", location.href).href);
   const numbers = (bitmap) => {
@@ -138,7 +138,7 @@ def viewed(page, picture, box, level=25.0, task="denoise", scale=1, final=True):
 
 
 def averaged(pixels, height, width):
-    """Means over areas, by the matrices that the areas are the rows of."""
+    """Area averages, computed with one matrix for rows and one for columns."""
 
     def shares(many, few):
         edges = np.arange(few + 1) * many / few
@@ -152,27 +152,27 @@ def averaged(pixels, height, width):
 
 @pytest.mark.parametrize("box", [[0, 0, 283, 301], [13, 21, 30, 17], [200, 250, 83, 51]], ids=str)
 @pytest.mark.parametrize("task", ["denoise", "dejpeg"])
-def test_a_view_equals_that_part_of_the_restored_picture(page, models, task, box):
+def test_view_equals_the_same_part_of_the_restored_picture(page, models, task, box):
     picture = opened(page, PIXELS)
     assert (picture["width"], picture["height"]) == (283, 301)
     answer = viewed(page, picture, box, 31.5, task)
     left, top, width, height = box
     whole = restore(PIXELS, 31.5, models[task])[top : top + height, left : left + width]
     assert np.abs(seen(answer)[..., :3].astype(int) - whole).max() <= 1
-    # Some change there is to be seen.
+    # The network does change the picture.
     assert np.abs(whole.astype(int) - PIXELS[top : top + height, left : left + width]).max() > 5
     assert answer["exact"] and answer["psnr"] is None and answer["tiles"][-1][0] > 0
 
 
 @pytest.mark.parametrize("task", ["denoise", "dejpeg"])
-def test_a_gray_picture_stays_gray(page, models, task):
+def test_gray_picture_stays_gray(page, models, task):
     gray = PIXELS[:91, :80, 0]
     answer = seen(viewed(page, opened(page, gray), [0, 0, 80, 91], 40, task))
     assert np.ptp(answer[..., :3], axis=-1).max() == 0
     assert np.abs(answer[..., 0].astype(int) - restore(gray, 40, models[task])).max() <= 1
 
 
-def test_what_is_transparent_stays_so(page, models):
+def test_alpha_is_unchanged(page, models):
     answer = seen(viewed(page, opened(page, ALPHA), [0, 0, 60, 50]))
     np.testing.assert_array_equal(answer[..., 3], ALPHA[..., 3])
     expected = restore(ALPHA, 25, models["denoise"])
@@ -180,7 +180,7 @@ def test_what_is_transparent_stays_so(page, models):
     assert np.abs(answer.astype(int) - expected)[shown].max() <= 1
 
 
-def test_a_final_view_from_afar_is_the_restored_picture_made_smaller(page, models):
+def test_reduced_final_view_is_the_averaged_restored_picture(page, models):
     answer = viewed(page, opened(page, PIXELS), [4, 6, 270, 290], scale=0.37)
     restored = restore(PIXELS, 25, models["denoise"])[6:296, 4:274]
     expected = averaged(restored, round(290 * 0.37), round(270 * 0.37))
@@ -188,7 +188,7 @@ def test_a_final_view_from_afar_is_the_restored_picture_made_smaller(page, model
     assert answer["exact"] and len(answer["tiles"]) == answer["tiles"][0][1] > 1
 
 
-def test_a_quick_view_restores_what_was_made_smaller(page, models):
+def test_quick_view_restores_the_averaged_picture(page, models):
     picture = opened(page, smooth())
     answer = viewed(page, picture, [0, 0, 283, 301], scale=0.25, final=False)
     small = averaged(smooth(), 75, 71)
@@ -198,7 +198,7 @@ def test_a_quick_view_restores_what_was_made_smaller(page, models):
 
 
 @pytest.mark.parametrize("scale", [1, 0.5, 0.123])
-def test_before_is_the_picture_averaged(page, scale):
+def test_before_view_is_the_averaged_picture(page, scale):
     picture = opened(page, PIXELS)
     answer = page.evaluate(
         "([picture, scale]) => before(picture, [3, 5, 200, 111], scale)", [picture, scale]
@@ -209,7 +209,7 @@ def test_before_is_the_picture_averaged(page, scale):
 
 
 @pytest.mark.parametrize("pixels", [PIXELS, PIXELS[:90, :91, 0], ALPHA], ids=["rgb", "gray", "a"])
-def test_the_whole_picture_is_saved_as_a_png_of_8_bits(page, models, pixels):
+def test_whole_picture_is_saved_as_8_bit_png(page, models, pixels):
     picture = opened(page, pixels, "my.cat.jpeg")
     request = {"picture": picture, "task": "denoise", "level": 25}
     answer = page.evaluate("(request) => save(request)", request)
@@ -222,7 +222,7 @@ def test_the_whole_picture_is_saved_as_a_png_of_8_bits(page, models, pixels):
     assert answer["tiles"][-1][0] == answer["tiles"][-1][1]
 
 
-def test_noise_is_made_and_measured(page, models):
+def test_noise_is_added_and_psnr_measured(page, models):
     picture = opened(page, smooth())
     degraded = page.evaluate("(picture) => engine.degrade(picture, 'denoise', 20)", picture)
     noise = page.evaluate("(picture) => before(picture, [0, 0, 283, 301], 1)", degraded)
@@ -236,12 +236,12 @@ def test_noise_is_made_and_measured(page, models):
         assert answer["psnr"][name] == pytest.approx(10 * np.log10(255**2 / error), abs=0.02)
 
 
-def test_a_jpeg_is_made_and_measured(page):
+def test_picture_is_compressed_as_jpeg_and_psnr_measured(page):
     picture = opened(page, smooth())
     before = []
     for quality in (10, 60):
-        spoil = "([picture, level]) => engine.degrade(picture, 'dejpeg', level)"
-        degraded = page.evaluate(spoil, [picture, quality])
+        degrade = "([picture, level]) => engine.degrade(picture, 'dejpeg', level)"
+        degraded = page.evaluate(degrade, [picture, quality])
         answer = viewed(page, degraded, [0, 0, 283, 301], quality, "dejpeg")
         before.append(answer["psnr"]["before"])
         estimated = page.evaluate("(picture) => engine.estimate(picture, 'dejpeg')", degraded)
@@ -252,7 +252,7 @@ def test_a_jpeg_is_made_and_measured(page):
 @pytest.mark.parametrize(
     "pixels", [PIXELS, PIXELS[:60, :140], smooth()[..., 0]], ids=["", "2", "3"]
 )
-def test_the_level_is_told_as_elsewhere(page, estimator, pixels):
+def test_estimated_level_equals_that_of_python(page, estimator, pixels):
     estimated = page.evaluate(
         "(picture) => engine.estimate(picture, 'denoise')", opened(page, pixels)
     )
@@ -261,12 +261,12 @@ def test_the_level_is_told_as_elsewhere(page, estimator, pixels):
 
 @pytest.mark.parametrize("pixels", [smooth(), smooth()[..., 0]], ids=["colour", "gray"])
 @pytest.mark.parametrize("quality", [1, 10, 49, 50, 87, 100])
-def test_a_jpeg_tells_its_quality(page, pixels, quality):
+def test_quality_of_a_jpeg_file_is_read_from_its_tables(page, pixels, quality):
     picture = page.evaluate("(bytes) => opened(bytes, 'a.jpg')", coded(jpeg(pixels, quality)))
     assert page.evaluate("(picture) => engine.estimate(picture, 'dejpeg')", picture) == quality
 
 
-def test_what_cannot_be_told_is_said(page):
+def test_missing_estimate_is_an_error_message(page):
     for pixels, task, words in (
         (PIXELS, "dejpeg", "a.png: the level cannot be estimated"),
         (PIXELS[:15], "denoise", "at least 16 pixels a side, got 283 x 15"),
@@ -280,13 +280,13 @@ def test_what_cannot_be_told_is_said(page):
     [
         ([True, True, True], ["AbortError", "AbortError", "done"]),
         ([False, False, False, False], ["done", "AbortError", "AbortError", "done"]),
-        # A quick view that waits is shown before the final one that follows it.
+        # A queued quick view is shown before the final one that follows it.
         ([True, False, True], ["AbortError", "done", "done"]),
         ([True, True, False], ["AbortError", "AbortError", "done"]),
     ],
     ids=["final", "quick", "rest", "move"],
 )
-def test_newer_views_take_the_place_of_older_ones(page, finals, ends):
+def test_newer_view_cancels_older_views(page, finals, ends):
     request = {"picture": opened(page, PIXELS), "task": "denoise", "box": [0, 0, 283, 301]}
     names = page.evaluate(
         """([request, finals]) => Promise.all(finals.map((final, number) => engine.view(
@@ -298,7 +298,7 @@ def test_newer_views_take_the_place_of_older_ones(page, finals, ends):
 
 
 def bad_files():
-    """Every file that must be refused, and words of the line."""
+    """Files that must be refused, with part of the error message."""
     photo = jpeg(smooth(), 90)
     size = photo.index(b"\xff\xc0") + 5
     claims = png(np.zeros((8, 8), np.uint8))
@@ -318,12 +318,12 @@ def bad_files():
 
 
 @pytest.mark.parametrize(("data", "words"), bad_files().values(), ids=bad_files())
-def test_what_is_no_picture_is_said_in_a_line(page, data, words):
+def test_invalid_picture_is_a_one_line_error(page, data, words):
     said = page.evaluate("(bytes) => said(() => opened(bytes, 'a.x'))", coded(data))
     assert words in said and "\n" not in said
 
 
-def test_a_turned_photograph_is_shown_upright(page):
+def test_exif_orientation_is_applied(page):
     data, turned = io.BytesIO(), Image.Exif()
     turned[0x0112] = 6
     Image.fromarray(smooth()).save(data, "JPEG", exif=turned)
@@ -331,7 +331,7 @@ def test_a_turned_photograph_is_shown_upright(page):
     assert (picture["width"], picture["height"]) == (301, 283)
 
 
-def test_a_picture_that_was_forgotten_is_said(page):
+def test_dropped_picture_is_an_error_message(page):
     first = opened(page, PIXELS[:9, :9])
     for _ in range(8):
         newest = opened(page, PIXELS[:9, :9])
@@ -340,7 +340,7 @@ def test_a_picture_that_was_forgotten_is_said(page):
     assert page.evaluate(job, newest) is None
 
 
-def test_the_page_restores_a_sample_and_asks_nobody_else(page, address):
+def test_page_restores_a_sample_without_other_hosts(page, address):
     about = page.evaluate("() => engine.about()")
     assert [task["name"] for task in about["tasks"]] == ["denoise", "dejpeg"]
     assert about["tasks"][0]["estimates"]
@@ -354,7 +354,7 @@ def test_the_page_restores_a_sample_and_asks_nobody_else(page, address):
     assert page.wrong == []
 
 
-def test_the_page_degrades_estimates_and_saves(page, tmp_path):
+def test_page_degrades_estimates_and_saves(page, tmp_path):
     page.select_option("#sample", "chelsea")
     page.wait_for_selector("#canvas[data-exact=true]", timeout=60_000)
     page.fill("#test-level", "30")
@@ -374,7 +374,7 @@ def test_the_page_degrades_estimates_and_saves(page, tmp_path):
     assert page.wrong == []
 
 
-def test_the_site_holds_what_the_terms_ask_for(site):
+def test_site_has_the_required_licences(site):
     assert "Microsoft" in (site / "ort" / "LICENSE").read_text()
     assert (site / "ort" / "ThirdPartyNotices.txt").exists()
     assert not list(site.rglob("engines/server.js"))
@@ -389,7 +389,7 @@ def refused(capsys, *argv):
     return error
 
 
-def test_wrong_arguments_are_one_line(tmp_path, capsys):
+def test_wrong_arguments_are_a_one_line_error(tmp_path, capsys):
     (tmp_path / "there").mkdir()
     assert "which exists" in refused(capsys, tmp_path / "there")
     new = tmp_path / "new" / "site"

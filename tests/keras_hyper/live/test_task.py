@@ -14,21 +14,21 @@ def task_of(name, **facts):
 
 
 @pytest.mark.parametrize("quality", [1.0, 10.0, 49.0, 50.0, 80.0, 100.0])
-def test_a_smaller_picture_has_smaller_steps_of_quantisation(quality):
+def test_reduced_picture_has_a_higher_jpeg_quality(quality):
     reduced = task_of("dejpeg").scaled_level
     assert reduced(quality, 1.0) == pytest.approx(quality)
     assert quality <= reduced(quality, 0.5) <= 100
-    # libjpeg: 5000 / 25 = 200 per cent of the table's steps, half of it 100, which is quality 50.
+    # libjpeg: quality 25 is 5000 / 25 = 200 per cent of the steps; half of that is quality 50.
     assert reduced(25.0, 0.5) == pytest.approx(50) and reduced(50.0, 0.5) == pytest.approx(75)
     levels = np.array([[quality, 25.0]], np.float32)
     np.testing.assert_allclose(reduced(levels, 0.5), [[reduced(quality, 0.5), 50]], rtol=1e-6)
 
 
-def test_a_smaller_picture_has_weaker_noise():
+def test_reduced_picture_has_weaker_noise():
     assert task_of("denoise").scaled_level(20.0, 0.25) == 5
 
 
-def test_a_level_is_told_by_the_estimator_of_its_task(tmp_path, rng):
+def test_level_is_estimated_by_the_estimator_of_its_task(tmp_path, rng):
     pixels = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
     path = tmp_path / "a.png"
     Image.fromarray(pixels).save(path)
@@ -36,7 +36,7 @@ def test_a_level_is_told_by_the_estimator_of_its_task(tmp_path, rng):
     assert task_of("denoise").estimate(path, pixels) == estimate(pixels, noise)
     estimated = live_task("a", random_network(task="dejpeg"), TASKS["dejpeg"], quality).estimate
     assert estimated(path, pixels) == max(round(estimate(pixels, quality)), 1) < 80
-    # Without one of its own the pixels alone tell a quality, and these tell none.
+    # Without an estimator the quality comes from the pixels alone, and these give none.
     assert task_of("dejpeg").estimate(path, pixels) is None
     assert task_of("sr", level_range=(2, 4)).estimate is None
 
@@ -51,13 +51,13 @@ def test_a_level_is_told_by_the_estimator_of_its_task(tmp_path, rng):
         ("sr", (2, 4), (1.5, 4, 0.25)),
     ],
 )
-def test_the_slider_goes_a_little_beyond_what_was_trained_on(name, trained, slider):
+def test_slider_extends_beyond_the_trained_range(name, trained, slider):
     assert task_of(name, level_range=trained).slider == slider
 
 
 @pytest.mark.parametrize("shape", [(21, 33), (21, 33, 2), (21, 33, 3), (21, 33, 4)])
 @pytest.mark.parametrize(("name", "level"), [("denoise", 20.0), ("dejpeg", 30.0), ("sr", 2.5)])
-def test_pictures_to_test_with_are_bytes_without_alpha(rng, shape, name, level):
+def test_degraded_pictures_are_8_bit_without_alpha(rng, shape, name, level):
     pixels = rng.integers(0, 65536, shape, dtype=np.uint16)
     task = task_of(name)
     degraded, clean = task.degrade(pixels, level)

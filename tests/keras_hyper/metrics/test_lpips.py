@@ -1,4 +1,4 @@
-"""The package `lpips` fetches weights at its first use, so tests put a small one in its place."""
+"""LPIPS; a small stand-in replaces the package, which downloads weights at first use."""
 
 import sys
 import types
@@ -16,13 +16,13 @@ def forget():
     lpips_network.cache_clear()
 
 
-def test_one_line_says_which_package_is_missing(monkeypatch):
+def test_missing_package_is_a_one_line_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "lpips", None)
     with pytest.raises(ValueError, match=r"expected the package lpips.*'\.\[lpips\]'"):
         lpips(np.zeros((1, 16, 16, 3)), np.zeros((1, 16, 16, 3)))
 
 
-def test_pictures_reach_it_as_it_wants_them(monkeypatch, rng):
+def test_pictures_are_scaled_for_lpips(monkeypatch, rng):
     pytest.importorskip("torch", reason="LPIPS runs on PyTorch")
     seen = []
 
@@ -46,7 +46,7 @@ def test_pictures_reach_it_as_it_wants_them(monkeypatch, rng):
     assert float(first.min()) == 1.0 and float(second.max()) == 0.0
 
 
-def test_one_line_says_that_weights_cannot_be_fetched(monkeypatch):
+def test_failed_download_of_weights_is_a_one_line_error(monkeypatch):
     pytest.importorskip("torch", reason="LPIPS runs on PyTorch")
 
     def unreachable(net, verbose):

@@ -7,14 +7,14 @@ from keras_hyper.metrics import ms_ssim, ssim
 
 
 def pair(rng, shape):
-    """A smooth picture, and the same with noise: both far from 0 and 1 in similarity."""
+    """A smooth picture and the same with noise; their similarity is far from 0 and 1."""
     clean = tf.nn.avg_pool2d(rng.random(shape, dtype="float32"), 7, 1, "SAME").numpy()
     noisy = np.clip(clean + rng.normal(0, 0.1, shape), 0, 1).astype("float32")
     return clean, noisy
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_ssim_is_scikit_images(rng, channels):
+def test_ssim_equals_scikit_image(rng, channels):
     clean, noisy = pair(rng, (1, 24, 50, channels))
     expected = structural_similarity(
         clean[0], noisy[0], data_range=1.0, gaussian_weights=True, sigma=1.5,
@@ -24,7 +24,7 @@ def test_ssim_is_scikit_images(rng, channels):
 
 
 @pytest.mark.parametrize("shape", [(2, 11, 11, 3), (1, 43, 12, 1), (1, 75, 44, 3)], ids=str)
-def test_ssim_is_tensorflows_at_every_size(rng, shape):
+def test_ssim_equals_tensorflow_at_every_size(rng, shape):
     clean, noisy = pair(rng, shape)
     np.testing.assert_allclose(ssim(clean, noisy), tf.image.ssim(clean, noisy, 1.0), atol=1e-5)
     bytes_ = ssim(clean * 255, noisy * 255, peak=255.0)
@@ -32,14 +32,14 @@ def test_ssim_is_tensorflows_at_every_size(rng, shape):
 
 
 @pytest.mark.parametrize("shape", [(1, 176, 180, 3), (2, 201, 177, 1)], ids=str)
-def test_ms_ssim_is_tensorflows(rng, shape):
+def test_ms_ssim_equals_tensorflow(rng, shape):
     clean, noisy = pair(rng, shape)
     expected = tf.image.ssim_multiscale(clean, noisy, 1.0)
     np.testing.assert_allclose(ms_ssim(clean, noisy), expected, atol=1e-5)
 
 
-def test_flat_pictures_by_hand():
-    # Without structure the luminance term alone is left: (2 ab + C1) / (a^2 + b^2 + C1).
+def test_ssim_of_flat_pictures_computed_by_hand():
+    # Without structure only the luminance term remains: (2 ab + C1) / (a^2 + b^2 + C1).
     dark, light = np.full((1, 176, 176, 1), 0.2), np.full((1, 176, 176, 1), 0.6)
     luminance = (2 * 0.2 * 0.6 + 1e-4) / (0.2**2 + 0.6**2 + 1e-4)
     # float32: variances of 0 are differences of numbers near 0.4, divided by 0.0009.
@@ -47,13 +47,13 @@ def test_flat_pictures_by_hand():
     assert float(ms_ssim(dark, light)[0]) == pytest.approx(luminance**0.1333, abs=3e-4)
 
 
-def test_one_clean_picture_serves_many(rng):
+def test_one_clean_picture_is_compared_with_many(rng):
     clean, noisy = pair(rng, (3, 20, 20, 3))
     each = [ssim(clean[:1], one[None])[0] for one in noisy]
     np.testing.assert_allclose(ssim(clean[:1], noisy), each, rtol=1e-6)
 
 
-def test_opposite_pictures_are_negative_and_equal_ones_are_one(rng):
+def test_inverted_picture_is_negative_and_equal_picture_is_one(rng):
     clean, _ = pair(rng, (1, 32, 32, 1))
     assert float(ssim(clean, clean)[0]) == pytest.approx(1.0, abs=1e-6)
     assert float(ssim(clean, 1 - clean)[0]) < 0

@@ -7,7 +7,7 @@ CASES = {"official_rgb_2blocks": (3, 2), "official_gray_1block": (1, 1)}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_answers_as_the_reference_does(shared, name):
+def test_converted_network_equals_the_reference(shared, name):
     weights = np.load(shared / "parity" / f"{name}_weights.npz")
     known = np.load(shared / "parity" / f"{name}.npz")
     model = from_state_dict(dict(weights))
@@ -36,7 +36,7 @@ def test_other_weights_are_refused():
         from_state_dict({})
 
 
-def test_no_checkpoint_is_refused(tmp_path):
+def test_file_without_a_checkpoint_is_refused(tmp_path):
     torch = pytest.importorskip("torch", reason="PyTorch is needed for `keras-hyper convert` alone")
     garbage, other = tmp_path / "a.pth", tmp_path / "b.pth"
     garbage.write_bytes(b"no checkpoint")

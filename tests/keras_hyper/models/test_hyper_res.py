@@ -25,29 +25,29 @@ def image(rng):
         ("paper", 2_588_483, 2_586_177),
     ],
 )
-def test_presets_have_the_papers_parameters(preset, colour, gray):
+def test_presets_have_the_number_of_parameters_of_the_paper(preset, colour, gray):
     assert HyperRes.from_preset(preset).count_params() == colour
     if gray:
         assert HyperRes.from_preset(preset, channels=1).count_params() == gray
 
 
-def test_unknown_preset_answers_with_the_known_ones():
+def test_unknown_preset_is_refused_with_the_known_names():
     with pytest.raises(ValueError, match="No preset 'huge'.*tiny, small, paper"):
         HyperRes.from_preset("huge")
 
 
 @pytest.mark.parametrize("sides", [(1, 1), (1, 6), (2, 1), (5, 5), (8, 8), (7, 12)])
-def test_any_sides_come_back(tiny, sides):
+def test_output_has_the_size_of_the_input(tiny, sides):
     assert tiny({"image": np.ones((1, *sides, 3), "float32"), "level": 25}).shape == (1, *sides, 3)
 
 
-def test_odd_sides_are_reflected(tiny, image):
+def test_odd_sides_are_padded_by_reflection(tiny, image):
     extended = np.concatenate([image, image[:, -2:-1]], axis=1)
     expected = numpy(tiny({"image": extended, "level": 25}))[:, :17]
     np.testing.assert_allclose(tiny({"image": image, "level": 25}), expected, atol=1e-5)
 
 
-def test_vector_equals_one_by_one(tiny, image):
+def test_level_per_image_equals_single_images(tiny, image):
     levels = np.float32([10, 40, 70])
     together = tiny({"image": image, "level": levels})
     for number, level in enumerate(levels):
@@ -55,7 +55,7 @@ def test_vector_equals_one_by_one(tiny, image):
         np.testing.assert_allclose(together[number], alone[0], atol=1e-5)
 
 
-def test_a_mixed_batch_is_restored_in_training_as_outside_it(tiny, image):
+def test_mixed_batch_is_restored_equally_in_training_mode(tiny, image):
     inputs = {"image": image, "level": np.float32([10, 40, 70])}
     np.testing.assert_allclose(tiny(inputs, training=True), tiny(inputs), atol=1e-5)
 
@@ -81,7 +81,7 @@ def test_at_level_is_the_same_network_in_plain_convolutions(tiny, image, level):
     np.testing.assert_allclose(plain(image), expected, atol=1e-5)
 
 
-def test_level_is_divided_once(image):
+def test_level_is_scaled_once(image):
     ours = random_network(level_scale=75, level_offset=5)
     theirs = random_network(level_scale=1, level_offset=0)
     expected = theirs({"image": image, "level": (40 - 5) / 75})
@@ -89,7 +89,7 @@ def test_level_is_divided_once(image):
 
 
 @needs_bfloat16
-def test_with_precision_keeps_the_weights_and_stays_near(tiny, image):
+def test_other_precision_keeps_the_weights_and_is_close(tiny, image):
     assert tiny.with_precision("float32") is tiny
     half = tiny.with_precision("bfloat16")
     for ours, theirs in zip(tiny.get_weights(), half.get_weights(), strict=True):
@@ -106,7 +106,7 @@ def test_untrained_network_with_residual_changes_little(image):
     assert np.abs(change).mean() < 0.05
 
 
-def test_clean_cut_beyond_the_halo_changes_nothing():
+def test_pixels_beyond_the_halo_have_no_effect():
     model = random_network(blocks=2)
     rng = np.random.default_rng(3)
     image = rng.random((1, 96, 8, 3), dtype="float32")
@@ -129,18 +129,18 @@ def test_clean_cut_beyond_the_halo_changes_nothing():
         ),
     ],
 )
-def test_bad_inputs_say_what_came(tiny, inputs, words):
+def test_invalid_inputs_are_refused_with_their_value(tiny, inputs, words):
     with pytest.raises(ValueError, match=words):
         tiny(inputs)
 
 
 @pytest.mark.parametrize("options", [{"channels": 4}, {"blocks": 0}, {"level_scale": 0}], ids=str)
-def test_bad_arguments_say_what_came(options):
+def test_invalid_arguments_are_refused_with_their_value(options):
     with pytest.raises(ValueError, match=", got "):
         HyperRes(**options)
 
 
-def test_loaded_network_trains_on(tiny, tmp_path, image):
+def test_loaded_network_can_be_trained(tiny, tmp_path, image):
     tiny.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     loaded.compile("adam", "mae")
@@ -150,21 +150,21 @@ def test_loaded_network_trains_on(tiny, tmp_path, image):
 
 
 @pytest.mark.parametrize("sides", [(6, 8), (5, 9), (1, 1)])
-def test_a_sweep_equals_its_levels_one_by_one(tiny, rng, sides):
+def test_sweep_equals_single_levels(tiny, rng, sides):
     image = rng.random((1, *sides, 3), dtype="float32")
     levels = [5.0, 25.0, 110.0]
     alone = [tiny({"image": image, "level": level})[0] for level in levels]
     np.testing.assert_allclose(tiny.sweep(image, levels), alone, atol=1e-6)
 
 
-def test_generated_kernels_are_those_of_the_plain_network_of_that_level(tiny):
+def test_generated_kernels_equal_those_of_the_network_at_that_level(tiny):
     plain = tiny.at_level(25.0)
     for (kernel, bias), conv in zip(tiny.generated(25.0), plain.block_convs, strict=True):
         for ours, theirs in zip((kernel, bias), conv.get_weights(), strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
-def test_equals_k_main_networks(tiny, rng):
+def test_equals_one_network_per_level(tiny, rng):
     image = rng.random((2, 3, 9, 8, 3), dtype="float32")
     levels = np.float32([5, 25, 60])
     together = MultiLevel(tiny)({"image": image, "level": np.tile(levels, (2, 1))})

@@ -23,7 +23,7 @@ def shipped(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_table_has_sizes_and_what_ships_by_folder_and_by_size(shipped):
+def test_presets_are_sizes_and_shipped_models(shipped):
     assert list(HyperRes.presets) == [
         "tiny", "small", "paper", "denoise", "denoise_tiny", "sr", "denoise_small",
         "sr_tiny",
@@ -37,20 +37,20 @@ def test_the_table_has_sizes_and_what_ships_by_folder_and_by_size(shipped):
     assert list(LevelEstimator.presets) == ["estimate"]
 
 
-def test_a_model_is_loaded_by_its_folder_and_by_its_size(shipped):
+def test_model_is_loaded_by_folder_name_and_by_size(shipped):
     assert HyperRes.from_preset("denoise").blocks == 4
     assert HyperRes.from_preset("denoise_small").blocks == 4
     assert HyperRes.from_preset("denoise_tiny").blocks == 1
 
 
-def test_a_folder_of_that_name_goes_first(shipped):
+def test_folder_has_priority_over_size(shipped):
     (shipped / "denoise_small").mkdir()
     random_network(blocks=4, task="other").save(shipped / "denoise_small" / "model.keras")
     assert HyperRes.from_preset("denoise_small").task == "other"
     assert HyperRes.presets["denoise_small"]["folder"] == shipped / "denoise_small"
 
 
-def test_an_unknown_name_says_where_it_looked_and_what_there_is(shipped):
+def test_unknown_name_is_refused_with_folder_and_known_names(shipped):
     with pytest.raises(ValueError, match=f"(?s)No preset 'huge'.*tiny, small, paper.*{shipped}"):
         HyperRes.from_preset("huge")
     with pytest.raises(ValueError, match="takes no further arguments"):
@@ -59,14 +59,14 @@ def test_an_unknown_name_says_where_it_looked_and_what_there_is(shipped):
         HyperRes.presets["huge"]
 
 
-def test_where_nothing_ships_there_are_sizes(tmp_path, monkeypatch):
+def test_sizes_exist_without_shipped_models(tmp_path, monkeypatch):
     monkeypatch.setattr(presets, "shipped_models", lambda: tmp_path / "nowhere")
     assert list(HyperRes.presets) == ["tiny", "small", "paper"] and len(HyperRes.presets) == 3
     with pytest.raises(ValueError, match="nowhere: none"):
         HyperRes.from_preset("denoise")
 
 
-def test_the_command_line_takes_the_same_names(shipped, tmp_path, photo):
+def test_command_line_takes_the_same_names(shipped, tmp_path, photo):
     from PIL import Image
 
     source = tmp_path / "a.png"

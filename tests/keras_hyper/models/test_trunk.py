@@ -40,7 +40,7 @@ def restored(network, image, level=25.0):
     return ops.convert_to_numpy(network({"image": image, "level": level}))
 
 
-def test_the_papers_trunk_is_a_single_scale_with_the_paper_tail():
+def test_trunk_of_the_paper_is_one_scale_with_the_paper_tail():
     model = random_network(blocks=1, filters=64)
     assert (model.multiple, model.halo, model.tail_form) == (2, 12, "paper")
     assert not model.downs and not model.ups and model.count_params() == 372_803
@@ -99,8 +99,8 @@ def test_level_map_of_one_value_equals_the_scalar(network, rng):
 
 
 def test_level_map_is_averaged_at_every_scale(unet, rng):
-    # In each cell of the coarsest scale the mean of the levels counts, at the finer ones that of
-    # each 2x2 pixels; a map that subsamples would take the first pixel of each cell.
+    # In each cell of the coarsest scale only the mean of the levels counts, at the finer scales
+    # that of each 2x2 pixels; subsampling would take the first pixel of each cell.
     image = rng.random((1, 8, 8, 3), dtype="float32")
     first, last = np.zeros((2, 1, 8, 8), np.float32)
     first[:, ::2, ::2] = 80.0
@@ -109,7 +109,7 @@ def test_level_map_is_averaged_at_every_scale(unet, rng):
     np.testing.assert_allclose(restored(unet, image, first), restored(unet, image, 20.0), atol=1e-5)
 
 
-def test_sweep_equals_its_levels_one_by_one(network, rng):
+def test_sweep_equals_single_levels(network, rng):
     image = rng.random((1, 9, 7, 3), dtype="float32")
     levels = [5.0, 25.0, 110.0]
     alone = [restored(network, image, level)[0] for level in levels]
@@ -122,7 +122,7 @@ def test_tiles_equal_the_whole_image(unet, rng):
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
-def test_saved_network_is_loaded_to_the_bit(network, tmp_path, rng):
+def test_loaded_network_is_bit_identical(network, tmp_path, rng):
     image = rng.random((1, 9, 7, 3), dtype="float32")
     network.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -130,7 +130,7 @@ def test_saved_network_is_loaded_to_the_bit(network, tmp_path, rng):
     np.testing.assert_array_equal(restored(loaded, image), restored(network, image))
 
 
-def test_untrained_blocks_and_tail_start_small():
+def test_initial_weights_of_blocks_and_tail_are_small():
     model = HyperRes(blocks=(1, 1), filters=(64, 64), tail="paper")
     model.build()
     he = (2 / (9 * 64)) ** 0.5
@@ -143,7 +143,7 @@ def test_untrained_blocks_and_tail_start_small():
     assert np.std(without_residual.tail.kernel) == pytest.approx(he, rel=0.1)
 
 
-def test_a_training_step_changes_every_weight_of_a_unet(rng):
+def test_training_step_changes_every_weight_of_a_unet(rng):
     model = MultiLevel(random_network(**VARIANTS["two scales"]))
     model.compile("sgd", "mae")
     image = rng.random((2, 3, 8, 12, 3), dtype="float32")
@@ -154,7 +154,7 @@ def test_a_training_step_changes_every_weight_of_a_unet(rng):
     assert all((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
 
 
-def test_a_unet_answers_the_same_as_a_saved_model(unet, tmp_path, rng):
+def test_saved_model_of_a_unet_equals_the_network(unet, tmp_path, rng):
     image = rng.random((2, 7, 13, 3), dtype="float32")
     level = np.float32([10, 40])
     version = export_saved_model(unet, tmp_path / "denoise")
@@ -165,7 +165,7 @@ def test_a_unet_answers_the_same_as_a_saved_model(unet, tmp_path, rng):
     np.testing.assert_allclose(output, np.clip(restored(unet, image, level), 0, 1), atol=1e-5)
 
 
-def test_a_unet_is_exported_to_onnx(unet, tmp_path):
+def test_unet_is_exported_to_onnx(unet, tmp_path):
     pytest.importorskip("tf2onnx", reason="the extra `onnx` is not installed")
     from keras_hyper.export.onnx import export_onnx
 
@@ -183,13 +183,13 @@ def test_a_unet_is_exported_to_onnx(unet, tmp_path):
     ],
     ids=str,
 )
-def test_arguments_that_make_no_network_are_refused(options):
+def test_invalid_arguments_are_refused(options):
     with pytest.raises(ValueError, match="blocks|tail"):
         HyperRes(**options)
 
 
 def optimised_nodes(session, signature, inputs):
-    """The nodes that TensorFlow really runs for a signature, by name."""
+    """Returns the nodes that TensorFlow executes for a signature, by name."""
     definition = session.signatures[signature]
     trace = tf.compat.v1.RunMetadata()
     session.session.run(
@@ -216,7 +216,7 @@ def ancestors(nodes, name):
 
 
 def shared_additions(folder, signature):
-    """How many convolutions add in place, and those that do so while another reads the addend."""
+    """Counts convolutions that add in place, and names those whose addend another node reads."""
     rng = np.random.default_rng(0)
     version = export_saved_model(random_network(blocks=3), folder, card={"data": "none"})
     image = rng.random((1 if signature == "sweep" else 3, 8, 10, 3), dtype="float32")
@@ -237,10 +237,10 @@ def shared_additions(folder, signature):
     platform.machine() != "x86_64", reason="TensorFlow has oneDNN's fused kernels on x86 alone"
 )
 @pytest.mark.parametrize("signature", ["serving_default", "sweep"])
-def test_runs_at_once_share_no_addition(tmp_path, monkeypatch, signature):
-    # See `_add_shared`: a kernel that adds must be the last to read what it adds. TensorFlow reads
-    # this variable once, when it is loaded; without it oneDNN is on where the processor has
-    # AVX512_VNNI, AVX512_BF16 or AMX. So the graph is made in a process of its own.
+def test_concurrent_runs_share_no_in_place_addition(tmp_path, monkeypatch, signature):
+    # See `_add_shared`: a kernel that adds in place must be the last to read its addend. TensorFlow
+    # reads this variable once, when it is loaded; without it oneDNN is on if the processor has
+    # AVX512_VNNI, AVX512_BF16 or AMX. So the graph is built in a separate process.
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         adding, shared = pool.submit(shared_additions, tmp_path / "denoise", signature).result()
@@ -249,7 +249,7 @@ def test_runs_at_once_share_no_addition(tmp_path, monkeypatch, signature):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_additions_have_an_activation_outside_training_alone(tiny, rng, training):
+def test_additions_have_an_activation_only_outside_training(tiny, rng, training):
     trainer = MultiLevel(tiny)
     image = rng.random((2, 2, 8, 8, 3), np.float32)
     inputs = {"image": image, "level": np.float32([[20, 30]] * 2)}
@@ -278,7 +278,7 @@ def test_pads_to_a_multiple_and_crops_back(sides, multiple, traced, rng):
     np.testing.assert_array_equal(cropped, image)
 
 
-def test_padding_is_numpys_reflection(rng):
+def test_padding_equals_reflection_of_numpy(rng):
     image = rng.random((1, 5, 6, 1), dtype="float32")
     padded, _ = pad_to_multiple(image, 8)
     expected = np.pad(image, ((0, 0), (0, 3), (0, 2), (0, 0)), mode="reflect")

@@ -1,4 +1,4 @@
-"""Servers to ask: ours, and any that the environment names.
+"""Servers under test: ours, and servers named in the environment.
 
 TF_SERVING_ADDRESS is gRPC's ``HOST:PORT`` of a server that has ``saved_models/denoise`` as
 ``denoise``; TF_SERVING_REST the one of REST. TF_SERVING_FOLDER is the folder that it watches for
@@ -19,7 +19,7 @@ from keras_hyper.serving.server.config import Options, models_of_folder
 from tests.conftest import ROOT
 
 MODELS = ROOT / "saved_models"
-# Limits that a test can go beyond quickly.
+# Limits that a test exceeds quickly.
 SMALL = {"port": 0, "rest_port": 0, "poll": 0.1, "drain": 0.0, "grace": 5.0}
 
 
@@ -74,6 +74,6 @@ def rest(target):
 
 @pytest.fixture(scope="session")
 def local():
-    """The network that the servers have, in this process."""
+    """The network of the servers, in this process."""
     with ServingSession(MODELS / "denoise" / "1") as session:
         yield session

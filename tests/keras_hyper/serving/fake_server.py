@@ -1,4 +1,4 @@
-"""A small TF-Serving of one folder of versions, for what a client has to bear."""
+"""A small TF-Serving of one folder of versions, with errors on request."""
 
 import contextlib
 import threading
@@ -23,7 +23,7 @@ class FakeServer(
     prediction_service_pb2_grpc.PredictionServiceServicer,
     model_service_pb2_grpc.ModelServiceServicer,
 ):
-    """Answers for the model "denoise" from open sessions; `faults` are thrown first."""
+    """Serves the model "denoise" from open sessions; `faults` are raised first."""
 
     def __init__(self, sessions: dict[int, ServingSession]):
         self.sessions = dict(sessions)
@@ -116,7 +116,7 @@ def _code(number):
 
 @contextlib.contextmanager
 def serving(servicer, credentials=None, port=0):
-    """Serves on a free port of the loopback; gives the address."""
+    """Serves on a free port of the loopback; yields the address."""
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     server = grpc.server(futures.ThreadPoolExecutor(8), options=options)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(servicer, server)

@@ -1,4 +1,4 @@
-"""Our server for one model, and what tests wait for."""
+"""Our server with one model, and helpers that wait for a state."""
 
 import time
 

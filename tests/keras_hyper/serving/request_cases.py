@@ -1,4 +1,4 @@
-"""Requests for tests, and what they must be answered with."""
+"""Requests for tests and their expected results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,12 +55,12 @@ def _cut(request):
 
 @dataclass(frozen=True)
 class Case:
-    """A request, and the code and text that it must be refused with; "" for any text."""
+    """A request with the expected error code and message; "" for any message."""
 
     request: Callable[[], predict_pb2.PredictRequest]
     code: grpc.StatusCode
     text: str = ""
-    # What REST says instead; None where a request cannot be put that way.
+    # The message over REST; None if the request cannot be made over REST.
     rest_text: str | None = None
 
 
@@ -79,8 +79,8 @@ CASES = {
         lambda: floats(model=""), INVALID, "ModelSpec has no name specified."
     ),
     "unknown model": _both(
-        lambda: floats(model="nobody"), MISSING,
-        "Servable not found for request: Latest(nobody)",
+        lambda: floats(model="unknown"), MISSING,
+        "Servable not found for request: Latest(unknown)",
     ),
     "a path as a name": _both(
         lambda: floats(model="..\\..\\denoise"), MISSING,

@@ -1,4 +1,4 @@
-"""Asking a server, and reading what it says."""
+"""Requests to a server and their results."""
 
 import json
 import urllib.error

@@ -1,4 +1,4 @@
-"""What TF-Serving's API does: asked of our server, and of any that the environment names."""
+"""TF-Serving's API on our server and on servers named in the environment."""
 
 import grpc
 import numpy as np
@@ -24,16 +24,16 @@ from tests.keras_hyper.serving.responses import arrays, refusal, status_request
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_refuses_with_the_code_and_the_text(target, name):
+def test_request_is_refused_with_code_and_message(target, name):
     case = CASES[name]
     code, text = refusal(lambda: target.predict(case.request()))
     assert code is case.code
     assert text.startswith(case.text) and text
-    assert target.predict(floats()).outputs  # others are unharmed
+    assert target.predict(floats()).outputs  # other requests still succeed
 
 
 @pytest.mark.parametrize("signature", ["serving_default", "serving_uint8", "serving_bytes"])
-def test_answers_equal_the_local_ones(target, local, signature):
+def test_results_equal_the_local_network(target, local, signature):
     image = pixels(2, 33, 20, 3)
     inputs = {"level": np.float32([15, 50])}
     if signature == "serving_bytes":
@@ -51,19 +51,19 @@ def test_answers_equal_the_local_ones(target, local, signature):
             )
         else:
             wanted = expected[output]
-        # Servers join requests or split the work otherwise: the last bit may differ.
+        # Servers batch or split the work differently, so the last bit may differ.
         np.testing.assert_allclose(
             array.astype(float), wanted.astype(float), atol=1e-5 if array.dtype.kind == "f" else 1
         )
 
 
-def test_default_signature_and_newest_version_are_named_in_the_answer(target):
+def test_response_names_default_signature_and_newest_version(target):
     spec = target.predict(floats()).model_spec
     assert (spec.name, spec.version.value, spec.signature_name) == ("denoise", 1, "serving_default")
     assert target.predict(floats(version=1)).model_spec.version.value == 1
 
 
-def test_answers_come_in_typed_fields(target):
+def test_responses_use_typed_fields(target):
     restored = target.predict(floats()).outputs["restored"]
     assert len(restored.float_val) == 8 * 9 * 3 and not restored.tensor_content
     request = request_for(signature="serving_uint8", image=pixels(1, 4, 5, 3), level=[25.0])
@@ -72,7 +72,7 @@ def test_answers_come_in_typed_fields(target):
     assert len(restored.int_val) == 4 * 5 * 3 and not restored.tensor_content
 
 
-def test_both_forms_of_a_tensor_and_the_repeated_last_value_are_read(target):
+def test_typed_fields_tensor_content_and_repeated_last_value_are_read(target):
     expected = arrays(target.predict(floats()))["restored"]
     typed = floats()
     image = typed.inputs["image"]
@@ -83,13 +83,13 @@ def test_both_forms_of_a_tensor_and_the_repeated_last_value_are_read(target):
     np.testing.assert_array_equal(arrays(target.predict(typed))["restored"], expected)
 
 
-def test_output_filter_picks(target):
+def test_output_filter_selects_outputs(target):
     request = floats()
     request.output_filter.append("restored")
     assert list(target.predict(request).outputs) == ["restored"]
 
 
-def test_texts_are_cut(target):
+def test_long_messages_are_truncated(target):
     code, text = refusal(lambda: target.predict(floats(model="n" * 2000)))
     assert code is MISSING and len(text) == 1024 and text.endswith("...TRUNCATED")
 
@@ -123,7 +123,7 @@ def test_metadata_has_all_signatures(target):
             "GetModelMetadataRequest must specify at least one metadata_field",
         ),
         (metadata_request(fields=["x"]), INVALID, "Metadata field x is not supported"),
-        (metadata_request("nobody"), MISSING, "Servable not found for request: Latest(nobody)"),
+        (metadata_request("unknown"), MISSING, "Servable not found for request: Latest(unknown)"),
         (
             metadata_request(version=9),
             MISSING,
@@ -131,11 +131,11 @@ def test_metadata_has_all_signatures(target):
         ),
     ],
 )
-def test_metadata_refusals(target, request_, code, text):
+def test_invalid_metadata_requests_are_refused(target, request_, code, text):
     assert refusal(lambda: target.prediction.GetModelMetadata(request_)) == (code, text)
 
 
-@pytest.mark.parametrize("more", [{}, {"version": 1}, {"label": "nobody looks at it"}])
+@pytest.mark.parametrize("more", [{}, {"version": 1}, {"label": "ignored"}])
 def test_status_is_available(target, more):
     (status,) = target.model.GetModelStatus(status_request(**more)).model_version_status
     assert (status.version, status.state, status.status.error_code) == (1, 30, 0)
@@ -145,11 +145,11 @@ def test_status_is_available(target, more):
     ("request_", "code", "text"),
     [
         (get_model_status_pb2.GetModelStatusRequest(), INVALID, "Missing ModelSpec"),
-        (status_request("nobody"), MISSING, "Could not find any versions of model nobody"),
+        (status_request("unknown"), MISSING, "Could not find any versions of model unknown"),
         (status_request(version=9), MISSING, "Could not find version 9 of model denoise"),
     ],
 )
-def test_status_refusals(target, request_, code, text):
+def test_invalid_status_requests_are_refused(target, request_, code, text):
     assert refusal(lambda: target.model.GetModelStatus(request_)) == (code, text)
 
 
@@ -161,14 +161,14 @@ def test_classify_is_unimplemented_and_later_requests_succeed(target):
     assert target.predict(floats()).outputs
 
 
-def test_a_deadline_that_is_over(target):
+def test_expired_deadline_is_refused(target):
     request = floats((1, 700, 700, 3))
     code, _ = refusal(lambda: target.predict(request, timeout=0.01))
     assert code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert target.predict(floats()).outputs
 
 
-def test_five_megabytes_pass_and_a_client_with_the_default_limit_gets_an_error(target):
+def test_large_response_needs_a_raised_limit_of_the_client(target):
     request = floats((1, 664, 664, 3))
     assert request.ByteSize() > 5 * 2**20
     assert len(target.predict(request).outputs["restored"].float_val) == 664 * 664 * 3

@@ -1,4 +1,4 @@
-"""Requests that nobody thought of: every answer is an answer, or a code and a text.
+"""Random requests: each gets a result, or a code and a message.
 
 SERVING_FUZZ_EXAMPLES makes it longer: how many examples a test.
 """
@@ -75,7 +75,7 @@ def messages(draw):
 
 
 def answered(version, request):
-    """What the server does with a request; returns its arrays or its refusal."""
+    """Sends a request; returns the arrays or the error."""
     try:
         definition = version.signature(request.signature)
         inputs = inputs_of(request, definition, MAX_PIXELS, lambda values: None)
@@ -91,13 +91,13 @@ def answered(version, request):
 
 @FUZZ
 @given(message=messages())
-def test_any_message(version, message):
+def test_any_message_is_answered_or_refused(version, message):
     answered(version, predict_request(message))
 
 
 @FUZZ
 @given(data=st.data())
-def test_a_good_message_with_some_bytes_changed(version, data):
+def test_valid_message_with_changed_bytes(version, data):
     kind = data.draw(st.sampled_from(["float", "uint8", "file"]))
     good = {
         "float": lambda: floats((1, 3, 4, 3)),
@@ -121,7 +121,7 @@ def test_a_good_message_with_some_bytes_changed(version, data):
 
 @FUZZ
 @given(tensor=tensors())
-def test_any_tensor_that_is_small_enough(tensor):
+def test_any_small_tensor(tensor):
     size = 1
     for side in tensor.tensor_shape.dim:
         size *= max(side.size, 0)

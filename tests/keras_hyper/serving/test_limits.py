@@ -1,4 +1,4 @@
-"""Our server beyond what TF-Serving does: limits, and what it says of itself."""
+"""Features of our server that TF-Serving lacks: limits, metrics, reflection."""
 
 import socket
 import threading
@@ -46,13 +46,13 @@ def small():
         floats(level=np.zeros(5000)),
     ],
 )
-def test_more_pixels_than_the_limit(small, request_):
+def test_more_pixels_than_the_limit_are_refused(small, request_):
     code, text = refusal(lambda: small.predict(request_))
     assert code is grpc.StatusCode.INVALID_ARGUMENT and "limit of 4096 pixels" in text
     assert small.predict(floats((1, 64, 64, 3))).outputs
 
 
-def test_a_shape_that_claims_a_terabyte_takes_none(small):
+def test_declared_terabyte_is_not_allocated(small):
     request = floats()
     image = request.inputs["image"]
     image.tensor_content = b""
@@ -63,13 +63,13 @@ def test_a_shape_that_claims_a_terabyte_takes_none(small):
     assert code is grpc.StatusCode.INVALID_ARGUMENT and "limit" in text
 
 
-def test_a_message_beyond_the_limit(small):
+def test_message_above_the_limit_is_refused(small):
     code, text = refusal(lambda: small.predict(floats((1, 512, 512, 3))))
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text
     assert small.predict(floats()).outputs
 
 
-def test_bytes_that_are_no_message(small):
+def test_bytes_that_are_no_message_are_refused(small):
     call = small.channel.unary_unary(PREDICT)
     code, text = refusal(lambda: call(b"\xff garbage"))
     assert code is grpc.StatusCode.INTERNAL and "PredictRequest" in text
@@ -78,7 +78,7 @@ def test_bytes_that_are_no_message(small):
 
 
 @pytest.mark.parametrize("method", ["Classify", "Regress", "MultiInference"])
-def test_what_is_absent_is_said_plainly(small, method):
+def test_unimplemented_methods_are_refused_with_a_message(small, method):
     call = small.channel.unary_unary(f"/tensorflow.serving.PredictionService/{method}")
     code, text = refusal(lambda: call(b""))
     assert code is grpc.StatusCode.UNIMPLEMENTED and method in text
@@ -104,11 +104,11 @@ def test_too_many_requests_are_unavailable_while_health_answers(small):
     assert set(codes) == {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
 
 
-def test_a_hundred_idle_connections_delay_no_request(small):
+def test_hundred_idle_connections_do_not_delay_requests(small):
     port = int(small.address.rpartition(":")[2])
     rest = int(small.rest.rpartition(":")[2])
     idle = [socket.create_connection(("127.0.0.1", one)) for one in (port, rest) * 50]
-    # Calls that were opened and never send their message.
+    # Calls that are opened and never send a message.
     calls = [small.channel.stream_unary(PREDICT).future(_nothing_yet()) for _ in range(100)]
     try:
         assert small.predict(floats(), timeout=30).outputs
@@ -126,7 +126,7 @@ def _nothing_yet():
     yield from ()
 
 
-def test_clients_that_ask_receive_tensor_content(small):
+def test_tensor_content_is_returned_on_request(small):
     request = request_for(signature="serving_uint8", image=pixels(1, 9, 8, 3), level=[25.0])
     typed = small.predict(request)
     packed = small.predict(request, metadata=[(CONTENT_KEY, "1")])
@@ -142,7 +142,7 @@ def test_reflection_names_the_services_and_their_methods(small):
     assert "GetModelStatus" in [method.name for method in file.service[0].method]
 
 
-def test_metrics_count_over_http(small):
+def test_http_metrics_count_requests(small):
     small.predict(floats())
     refusal(lambda: small.predict(floats((1, 64, 64, 3)), timeout=0.001))
     with urllib.request.urlopen(f"{small.rest}/monitoring/prometheus/metrics") as answer:

@@ -1,4 +1,4 @@
-"""The same API over HTTP: asked of our server, and of any that the environment names."""
+"""The same API over HTTP, on our server and on servers named in the environment."""
 
 import base64
 import urllib.parse
@@ -12,7 +12,7 @@ from tests.keras_hyper.serving.responses import arrays, ask
 
 
 def as_rest(request):
-    """The path and body that ask the same over REST."""
+    """Returns path and body of the same request over REST."""
     spec = request.model_spec
     path = f"/v1/models/{urllib.parse.quote(spec.name)}"
     if spec.HasField("version"):
@@ -26,7 +26,7 @@ def as_rest(request):
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if CASES[name].rest_text is not None])
-def test_rest_refuses_alike(rest, name):
+def test_rest_refuses_like_grpc(rest, name):
     case = CASES[name]
     path, body = as_rest(case.request())
     status, answer = ask(f"{rest}{path}:predict", body)
@@ -34,7 +34,7 @@ def test_rest_refuses_alike(rest, name):
     assert answer["error"].startswith(case.rest_text)
 
 
-def test_rest_answers_rows_and_columns_alike(rest, target):
+def test_rest_rows_and_columns_give_the_same_result(rest, target):
     request = floats()
     expected = arrays(target.predict(request))["restored"]
     path, body = as_rest(request)
@@ -48,7 +48,7 @@ def test_rest_answers_rows_and_columns_alike(rest, target):
     np.testing.assert_allclose(answer["predictions"][1], expected[0], atol=1e-6)
 
 
-def test_rest_takes_and_gives_files(rest, local):
+def test_rest_restores_files(rest, local):
     data = png(12, 9)
     row = {"image_bytes": {"b64": base64.b64encode(data).decode()}, "level": 25}
     body = {"signature_name": "serving_bytes", "instances": [row]}
@@ -78,12 +78,12 @@ def test_rest_status_and_metadata(rest):
 
 
 @pytest.mark.parametrize("body", [b"x", b"[1]", b"{}", b'{"instances": []}', b"[" * 100_000])
-def test_rest_refuses_what_is_no_request(rest, body):
+def test_rest_refuses_malformed_requests(rest, body):
     status, answer = ask(f"{rest}/v1/models/denoise:predict", body)
     assert status == 400 and answer["error"]
 
 
-def test_rest_does_not_know_the_path(rest):
+def test_rest_refuses_unknown_paths(rest):
     status, answer = ask(f"{rest}/v1/nothing")
     assert status == 400 and answer["error"].startswith("Malformed request")
-    assert ask(f"{rest}/v1/models/nobody")[0] == 404
+    assert ask(f"{rest}/v1/models/unknown")[0] == 404

@@ -1,4 +1,4 @@
-"""Retries of calls, with the clock replaced."""
+"""Retries of calls, with a fake clock."""
 
 import random
 
@@ -56,20 +56,20 @@ def failing(*failures, result="answer"):
     return function
 
 
-def test_the_pause_doubles_up_to_the_longest(clock):
+def test_pause_doubles_up_to_the_maximum(clock):
     retries = Retries(60.0, pause=0.1, longest=1.0)
     assert retries.call("server", failing(*[BUSY] * 6)) == "answer"
     assert clock.sleeps == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.0, 1.0])
 
 
-def test_pauses_are_shortened_at_random(clock, monkeypatch):
+def test_pauses_are_randomly_shortened(clock, monkeypatch):
     limits = []
     monkeypatch.setattr(random, "uniform", lambda *pair: limits.append(pair) or pair[0])
     Retries(60.0, pause=0.1).call("server", failing(BUSY, BUSY))
     assert limits == [(0.5, 1.0)] * 2 and clock.sleeps == pytest.approx([0.05, 0.1])
 
 
-def test_the_deadline_bounds_a_call_with_its_repetitions(clock):
+def test_deadline_includes_retries(clock):
     timeouts = []
 
     def function(timeout):
@@ -81,7 +81,7 @@ def test_the_deadline_bounds_a_call_with_its_repetitions(clock):
     assert timeouts == pytest.approx([1.0, 0.9, 0.7, 0.3]) and clock.now < 1.0
 
 
-def test_a_server_that_never_answered_is_given_up_sooner(clock):
+def test_unreachable_server_is_given_up_sooner(clock):
     retries = Retries(60.0, first_contact=0.5, pause=0.1)
     with pytest.raises(CallError, match="UNAVAILABLE"):
         retries.call("server", failing(*[UNREACHABLE] * 100))
@@ -101,7 +101,7 @@ def test_a_server_that_never_answered_is_given_up_sooner(clock):
         (grpc.StatusCode.INVALID_ARGUMENT, "", False),
     ],
 )
-def test_only_passing_failures_are_repeated(clock, code, details, is_repeated):
+def test_only_transient_errors_are_retried(clock, code, details, is_repeated):
     failure = Failure(code, details)
     if is_repeated:
         assert Retries(60.0).call("server", failing(failure)) == "answer"
@@ -111,7 +111,7 @@ def test_only_passing_failures_are_repeated(clock, code, details, is_repeated):
         assert not clock.sleeps
 
 
-def test_version_changes_are_followed_a_bounded_number_of_times():
+def test_number_of_followed_version_changes_is_bounded():
     gone = VersionGoneError("server", grpc.StatusCode.NOT_FOUND, "version 1")
     attempts = []
 

@@ -1,4 +1,4 @@
-"""The client against a small servicer: what comes back is what the network here gives."""
+"""The client with a small servicer; results equal those of the local network."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def session(colour, tmp_path_factory):
 
 
 class OtherSession:
-    """Another version: its pictures are the negatives."""
+    """Another version, which returns negatives."""
 
     def __init__(self, session):
         self.session = session
@@ -84,7 +84,7 @@ def random_picture(rng, shape, dtype):
 
 
 def assert_same_picture(restored, expected):
-    """Equal but for the order of float32 sums: 1e-5 of the range, and rounding."""
+    """Equal up to the order of float32 sums (1e-5 of the range) and rounding."""
     assert restored.dtype == expected.dtype and restored.shape == expected.shape
     if np.issubdtype(expected.dtype, np.floating):
         np.testing.assert_allclose(restored, expected, atol=1e-5)
@@ -95,7 +95,7 @@ def assert_same_picture(restored, expected):
 @pytest.mark.parametrize("typed", [True, False], ids=["typed fields", "tensor_content"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
 @pytest.mark.parametrize("shape", [(9, 7), (9, 7, 1), (9, 7, 2), (9, 7, 3), (9, 7, 4), (1, 1, 3)])
-def test_every_kind_comes_back_as_from_the_network_here(
+def test_every_picture_type_equals_the_local_network(
     servicer, client, colour, rng, shape, dtype, typed
 ):
     servicer.typed = typed
@@ -107,7 +107,7 @@ def test_every_kind_comes_back_as_from_the_network_here(
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 @pytest.mark.parametrize("sides", [(97, 64), (65, 131), (16, 17)])
-def test_tiles_over_many_calls_equal_the_whole(servicer, client, colour, rng, sides, dtype):
+def test_tiles_in_several_calls_equal_the_whole(servicer, client, colour, rng, sides, dtype):
     picture = random_picture(rng, (*sides, 3), dtype)
     counted = []
     restored = client.restore(picture, 25, tile=16, on_tile=lambda *at: counted.append(at))
@@ -117,7 +117,7 @@ def test_tiles_over_many_calls_equal_the_whole(servicer, client, colour, rng, si
     assert len(calls) > 1 or sides == (16, 17)
 
 
-def test_packed_bytes_are_asked_for_where_a_server_offers_them(servicer, client):
+def test_tensor_content_is_requested_if_the_server_offers_it(servicer, client):
     client.restore(np.zeros((4, 4, 3), np.uint8), 25)
     assert servicer.asked["keras-hyper-tensor-content"] == "1"
 
@@ -130,7 +130,7 @@ def test_compressed_transfer_is_lossless(servicer, address, client, colour, rng)
     np.testing.assert_array_equal(restored, client.restore(picture, 25, tile=32))
 
 
-def test_a_float_picture_beyond_grpcs_4_mb(client, colour, rng):
+def test_float_picture_above_4_mb_is_restored(client, colour, rng):
     picture = random_picture(rng, (620, 620, 3), "float32")
     assert_same_picture(
         client.restore(picture, 25, tile=620), keras_hyper.restore(picture, 25, colour)
@@ -138,7 +138,7 @@ def test_a_float_picture_beyond_grpcs_4_mb(client, colour, rng):
 
 
 @pytest.mark.parametrize(("shape", "dtype"), [((40, 33, 4), "uint8"), ((40, 33), "float32")])
-def test_a_sweep_travels_once_and_equals_its_levels(servicer, client, colour, rng, shape, dtype):
+def test_sweep_is_one_call_and_equals_single_levels(servicer, client, colour, rng, shape, dtype):
     picture = random_picture(rng, shape, dtype)
     swept = client.sweep(picture, [5, 25, 70])
     assert used(servicer) == {"sweep"} and len(servicer.seen) == 2
@@ -147,7 +147,7 @@ def test_a_sweep_travels_once_and_equals_its_levels(servicer, client, colour, rn
     np.testing.assert_allclose(client.sweep(picture, [5, 25, 70], tile=8), swept, atol=1.0001)
 
 
-def test_a_gray_network_of_one_level(servicer, client, gray, rng, tmp_path):
+def test_gray_network_of_one_level(servicer, client, gray, rng, tmp_path):
     with session_of(gray, tmp_path, level=25.0) as session:
         servicer.sessions = {1: session}
         for shape in ((30, 9), (9, 7, 3), (9, 7, 4)):
@@ -161,13 +161,13 @@ def test_a_gray_network_of_one_level(servicer, client, gray, rng, tmp_path):
             client.sweep(picture, [25])
 
 
-def test_the_card_has_halo_range_and_task(client, colour):
+def test_card_has_halo_range_and_task(client, colour):
     served = client.served_model()
     assert (served.version, served.channels, served.halo) == (1, 3, colour.halo)
     assert served.level_range == (5, 75) and served.card["task"] == "denoise"
 
 
-def test_a_model_without_a_card_needs_a_halo_for_tiles_only(servicer, address, colour, rng):
+def test_model_without_a_card_needs_a_halo_only_for_tiles(servicer, address, colour, rng):
     session = servicer.sessions[1]
     mute = SilentSession(session)
     servicer.sessions = {1: mute}
@@ -176,13 +176,13 @@ def test_a_model_without_a_card_needs_a_halo_for_tiles_only(servicer, address, c
         assert client.restore(picture, 25, tile=40).shape == picture.shape
         with pytest.raises(ValueError, match="expected `halo` .* got 30x40 pixels"):
             client.restore(picture, 25, tile=32)
-    with Client(address, "denoise", halo=colour.halo) as told:
-        restored = told.restore(picture, 25, tile=8)
+    with Client(address, "denoise", halo=colour.halo) as with_halo:
+        restored = with_halo.restore(picture, 25, tile=8)
     assert_same_picture(restored, keras_hyper.restore(picture, 25, colour))
 
 
 class SilentSession:
-    """An export of somebody else: without `describe` and `sweep`."""
+    """A foreign export, without `describe` and `sweep`."""
 
     def __init__(self, session):
         self.predict = session.predict
@@ -207,7 +207,9 @@ def test_level_outside_the_trained_range_warns_and_works(client):
         (np.zeros((4, 4)), 25, {"tile": 33}, "tile=33"),
     ],
 )
-def test_bad_input_says_what_came_and_is_not_sent(servicer, client, picture, level, more, words):
+def test_invalid_input_is_refused_with_its_value_and_not_sent(
+    servicer, client, picture, level, more, words
+):
     with pytest.raises(ValueError, match=words):
         client.restore(picture, level, **more)
     assert used(servicer) == set()
@@ -222,12 +224,12 @@ def test_bad_input_says_what_came_and_is_not_sent(servicer, client, picture, lev
         ({"timeout": 0}, "timeout=0"),
     ],
 )
-def test_arguments_that_make_no_client(arguments, words):
+def test_invalid_arguments_of_the_client_are_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         Client("localhost:1", "denoise", **arguments)
 
 
-def test_passing_failures_are_repeated(servicer, client, colour, rng):
+def test_transient_errors_are_retried(servicer, client, colour, rng):
     picture = random_picture(rng, (20, 20, 3), "uint8")
     client.served_model()
     servicer.faults = [
@@ -248,7 +250,7 @@ def test_passing_failures_are_repeated(servicer, client, colour, rng):
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "Sent message larger than max (9 vs. 4)"),
     ],
 )
-def test_lasting_failures_raise_with_server_model_and_text(servicer, client, address, fault):
+def test_permanent_errors_name_server_model_and_cause(servicer, client, address, fault):
     client.served_model()
     servicer.faults = [fault]
     with pytest.raises(CallError) as caught:
@@ -258,7 +260,7 @@ def test_lasting_failures_raise_with_server_model_and_text(servicer, client, add
     assert [name for name, _ in servicer.seen].count("serving_uint8") == 1
 
 
-def test_a_fault_in_one_tile_leaves_the_rest_undone(servicer, address, rng):
+def test_error_in_one_tile_cancels_the_rest(servicer, address, rng):
     with Client(address, "denoise", concurrency=1) as client:
         client.served_model()
         servicer.faults = [None, None, (grpc.StatusCode.INTERNAL, "out of order")]
@@ -267,27 +269,27 @@ def test_a_fault_in_one_tile_leaves_the_rest_undone(servicer, address, rng):
     assert len(servicer.seen) < 10
 
 
-def test_calls_under_way_are_bounded(servicer, address, rng):
+def test_number_of_concurrent_calls_is_bounded(servicer, address, rng):
     servicer.before = lambda request: time.sleep(0.01)
     with Client(address, "denoise", concurrency=2) as client:
         client.restore(random_picture(rng, (120, 120, 3), "uint8"), 25, tile=16)
     assert servicer.most_at_once <= 2 < len(servicer.seen)
 
 
-def test_an_unknown_model_is_named(address):
+def test_unknown_model_is_named(address):
     with Client(address, "paint") as client, pytest.raises(CallError, match="Latest") as caught:
         client.restore(np.zeros((4, 4, 3)), 25)
     assert caught.value.code is grpc.StatusCode.NOT_FOUND and not caught.value.request_specific
 
 
-def test_a_wrong_address_fails_soon():
+def test_wrong_address_fails_fast():
     with Client("127.0.0.1:1", "denoise") as client:
         client._calls.retries.first_contact = 0.3
         with pytest.raises(CallError, match="server 127.0.0.1:1, model denoise: UNAVAILABLE"):
             client.restore(np.zeros((4, 4, 3)), 25)
 
 
-def test_a_deadline_ends_a_call(servicer, address):
+def test_deadline_ends_a_call(servicer, address):
     with Client(address, "denoise", timeout=0.5) as client:
         client.served_model()
         servicer.before = lambda request: time.sleep(1)
@@ -296,7 +298,7 @@ def test_a_deadline_ends_a_call(servicer, address):
     assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-def test_a_server_that_restarts_is_found_again(servicer, colour, rng):
+def test_client_reconnects_to_a_restarted_server(servicer, colour, rng):
     picture = random_picture(rng, (20, 20, 3), "uint8")
     with serving(servicer) as address:
         client = Client(address, "denoise")
@@ -317,7 +319,7 @@ def test_a_server_that_restarts_is_found_again(servicer, colour, rng):
         client.close()
 
 
-def test_versions_that_change_under_way_make_no_seam(servicer, client, other, colour, rng):
+def test_version_change_between_tiles_leaves_no_seam(servicer, client, other, colour, rng):
     picture = random_picture(rng, (90, 60, 3), "uint8")
     client.served_model()
     calls = iter(range(1000))
@@ -333,7 +335,7 @@ def test_versions_that_change_under_way_make_no_seam(servicer, client, other, co
 
 
 @pytest.mark.parametrize("tile", [16, 512])
-def test_a_new_version_is_used_from_the_next_picture_on(servicer, client, other, colour, rng, tile):
+def test_new_version_is_used_from_the_next_picture_on(servicer, client, other, colour, rng, tile):
     picture = random_picture(rng, (60, 30, 3), "uint8")
     client.restore(picture, 25, tile=tile)
     servicer.sessions[2] = other
@@ -341,7 +343,7 @@ def test_a_new_version_is_used_from_the_next_picture_on(servicer, client, other,
     assert_same_picture(restored, 255 - keras_hyper.restore(picture, 25, colour))
 
 
-def test_versions_and_labels_are_kept_to(servicer, address, other, colour, rng):
+def test_requested_version_and_label_are_used(servicer, address, other, colour, rng):
     servicer.sessions[2] = other
     servicer.labels = {"stable": 1}
     picture = random_picture(rng, (60, 30, 3), "uint8")
@@ -354,16 +356,19 @@ def test_versions_and_labels_are_kept_to(servicer, address, other, colour, rng):
         client.restore(picture, 25)
 
 
-def test_ready_means_a_version_that_is_available(servicer, client, address):
+def test_ready_requires_an_available_version(servicer, client, address):
     client.wait_until_ready(5)
     servicer.sessions = {}
     with pytest.raises(CallError, match="version 7 is LOADING"):
         client.wait_until_ready(0.3)
-    with Client("127.0.0.1:1", "denoise") as nobody, pytest.raises(CallError, match="127.0.0.1:1"):
-        nobody.wait_until_ready(0.3)
+    with (
+        Client("127.0.0.1:1", "denoise") as unreachable,
+        pytest.raises(CallError, match="127.0.0.1:1"),
+    ):
+        unreachable.wait_until_ready(0.3)
 
 
-def test_threads_may_share_a_client(client, colour, rng):
+def test_client_is_thread_safe(client, colour, rng):
     pictures = [random_picture(rng, (30 + i, 40, 3), "uint8") for i in range(6)]
     results = {}
     threads = [
@@ -378,7 +383,7 @@ def test_threads_may_share_a_client(client, colour, rng):
         assert_same_picture(results[i], keras_hyper.restore(picture, 25, colour))
 
 
-def test_tls_with_certificates_of_both_sides(servicer, tmp_path):
+def test_tls_with_server_and_client_certificates(servicer, tmp_path):
     authority = trustme.CA()
     server = authority.issue_cert("127.0.0.1", "localhost")
     mine = authority.issue_cert("somebody@example.org")
@@ -404,7 +409,7 @@ def test_tls_with_certificates_of_both_sides(servicer, tmp_path):
         tls(paths["ca"], paths["cert"])
 
 
-def test_a_model_of_another_kind_is_refused_with_what_it_has(servicer, client):
+def test_model_with_other_signatures_is_refused_with_their_names(servicer, client):
     session = servicer.sessions[1]
 
     class Strange(SilentSession):

@@ -1,4 +1,4 @@
-"""The client's own messages and conversions against TensorFlow's."""
+"""The client's messages and conversions, compared with TensorFlow's."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def assert_same_fields(ours, public, path):
             assert_same_fields(field.message_type, theirs.message_type, f"{path}.{field.name}")
 
 
-def test_every_message_has_a_public_one():
+def test_every_message_has_a_public_equivalent():
     assert set(PUBLIC) == set(tf_serving_pb2.DESCRIPTOR.message_types_by_name)
 
 
@@ -92,7 +92,7 @@ def typed(array):
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "int32"])
 @pytest.mark.parametrize("shape", [(2, 5, 7, 3), (1, 1, 1, 1), (0, 3), ()])
-def test_arrays_equal_tensorflows(rng, dtype, shape):
+def test_encoded_arrays_equal_those_of_tensorflow(rng, dtype, shape):
     array = np.asarray((rng.random(shape) * 256).astype(dtype))
     for tensor in (typed(array), tf.make_tensor_proto(array)):
         np.testing.assert_array_equal(read(tensor), tf.make_ndarray(tensor))
@@ -102,13 +102,13 @@ def test_arrays_equal_tensorflows(rng, dtype, shape):
     assert tf.as_dtype(sent.dtype) == dtype
 
 
-def test_strings_are_sent_and_read():
+def test_strings_are_encoded_and_decoded():
     array = np.array([b"a", b"\xff\x00"], object)
     sent = tensor_pb2.TensorProto.FromString(to_tensor(array).SerializeToString())
     assert tf.make_ndarray(sent).tolist() == read(sent).tolist() == [b"a", b"\xff\x00"]
 
 
-def test_every_byte_is_read_as_a_short_and_as_a_long_varint():
+def test_every_byte_is_decoded_from_short_and_long_varints():
     every = np.arange(256, dtype=np.uint8)
     np.testing.assert_array_equal(read(typed(every)), every)
     packed = b"".join(bytes([value & 127 | 128, value >> 7]) for value in range(256))
@@ -119,7 +119,7 @@ def test_every_byte_is_read_as_a_short_and_as_a_long_varint():
     np.testing.assert_array_equal(read(tensor), every)
 
 
-def test_one_value_stands_for_the_whole_tensor():
+def test_single_value_fills_the_tensor():
     for dtype, field in (("float32", "float_val"), ("uint8", "int_val")):
         tensor = tensor_pb2.TensorProto(dtype=tf.as_dtype(dtype).as_datatype_enum)
         tensor.tensor_shape.dim.add(size=6)
@@ -127,14 +127,14 @@ def test_one_value_stands_for_the_whole_tensor():
         np.testing.assert_array_equal(read(tensor), np.full(6, 200, dtype))
 
 
-def test_fields_that_are_not_packed_are_read():
+def test_unpacked_fields_are_decoded():
     # Type uint8, shape [3], then field 7 as three separate varints.
     loose = b"\x08\x04\x12\x04\x12\x02\x08\x03" + b"\x38\x05\x38\xc8\x01\x38\x00"
     tensor = tf_serving_pb2.PackedTensor.FromString(loose)
     np.testing.assert_array_equal(to_array(tensor), [5, 200, 0])
 
 
-def test_values_that_do_not_fit_the_shape_and_unknown_types_are_errors():
+def test_wrong_number_of_values_and_unknown_types_are_errors():
     wrong = typed(np.zeros(5, np.float32))
     wrong.tensor_shape.dim[0].size = 4
     with pytest.raises(ValueError):
@@ -160,7 +160,7 @@ def test_png_files_are_lossless(rng, channels):
         ("uint16", 3, True, FLOATS),
     ],
 )
-def test_the_smallest_lossless_form_is_chosen(dtype, channels, compress, expected):
+def test_smallest_lossless_encoding_is_chosen(dtype, channels, compress, expected):
     names = frozenset(form.signature for form in (BYTES, FILES, FLOATS))
     pixels = np.zeros((2, 2, 3), dtype)
     assert smallest_form(names, pixels, channels, compress) == expected

@@ -22,7 +22,7 @@ model_config_list {
 """
 
 
-def test_reads_policies_and_labels(tmp_path):
+def test_config_has_policies_and_labels(tmp_path):
     file = tmp_path / "models.config"
     file.write_text(GOOD)
     a, b, c, d = models_of_file(file)
@@ -44,14 +44,14 @@ def test_reads_policies_and_labels(tmp_path):
         ),
     ],
 )
-def test_refuses_with_a_reason(tmp_path, text, says):
+def test_invalid_config_is_refused_with_a_reason(tmp_path, text, says):
     file = tmp_path / "models.config"
     file.write_text(text)
     with pytest.raises(ValueError, match=says):
         models_of_file(file)
 
 
-def test_a_folder_of_models_or_one_model(tmp_path):
+def test_folder_of_models_or_of_one_model(tmp_path):
     for path in ("a/1", "a/2", "b/7", "c/not_a_number"):
         (tmp_path / path).mkdir(parents=True)
     (tmp_path / "file").touch()
@@ -59,6 +59,6 @@ def test_a_folder_of_models_or_one_model(tmp_path):
     assert [one.name for one in models_of_folder(tmp_path / "a")] == ["a"]
 
 
-def test_which_names_are_versions():
+def test_only_positive_integers_are_versions():
     names = ("1", "007", "v1", "0.1", "-1", "1_0", "٤", "")
     assert [version_number(name) for name in names] == [1, 7, *[None] * 6]

@@ -1,4 +1,4 @@
-"""Versions on the disk in every state that a disk has."""
+"""Versions on disk: complete, incomplete, damaged, removed."""
 
 import shutil
 
@@ -23,7 +23,7 @@ class Clock:
 
 
 class Stub:
-    """Stands for a loaded version: what is loaded is another test's business."""
+    """A stub of a loaded version."""
 
     def __init__(self, folder):
         self.name = (folder / "saved_model.pb").read_text()
@@ -62,7 +62,7 @@ def states(model):
     return {version.number: version.state for version in model.statuses()}
 
 
-def test_the_newest_answers_and_a_newer_one_takes_over(stubs, folder):
+def test_newest_version_is_served_and_replaced_by_a_newer_one(stubs, folder):
     put(folder, 1)
     put(folder, "002")
     for name in ("v3", "0.4", "-5", "\u0664"):
@@ -75,7 +75,7 @@ def test_the_newest_answers_and_a_newer_one_takes_over(stubs, folder):
     assert states(model) == {7: State.AVAILABLE, 2: State.END}
 
 
-def test_the_old_one_is_closed_only_when_its_last_request_ended(stubs, folder):
+def test_old_version_is_closed_after_its_last_request(stubs, folder):
     put(folder, 1)
     model = model_of(folder)
     hold = model.acquire()
@@ -90,7 +90,7 @@ def test_the_old_one_is_closed_only_when_its_last_request_ended(stubs, folder):
 
 
 @pytest.mark.parametrize("text", ["broken", None])
-def test_a_new_version_that_is_not_whole_leaves_the_old_one_and_says_why(stubs, folder, text):
+def test_incomplete_new_version_is_reported_and_the_old_one_stays(stubs, folder, text):
     put(folder, 1)
     model = model_of(folder)
     put(folder, 2, text)
@@ -106,7 +106,7 @@ def test_a_new_version_that_is_not_whole_leaves_the_old_one_and_says_why(stubs, 
     assert model.available == [2] and model.statuses()[0].text == ""
 
 
-def test_a_start_beside_a_broken_version_takes_the_newest_whole_one(stubs, folder):
+def test_server_starts_with_the_newest_complete_version(stubs, folder):
     put(folder, 1)
     put(folder, 2)
     put(folder, 3, "broken")
@@ -117,7 +117,7 @@ def test_a_start_beside_a_broken_version_takes_the_newest_whole_one(stubs, folde
     assert model.available == [2]
 
 
-def test_failed_loads_are_repeated_with_longer_and_longer_pauses(stubs, folder, monkeypatch):
+def test_failed_loads_are_retried_with_growing_pauses(stubs, folder, monkeypatch):
     tries = []
     monkeypatch.setattr(version_module, "_loaded", lambda folder: tries.append(folder) or 1 / 0)
     put(folder, 1)
@@ -130,7 +130,7 @@ def test_failed_loads_are_repeated_with_longer_and_longer_pauses(stubs, folder, 
     assert model.statuses()[0].text == "ZeroDivisionError: division by zero"
 
 
-def test_removed_while_serving_answers_on_and_says_so(stubs, folder):
+def test_removed_version_is_still_served_and_reported(stubs, folder):
     put(folder, 1)
     model = model_of(folder)
     shutil.rmtree(folder / "1")
@@ -149,7 +149,7 @@ def test_removed_while_serving_answers_on_and_says_so(stubs, folder):
     assert model.available == [2]
 
 
-def test_removing_the_newest_goes_back_to_the_older_one(stubs, folder):
+def test_removing_the_newest_version_returns_to_the_older_one(stubs, folder):
     put(folder, 1)
     put(folder, 2)
     model = model_of(folder)
@@ -158,7 +158,7 @@ def test_removing_the_newest_goes_back_to_the_older_one(stubs, folder):
     assert model.available == [1]
 
 
-def test_an_empty_folder_waits(stubs, folder):
+def test_empty_folder_waits_for_a_version(stubs, folder):
     model = model_of(folder)
     with pytest.raises(ServingError, match="Latest.restorer."):
         model.acquire()
@@ -167,7 +167,7 @@ def test_an_empty_folder_waits(stubs, folder):
     assert model.acquire().number == 1
 
 
-def test_policies(stubs, folder):
+def test_version_policies(stubs, folder):
     for number in (1, 2, 3):
         put(folder, number)
     assert model_of(folder, latest=2).available == [2, 3]
@@ -175,7 +175,7 @@ def test_policies(stubs, folder):
     assert model_of(folder, specific=(1, 3, 9)).available == [1, 3]
 
 
-def test_labels(stubs, folder):
+def test_version_labels(stubs, folder):
     put(folder, 1)
     put(folder, 2)
     model = model_of(folder, latest=0, labels={"stable": 1, "old": 7})
@@ -186,7 +186,7 @@ def test_labels(stubs, folder):
         model.acquire(label="old")
 
 
-def test_closing_ends_every_version(stubs, folder):
+def test_closing_unloads_every_version(stubs, folder):
     put(folder, 1)
     model = model_of(folder)
     model.close()
@@ -220,7 +220,7 @@ def flip(path):
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_a_damaged_export_does_not_become_available(folder, name):
+def test_damaged_export_does_not_become_available(folder, name):
     shutil.copytree(EXPORT, folder / "2")
     DAMAGES[name](folder / "2")
     model = model_of(folder)
@@ -228,7 +228,7 @@ def test_a_damaged_export_does_not_become_available(folder, name):
     assert model.statuses()[0].state is State.END and model.statuses()[0].text
 
 
-def test_without_a_warm_up_file_a_made_up_request_is_run(folder):
+def test_synthetic_request_is_run_without_a_warm_up_file(folder):
     shutil.copytree(EXPORT, folder / "1")
     shutil.rmtree(folder / "1" / "assets.extra")
     assert model_of(folder).available == [1]

@@ -1,4 +1,4 @@
-"""Whose turn it is: with a graph that says what it was asked."""
+"""Order and batches of requests, with a graph that records them."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ from keras_hyper.serving.server.version import Hold
 
 
 class Graph:
-    """Adds the level to the picture; NaN is refused. `gate` holds the first run back."""
+    """Adds the level to the picture and refuses NaN; the first run waits for `gate`."""
 
     def __init__(self, open_=True):
         self.runs = []
@@ -62,7 +62,7 @@ def run(work, **options):
 
 
 def answers(graph, jobs, **options):
-    """All answers; the first job runs alone while the others come."""
+    """Returns all results; the first job runs alone while the others are queued."""
 
     async def work(queue):
         tasks = [asyncio.ensure_future(queue.run(one)) for one in jobs]
@@ -77,19 +77,19 @@ def levels(found):
     return [float(one["restored"].ravel()[0]) for one in found]
 
 
-def test_those_that_wait_run_together_in_order():
+def test_queued_requests_run_together_in_order():
     graph = Graph(open_=False)
     found = answers(graph, [job(graph, n) for n in range(6)], batch=4)
     assert levels(found) == [0, 1, 2, 3, 4, 5] and graph.runs == [1, 4, 1]
 
 
-def test_off_joins_nothing():
+def test_no_batching_if_off():
     graph = Graph(open_=False)
     found = answers(graph, [job(graph, n) for n in range(3)], batch=1)
     assert levels(found) == [0, 1, 2] and graph.runs == [1, 1, 1]
 
 
-def test_other_sizes_keys_and_loners_are_not_joined():
+def test_other_sizes_keys_and_single_requests_are_not_batched():
     graph = Graph(open_=False)
     jobs = [job(graph, 0), job(graph, 1), job(graph, 2, side=5), job(graph, 3, key=None),
             job(graph, 4), job(graph, 5, key=None)]  # fmt: skip
@@ -97,21 +97,21 @@ def test_other_sizes_keys_and_loners_are_not_joined():
     assert levels(found) == [0, 1, 2, 3, 4, 5] and graph.runs == [1, 2, 1, 1, 1]
 
 
-def test_pictures_are_counted_not_requests():
+def test_batch_size_counts_pictures():
     graph = Graph(open_=False)
     found = answers(graph, [job(graph, n, pictures=3) for n in range(4)], batch=7)
     assert levels(found) == [0, 1, 2, 3] and graph.runs == [3, 6, 3]
     assert all(one["restored"].shape[0] == 3 for one in found)
 
 
-def test_a_bad_one_harms_no_other():
+def test_invalid_request_does_not_affect_its_batch():
     graph = Graph(open_=False)
     found = answers(graph, [job(graph, n) for n in (0, 1, float("nan"), 3)], batch=8)
     assert levels([found[0], found[1], found[3]]) == [0, 1, 3]
     assert isinstance(found[2], ServingError) and found[2].text == "NaN"
 
 
-def test_cancelled_while_waiting_is_never_run_and_lets_go():
+def test_cancelled_request_is_not_run_and_releases_its_version():
     graph, left = Graph(open_=False), []
 
     async def work(queue):
@@ -129,7 +129,7 @@ def test_cancelled_while_waiting_is_never_run_and_lets_go():
     assert graph.runs == [1] and left == [0, 1]
 
 
-def test_a_version_is_held_until_its_run_ended_though_the_caller_went():
+def test_version_is_held_until_the_run_of_a_cancelled_request_ends():
     graph, left = Graph(open_=False), []
 
     async def work(queue):
@@ -145,20 +145,20 @@ def test_a_version_is_held_until_its_run_ended_though_the_caller_went():
     assert left == [0]
 
 
-def test_a_deadline_that_passes_while_waiting():
+def test_request_is_refused_if_its_deadline_passes_in_the_queue():
     graph = Graph(open_=False)
     found = answers(graph, [job(graph, 0), job(graph, 1, seconds=0.01), job(graph, 2)])
     assert found[1].code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert graph.runs == [1, 1]
 
 
-def test_the_graph_gets_what_is_left_of_the_deadline():
+def test_graph_gets_the_remaining_time_as_its_deadline():
     graph = Graph()
     answers(graph, [job(graph, 0, seconds=9)])
     assert 8 < graph.timeouts[0] < 9
 
 
-def test_anything_else_that_a_graph_raises_is_an_answer_too(caplog):
+def test_unexpected_error_of_a_graph_is_reported(caplog):
     class Broken(Graph):
         def run(self, *arguments):
             raise MemoryError("no more")
@@ -183,7 +183,7 @@ class Defined:
         (1, (1, 8, 8, 3), (1,), False),  # one picture, many levels
     ],
 )
-def test_what_may_be_joined(first, image, level, joins):
+def test_which_requests_may_be_batched(first, image, level, joins):
     inputs = {"image": np.zeros(image), "level": np.zeros(level)}
     assert (batch_key(Defined(first), "s", inputs, ()) is not None) is joins
 
@@ -201,7 +201,7 @@ def test_keys_differ_by_size_version_and_outputs():
     assert len(keys) == 5
 
 
-def test_a_budget_is_returned_when_the_hold_is_released():
+def test_budget_is_returned_when_the_hold_is_released():
     budget, left = Budget(10), []
     first, second = (Hold(1, None, lambda: left.append(1)) for _ in range(2))
     budget.take(first, 6)
@@ -212,7 +212,7 @@ def test_a_budget_is_returned_when_the_hold_is_released():
     first.release()
     budget.take(second, 10)
     second.release()
-    # A client that cancels while its request is read returns its part too.
+    # The budget of a request that is cancelled while it is read is returned too.
     budget.take(second, 10)
     budget.take(Hold(1, None, lambda: None), 10)
     assert left == [1, 1]

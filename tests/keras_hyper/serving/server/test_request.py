@@ -33,7 +33,7 @@ def picture(*shape, dtype=np.float32):
     return {"image": np.zeros(shape, dtype), "level": np.zeros(1, np.float32)}
 
 
-def test_values_are_reserved_before_they_are_converted(definition):
+def test_memory_is_reserved_before_conversion(definition):
     reserved = []
     arrays = inputs_of(request_of(picture(1, 4, 5, 3)), definition, 20, reserved.append)
     assert reserved == [1 * 4 * 5 * 3 + 1] and set(arrays) == {"image", "level"}
@@ -49,7 +49,7 @@ def test_values_are_reserved_before_they_are_converted(definition):
         (picture(3, 4, 2, 3), "24 pixels in all"),
     ],
 )
-def test_inputs_that_do_not_fit_are_invalid(definition, inputs, text):
+def test_mismatched_inputs_are_invalid(definition, inputs, text):
     with pytest.raises(ServingError, match=text) as caught:
         inputs_of(request_of(inputs), definition, 20, lambda values: None)
     assert caught.value.code.name == "INVALID_ARGUMENT"

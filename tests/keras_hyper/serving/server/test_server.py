@@ -1,4 +1,4 @@
-"""Our server beyond what TF-Serving does: health, TLS, swaps, and ending."""
+"""Features of our server that TF-Serving lacks: health, TLS, version changes, shutdown."""
 
 import shutil
 import socket
@@ -24,7 +24,7 @@ from tests.keras_hyper.serving.responses import refusal
 EXPORT = MODELS / "denoise" / "1"
 
 
-def test_batched_requests_get_their_own_answers_in_packed_bytes(local):
+def test_batched_requests_get_their_own_results_as_tensor_content(local):
     with serve(tensor_content=True, batch=8, running=1, rest_port=None) as server:
         target = target_of(server)
         images = [pixels(1, 24, 24, 3, seed=seed) for seed in range(12)]
@@ -45,7 +45,7 @@ def test_batched_requests_get_their_own_answers_in_packed_bytes(local):
         target.channel.close()
 
 
-def test_versions_change_under_load_without_a_failed_request(tmp_path):
+def test_version_change_under_load_fails_no_request(tmp_path):
     shutil.copytree(EXPORT, tmp_path / "1")
     with serve(tmp_path, rest_port=None) as server:
         target = target_of(server)
@@ -76,7 +76,7 @@ def test_versions_change_under_load_without_a_failed_request(tmp_path):
         target.channel.close()
 
 
-def test_not_serving_until_a_model_comes_and_again_when_it_stops(tmp_path):
+def test_health_is_not_serving_before_the_first_model_and_after_shutdown(tmp_path):
     server = Server(
         lambda: models_of_folder(tmp_path), Options(**{**SMALL, "drain": 1.0, "rest_port": None})
     )
@@ -124,7 +124,7 @@ def test_tls_with_client_certificates(tmp_path):
                     assert code is grpc.StatusCode.UNAVAILABLE
 
 
-def test_a_port_that_is_taken_is_one_line():
+def test_port_in_use_is_a_one_line_error():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"127.0.0.1:{port}"):

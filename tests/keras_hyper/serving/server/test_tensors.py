@@ -18,7 +18,7 @@ ARRAYS = {
 
 @pytest.mark.parametrize("as_content", [False, True])
 @pytest.mark.parametrize("name", ARRAYS)
-def test_tensorflow_reads_what_is_written(name, as_content):
+def test_tensorflow_reads_the_written_tensor(name, as_content):
     array, tensor = ARRAYS[name], tensor_pb2.TensorProto()
     fill(tensor, array, as_content)
     read = tf.make_ndarray(tensor)
@@ -28,7 +28,7 @@ def test_tensorflow_reads_what_is_written(name, as_content):
 
 
 @pytest.mark.parametrize("name", ["float", "all bytes"])
-def test_the_message_equals_one_filled_by_python(name):
+def test_message_equals_one_filled_by_protobuf(name):
     array, tensor, slow = ARRAYS[name], tensor_pb2.TensorProto(), tensor_pb2.TensorProto()
     fill(tensor, array)
     slow.CopyFrom(tf.make_tensor_proto(array))
@@ -45,7 +45,7 @@ def of(dtype, shape, **fields):
     return tensor
 
 
-def test_the_last_value_stands_for_the_rest():
+def test_last_value_fills_the_rest():
     read = to_array("x", of("float32", (2, 2), float_val=[1, 5]))
     np.testing.assert_array_equal(read, [[1, 5], [5, 5]])
     np.testing.assert_array_equal(to_array("x", of("uint8", (3,))), [0, 0, 0])
@@ -68,7 +68,7 @@ def test_the_last_value_stands_for_the_rest():
         tensor_pb2.TensorProto(),
     ],
 )
-def test_what_does_not_fit_is_refused(tensor):
+def test_tensor_of_wrong_size_is_refused(tensor):
     with pytest.raises(ServingError) as caught:
         to_array("image", tensor)
     assert caught.value.code.name == "INVALID_ARGUMENT"

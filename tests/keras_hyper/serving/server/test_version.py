@@ -2,7 +2,7 @@ from keras_hyper.serving.server import version as version_module
 from keras_hyper.serving.server.version import Hold, State, Version
 
 
-def test_a_hold_is_released_once():
+def test_hold_is_released_once():
     left = []
     hold = Hold(1, None, lambda: left.append("leave"))
     hold.on_release(lambda: left.append("callback"))
@@ -13,7 +13,7 @@ def test_a_hold_is_released_once():
     assert left[-1] == "late"
 
 
-def test_waits_after_failed_loads_double_up_to_the_longest(tmp_path, monkeypatch):
+def test_waits_after_failed_loads_double_up_to_the_maximum(tmp_path, monkeypatch):
     def fail(folder):
         raise ValueError("damaged")
 
@@ -31,7 +31,7 @@ def test_waits_after_failed_loads_double_up_to_the_longest(tmp_path, monkeypatch
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
-def test_a_retired_version_closes_after_its_last_request(tmp_path, monkeypatch):
+def test_retired_version_closes_after_its_last_request(tmp_path, monkeypatch):
     class Loaded:
         closed = False
 
