@@ -41,7 +41,7 @@ def test_noise_is_clipped_and_floored_as_the_protocol_says(clean):
     assert np.std(free - clean) * 255 == pytest.approx(50, rel=0.03)
 
 
-def test_the_headline_comes_first_and_unknown_names_answer_with_the_known():
+def test_default_protocol_is_first_and_unknown_names_are_refused():
     names = [row.name for row in TASKS["dejpeg"].protocols]
     assert names == ["paper", "colour", "literature"]
     assert get_protocol(TASKS["sr"]).name == "paper"

@@ -15,7 +15,7 @@ def row(**changes):
     return Task(**{**facts, **changes})
 
 
-def test_what_a_row_does_not_give_comes_from_its_other_fields():
+def test_missing_fields_are_derived_from_the_others():
     task = row()
     assert (task.title, task.label, task.all_levels) == ("dim", "share", (0.25, 0.5))
     assert row(levels=("0:1",)).all_levels == (0.125, 0.375, 0.625, 0.875)

@@ -54,7 +54,7 @@ def test_degraded_versions_are_of_the_clean_patch_and_in_order_of_level(name, we
 
 @pytest.mark.parametrize("words", [None, ["5:50"]], ids=["list", "range"])
 @pytest.mark.parametrize("name", ["denoise", "dejpeg"])
-def test_a_chain_begun_later_goes_on_with_the_same_steps(name, words):
+def test_a_chain_started_at_a_later_step_has_the_same_steps(name, words):
     whole = list(chain(name, words).take(4))
     later = list(chain(name, words, first=2).take(2))
     for (inputs, clean), (inputs_later, clean_later) in zip(whole[2:], later, strict=True):

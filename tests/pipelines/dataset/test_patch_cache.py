@@ -112,7 +112,7 @@ def test_large_pictures_give_windows_within_the_budget(large):
     assert (cache.sides.numpy() == 480).all()
 
 
-def test_a_budget_below_a_window_of_each_gives_smaller_ones(large):
+def test_a_budget_below_one_window_per_picture_gives_smaller_windows(large):
     budget = 200_000
     cache = build_patch_cache(
         large, 1, 48, degrade=lambda picture, _: picture, num_levels=1, budget=budget
@@ -123,7 +123,7 @@ def test_a_budget_below_a_window_of_each_gives_smaller_ones(large):
     assert cache.pixels.shape[0] <= budget and set(sides.ravel()) == {282, 141}
 
 
-def test_a_budget_below_a_patch_of_each_is_an_error(large):
+def test_a_budget_below_one_patch_per_picture_is_an_error(large):
     expected = r"One patch of each of 2 pictures takes 0.00439 MiB; .* is 0.00381"
     with pytest.raises(ValueError, match=expected):
         build_patch_cache(large, 1, 48, budget=4000)
