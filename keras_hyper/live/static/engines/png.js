@@ -1,5 +1,5 @@
 // Writes a PNG row by row, in constant memory. A canvas has a maximum size and changes the colours
-// of transparent pixels.
+// of transparent pixels. For libraries see "PNG files of the static page" in docs/experiments.md.
 "use strict";
 
 const KINDS = { 1: 0, 3: 2, 4: 6 };
