@@ -1,19 +1,22 @@
 """Restores a picture or a folder of pictures at a level."""
 
 import argparse
+import json
 import sys
 import time
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from keras_hyper.errors import WrongArgumentError, checked, error_text
 from keras_hyper.restoration import folder
+from keras_hyper.restoration import pairs as files
 from keras_hyper.restoration.kinds import outside_range
 from keras_hyper.restoration.level import AUTO, level_choice, level_or_auto
 from keras_hyper.restoration.restorer import open_restorer
 from pipelines import TASKS
-from pipelines.images import MAX_PIXELS
+from pipelines.images import FORMATS, MAX_PIXELS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,13 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tile size in pixels without the margin, even (a U-Net: a multiple of 4 or 8)",
     )
     add("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of layers")
-    add("--quality", type=int, metavar="1..100", help="of JPEG and other lossy formats; by default "
-        "a JPEG keeps its tables and subsampling (dejpeg: 95)")  # fmt: skip
     add("--max-pixels", type=int, default=MAX_PIXELS, help="larger pictures are refused")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--force", action="store_true", help="replace existing files")
     existing.add_argument("--resume", action="store_true",
                           help="skip pictures restored since they changed")  # fmt: skip
+    add = parser.add_argument_group("files").add_argument
+    add("--format", choices=sorted(name[1:] for name in FORMATS), default="", metavar="F",
+        help="of results in a folder, such as png; by default as each source")  # fmt: skip
+    add("--suffix", default="", metavar="TEXT", help="after the names of results in a folder")
+    add("--quality", type=_quality, metavar="1..100", help="of JPEG and other lossy formats; by "
+        "default a JPEG keeps its tables and subsampling (dejpeg: 95)")  # fmt: skip
+    add("--keep-times", action="store_true", help="results get the times of their sources")
+    add("--dry-run", action="store_true", help="read and list all files, and write nothing")
+    add("--report", type=Path, metavar="F", help="write what happened to every file, as JSON")
     add = parser.add_argument_group("on a server", "TF-Serving or `keras-hyper serve`").add_argument
     add("--server", metavar="HOST:PORT", help="its gRPC address")
     add("--server-model", metavar="NAME", help="the model there; by default named as the task")
@@ -56,29 +66,88 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tls-key", type=Path, metavar="PEM", help="its key")
 
 
+def _quality(text):
+    if text.isdecimal() and 1 <= int(text) <= 100:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 100, got {text!r}")
+
+
 def job(args: argparse.Namespace) -> int:
-    """Restores; returns 1 if a picture was skipped because of an error."""
+    """Restores; returns 1 if a picture was refused."""
     if args.server and args.model:
         raise WrongArgumentError("expected --server (with --server-model) or --model, got both")
-    pairs = checked(lambda: folder.find_pairs(args.source, args.out))
+    naming = files.Naming(args.format, args.suffix)
+    listing = checked(lambda: files.list_files(args.source, args.out, naming))
     settings = {"task": args.task, "level": args.level, "same_size": args.same_size,
                 "model": str(args.server_model or args.model or args.task)}  # fmt: skip
-    pending = folder.pending(pairs, args.out, settings, args.resume, args.force)
+    pending = files.pending(listing.pairs, args.out, settings, args.resume, args.force)
     begun = time.perf_counter()
-    done, errors = _restore_all(dict(pending), settings, args) if pending else ({}, {})
+    work = _read_all if args.dry_run else _restore_all
+    done, errors = work(dict(pending), settings, args) if pending else ({}, {})
     seconds = time.perf_counter() - begun
-    if args.source.is_dir() and not errors:
-        folder.remove_record(args.out)
-    if args.level == AUTO:
-        for source in (source for source, _ in pending if source in done):
-            print(f"{source}: {done[source].used}")
-    for source in (source for source, _ in pending if source in done and done[source].notes):
-        print(f"{source}: {'; '.join(done[source].notes)}")
-    existing = f"; {len(pairs) - len(pending)} existed" if len(pending) < len(pairs) else ""
-    print(f"{len(done)} of {len(pairs)} restored in {seconds:.1f} s: {args.out}{existing}")
-    for source in (source for source, _ in pending if source in errors):
-        print(f"skipped: {error_text(errors[source], source)}")
+    if args.source.is_dir() and not errors and not args.dry_run:
+        files.remove_record(args.out)
+    rows = _rows(listing, done, errors)
+    if args.report:
+        args.report.parent.mkdir(parents=True, exist_ok=True)
+        args.report.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    if errors and not args.source.is_dir():
+        raise errors[args.source]
+    _print_changes(done, args.level == AUTO)
+    print(_summary(rows, "can be restored" if args.dry_run else f"restored in {seconds:.1f} s",
+                   args.out))  # fmt: skip
+    for row in rows:
+        if row["status"] == "refused":
+            print(f"refused: {row['reason']}")
     return 1 if errors else 0
+
+
+def _print_changes(done, with_levels):
+    for source in sorted(done):
+        level = [str(done[source].used)] if with_levels and done[source].used else []
+        if words := "; ".join([*level, *done[source].notes]):
+            print(f"{source}: {words}")
+
+
+def _rows(listing, done, errors):
+    """What happened to every file, in the order of their names."""
+    rows = {
+        source: {"status": "skipped", "reason": kind} for source, kind in listing.others.items()
+    }
+    for source, out in listing.pairs:
+        if source in errors:
+            reason = error_text(errors[source], source)
+            rows[source] = {"status": "refused", "reason": reason}
+        elif source in done:
+            used, notes = done[source].used, list(done[source].notes)
+            level = {"level": used.level, "source": used.source or "given"} if used else {}
+            rows[source] = {"status": "restored", "out": str(out), **level, "changed": notes}
+        else:
+            rows[source] = {"status": "existed", "out": str(out)}
+    return [{"file": str(source), **rows[source]} for source in sorted(rows)]
+
+
+def _summary(rows, restored, out):
+    """The numbers of files, such as "2 of 3 restored in 4 s: out; 1 refused"."""
+    count = Counter(row["status"] for row in rows)
+    parts = [f"{count['restored']} of {len(rows) - count['skipped']} {restored}: {out}"]
+    parts += [f"{count[status]} {status}" for status in ("existed", "refused") if count[status]]
+    kinds = Counter(row["reason"] for row in rows if row["status"] == "skipped")
+    skipped = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+    return "; ".join(parts + [f"{count['skipped']} skipped ({skipped})"] * bool(kinds))
+
+
+def _read_all(targets, settings, args):
+    """Reads all pictures and restores none; returns what would change and the errors."""
+    done, errors = {}, {}
+    for source, out in targets.items():
+        try:
+            pages = folder.read_pages_for(source, out, args.max_pixels)
+            done[source] = folder.RestoredFile(None, folder.notes_of(pages, out))
+            print(f"{source} -> {out}")
+        except folder.PICTURE_ERRORS as error:
+            errors[source] = error
+    return done, errors
 
 
 def _restore_all(targets, settings, args):
@@ -101,7 +170,7 @@ def _restore_all(targets, settings, args):
         ):
             print(f"keras-hyper: {outside}", file=sys.stderr)
         if args.source.is_dir():
-            folder.write_record(args.out, settings)
+            files.write_record(args.out, settings)
         overall = bar.add_task("pictures", total=len(targets))
 
         def restore_one(source):
@@ -110,7 +179,7 @@ def _restore_all(targets, settings, args):
                 done[source] = folder.restore_file(
                     source, targets[source], restorer, choose, task, same_size=args.same_size,
                     max_pixels=args.max_pixels, tile=args.tile,
-                    quality=args.quality,
+                    quality=args.quality, keep_times=args.keep_times,
                     on_tile=lambda tiles, count: bar.update(line, completed=tiles, total=count),
                 )  # fmt: skip
             finally:
@@ -119,7 +188,10 @@ def _restore_all(targets, settings, args):
 
         if args.source.is_dir():
             return done, folder.restore_many(targets, restore_one, restorer)
-        restore_one(args.source)
+        try:
+            restore_one(args.source)
+        except folder.PICTURE_ERRORS as error:
+            return {}, {args.source: error}
         return done, {}
 
 

@@ -1,127 +1,28 @@
-"""Restoration of files and folders: pairs of paths, resuming, concurrency."""
+"""Restoration of files: pages, levels, concurrency."""
 
-import json
+import os
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from keras_hyper.errors import WrongArgumentError
 from keras_hyper.restoration.level import LevelChoice, UsedLevel
 from keras_hyper.restoration.restorer import OnTile, Restorer
 from pipelines import Task
 from pipelines.degradations.bicubic import enlarge_picture
 from pipelines.images import (
     QUALITY,
+    PictureFile,
     check_holds,
-    find_pictures,
-    format_of,
+    check_pages,
     lost_metadata,
     read_pages,
     with_pixels,
     write_pages,
 )
 
-# File with the settings of a folder that is not yet complete. Hidden files are not listed.
-RECORD = ".keras-hyper.json"
 # Errors of one picture; those of a server are OSErrors. Others are defects of the program.
 PICTURE_ERRORS = (ValueError, OSError, MemoryError)
-
-Pairs = list[tuple[Path, Path]]
-
-
-def find_pairs(source: Path, out: Path) -> Pairs:
-    """Returns the pictures to restore and where they go.
-
-    Args:
-        source: A picture, or a folder of pictures.
-        out: A file or a folder.
-
-    Raises:
-        ValueError: If a path does not exist, or the two do not fit.
-    """
-    if not source.exists():
-        raise ValueError(f"expected a picture or a folder of pictures; no such file: {source}")
-    if source.is_dir():
-        if out.is_file():
-            raise ValueError(f"{source} is a folder: expected a folder to write to, got {out}")
-        if out.resolve() == source.resolve():
-            raise ValueError(f"IN and OUT are the same folder: {out}")
-        # Results inside IN are not restored again.
-        inside = out.resolve()
-        found = [path for path in find_pictures(source) if inside not in path.resolve().parents]
-        if not found:
-            raise ValueError(f"{source} has no pictures outside {out}")
-        return [(path, out / path.relative_to(source)) for path in found]
-    out = out / source.name if out.is_dir() else out
-    if out.resolve() == source.resolve():
-        raise ValueError(f"IN and OUT are the same file: {out}")
-    format_of(out)
-    return [(source, out)]
-
-
-def pending(pairs: Pairs, out: Path, settings: dict[str, Any], resume: bool, force: bool) -> Pairs:
-    """Returns the pairs that remain to be restored.
-
-    Args:
-        pairs: As `find_pairs` returns them.
-        out: The folder that is resumed.
-        settings: All that the results depend on; a folder is resumed with the same settings.
-        resume: Whether pictures that were restored after they last changed are skipped. Results
-            are renamed into place, so one that exists is complete.
-        force: Whether existing files are replaced.
-
-    Raises:
-        WrongArgumentError: If a file would be replaced without `force`, or the folder was started
-            with other settings.
-    """
-    if resume:
-        _check_same(out / RECORD, settings)
-        return [
-            (source, target)
-            for source, target in pairs
-            if not target.exists() or target.stat().st_mtime_ns < source.stat().st_mtime_ns
-        ]
-    existing = [str(target) for _, target in pairs if target.exists()]
-    if existing and not force:
-        raise WrongArgumentError(
-            f"{existing[0]} exists (--force replaces {len(existing)} such files, --resume skips "
-            "them)"
-        )
-    return pairs
-
-
-def _check_same(record, settings):
-    if not record.exists():
-        return
-    try:
-        before = dict(json.loads(record.read_text()))
-    except (ValueError, TypeError) as error:
-        raise WrongArgumentError(
-            f"{record} is damaged; delete it to resume without a check ({error})"
-        ) from error
-    for name, value in settings.items():
-        if before.get(name, value) != value:
-            raise WrongArgumentError(
-                f"expected {name} {before[name]} to resume {record.parent}, got {value} "
-                "(--force restores all pictures again)"
-            )
-
-
-def write_record(folder: Path, settings: dict[str, Any]) -> None:
-    """Writes the settings to a folder.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECORD).write_text(json.dumps(settings) + "\n")
-
-
-def remove_record(folder: Path) -> None:
-    """Removes the settings from a complete folder."""
-    (folder / RECORD).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -129,11 +30,11 @@ class RestoredFile:
     """What was done to one file.
 
     Args:
-        used: The level; of several pages that of the first.
+        used: The level; of several pages that of the first. None if nothing was restored.
         notes: What else changed, a line each.
     """
 
-    used: UsedLevel
+    used: UsedLevel | None
     notes: tuple[str, ...] = ()
 
 
@@ -148,6 +49,7 @@ def restore_file(
     max_pixels: int,
     tile: int = 512,
     quality: int | None = None,
+    keep_times: bool = False,
     on_tile: OnTile = lambda done, count: None,
 ) -> RestoredFile:
     """Restores one file, of a TIFF every page.
@@ -163,15 +65,14 @@ def restore_file(
         tile: Tile size in pixels without the margin.
         quality: Of lossy formats. None: a JPEG keeps its tables and subsampling, unless the task
             removes what they caused.
+        keep_times: Whether the file gets the times of the source.
         on_tile: Called with the tiles done and their number.
 
     Raises:
         ValueError: If the picture cannot be read, restored or written in this format.
         OSError: If a file cannot be read or written.
     """
-    pages = read_pages(source, max_pixels)
-    for page in pages:
-        check_holds(out, page)  # before the work
+    pages = read_pages_for(source, out, max_pixels)
     levels, restored = [], []
     for page in pages:
         levels.append(choose_level(source, page.pixels))
@@ -183,9 +84,26 @@ def restore_file(
     if quality is None and task.level_of_file:
         quality = QUALITY
     write_pages(restored, out, quality)
+    if keep_times:
+        times = source.stat()
+        os.utime(out, ns=(times.st_atime_ns, times.st_mtime_ns))
+    return RestoredFile(levels[0], notes_of(pages, out))
+
+
+def read_pages_for(source: Path, out: Path, max_pixels: int) -> list[PictureFile]:
+    """Reads a file and checks that another one can hold its pages; see `restore_file`."""
+    pages = read_pages(source, max_pixels)
+    for page in pages:
+        check_holds(out, page)
+    check_pages(out, pages)
+    return pages
+
+
+def notes_of(pages: list[PictureFile], out: Path) -> tuple[str, ...]:
+    """Returns what changes beside the restoration if pages are written to a file."""
     notes = [note for page in pages for note in page.notes]
     notes += [f"{name} was lost" for name in lost_metadata(pages[0], out)]
-    return RestoredFile(levels[0], tuple(dict.fromkeys(notes)))
+    return tuple(dict.fromkeys(notes))
 
 
 def _enlarged(source, pixels, factor, max_pixels):

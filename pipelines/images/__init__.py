@@ -2,6 +2,7 @@
 
 from pipelines.images.formats import (
     FORMATS,
+    KINDS,
     MAX_PIXELS,
     RAW,
     find_pictures,
@@ -21,6 +22,7 @@ from pipelines.images.reading import (
 from pipelines.images.writing import (
     QUALITY,
     check_holds,
+    check_pages,
     lost_metadata,
     with_pixels,
     write_pages,
@@ -29,11 +31,13 @@ from pipelines.images.writing import (
 
 __all__ = [
     "FORMATS",
+    "KINDS",
     "MAX_PIXELS",
     "QUALITY",
     "RAW",
     "PictureFile",
     "check_holds",
+    "check_pages",
     "decode_picture",
     "find_pictures",
     "format_of",

@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import io
 import re
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,9 @@ def _picture_file(picture, data):
 
 @functools.cache
 def _srgb():
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # Its bytes 24 to 36 are the time at which it was made: results are the same at any time.
+    return profile[:24] + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + profile[36:]
 
 
 def _in_srgb(picture, pixels, kept):

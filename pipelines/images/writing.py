@@ -52,8 +52,7 @@ def write_pages(pages: Sequence[PictureFile], path: Path, quality: int | None = 
     kind = kind_to_write(pages[0], path)
     for page in pages:
         check_holds(path, page)
-    if len(pages) > 1 and kind != "TIFF":
-        raise ValueError(f"{path}: {kind} cannot hold {len(pages)} pages; TIFF can")
+    check_pages(path, pages)
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +85,17 @@ def check_holds(path: Path, picture: PictureFile | np.ndarray) -> None:
     deep = KINDS[kind].deep
     if pixels.dtype == np.uint16 and not (deep == "all" or (deep and pixels.ndim == 2)):
         raise ValueError(f"{path}: {kind} cannot hold these 16 bits; PNG can")
+
+
+def check_pages(path: Path, pages: Sequence[PictureFile]) -> None:
+    """Checks that the format of a path holds several pages.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    kind = kind_to_write(pages[0], path)
+    if len(pages) > 1 and kind != "TIFF":
+        raise ValueError(f"{path}: {kind} cannot hold {len(pages)} pages; TIFF can")
 
 
 def with_pixels(picture: PictureFile, pixels: np.ndarray) -> PictureFile:

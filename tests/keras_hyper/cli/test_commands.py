@@ -73,11 +73,11 @@ def test_restore_writes_a_folder_with_the_same_tree(pictures, model, tmp_path):
     assert found == {"a.png", "deep/b.jpg"}
 
 
-def test_damaged_file_is_skipped_and_named(pictures, model, tmp_path, capsys):
+def test_damaged_file_is_refused_and_named(pictures, model, tmp_path, capsys):
     (pictures / "bad.png").write_text("no picture")
     assert denoise(pictures, tmp_path / "out", model) == 1
     output = capsys.readouterr().out
-    assert "2 of 3 restored" in output and "skipped: " in output and "bad.png" in output
+    assert "2 of 3 restored" in output and "refused: " in output and "bad.png" in output
 
 
 def test_nothing_is_overwritten_without_force(pictures, model, tmp_path, capsys):

@@ -1,11 +1,15 @@
 """`keras-hyper restore` with files of every kind, and its errors."""
 
+import json
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from keras_hyper.cli import main
-from keras_hyper.restoration.folder import RECORD
+from keras_hyper.restoration.pairs import RECORD
 from pipelines.degradations.bicubic import enlarge_picture
 from pipelines.images import writing
 from tests.conftest import random_network
@@ -227,3 +231,76 @@ def test_folder_without_pictures_is_a_wrong_argument(call, tmp_path, capsys):
     (tmp_path / "in").mkdir()
     assert call(tmp_path / "in", tmp_path / "out") == 2
     assert "has no pictures" in capsys.readouterr().err
+
+
+@pytest.fixture
+def mixed(tmp_path, rng):
+    """A folder with a picture, a damaged one, one of CMYK and two other files."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    noise("RGB", rng).save(folder / "a.png", dpi=(300, 300))
+    noise("RGB", rng).convert("CMYK").save(folder / "inks.jpg")
+    (folder / "torn.png").write_bytes((folder / "a.png").read_bytes()[:200])
+    (folder / "notes.txt").write_text("hello")
+    (folder / ".hidden").write_text("")
+    return folder
+
+
+def test_every_file_of_a_folder_is_counted_and_reported(call, mixed, tmp_path, capsys):
+    assert call(mixed, tmp_path / "out", "--report", str(tmp_path / "new" / "report.json")) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == (
+        f"{mixed / 'inks.jpg'}: CMYK without a profile of its own was converted to sRGB"
+    )
+    assert lines[1].startswith("2 of 3 restored in ")
+    assert lines[1].endswith(f"{tmp_path / 'out'}; 1 refused; 2 skipped (1 hidden, 1 no picture)")
+    assert lines[2].startswith("refused: ") and "torn.png: no picture, or a dam" in lines[2]
+    rows = json.loads((tmp_path / "new" / "report.json").read_text())
+    status = {Path(row["file"]).name: row["status"] for row in rows}
+    assert status == {
+        ".hidden": "skipped", "a.png": "restored", "inks.jpg": "restored", "notes.txt": "skipped",
+        "torn.png": "refused",
+    }  # fmt: skip
+    assert rows[1] == {
+        "file": str(mixed / "a.png"), "status": "restored", "out": str(tmp_path / "out" / "a.png"),
+        "level": 25.0, "source": "given", "changed": [],
+    }  # fmt: skip
+    (mixed / "torn.png").unlink()
+    assert call(mixed, tmp_path / "out", "--resume") == 0
+    assert "0 of 2 restored" in (summary := capsys.readouterr().out) and "; 2 existed; " in summary
+
+
+def test_a_dry_run_reads_and_writes_nothing(call, mixed, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(
+        "keras_hyper.cli.restore.open_restorer", lambda *_, **__: pytest.fail("opened")
+    )
+    assert call(mixed, tmp_path / "out", "--dry-run", "--format", "webp", "--suffix", "_2") == 1
+    output = capsys.readouterr().out
+    assert f"{mixed / 'a.png'} -> {tmp_path / 'out' / 'a_2.webp'}" in output
+    assert f"{mixed / 'a.png'}: the resolution was lost" in output
+    assert "2 of 3 can be restored" in output and "refused: " in output
+    assert not (tmp_path / "out").exists()
+
+
+def test_format_suffix_and_times(call, tmp_path, rng):
+    (tmp_path / "in").mkdir()
+    source, out = tmp_path / "in" / "a.png", tmp_path / "out" / "a_2.tif"
+    noise("RGB", rng).save(source)
+    os.utime(source, ns=(10**18, 10**18 + 7))
+    assert call(source.parent, out.parent, "--format", "tif", "--suffix", "_2", "--keep-times") == 0
+    with Image.open(out) as written:
+        assert (written.format, written.size) == ("TIFF", (17, 13))
+    assert out.stat().st_mtime_ns == 10**18 + 7
+
+
+def test_a_refused_single_picture_is_reported_too(call, mixed, tmp_path, capsys):
+    report = tmp_path / "report.json"
+    assert call(mixed / "torn.png", tmp_path / "out.png", "--report", str(report)) == 1
+    assert "torn.png: no picture" in capsys.readouterr().err
+    assert json.loads(report.read_text())[0]["status"] == "refused"
+
+
+@pytest.mark.parametrize("quality", ["0", "101", "x"])
+def test_an_invalid_quality_is_a_wrong_argument(call, mixed, tmp_path, capsys, quality):
+    assert call(mixed / "a.png", tmp_path / "out.jpg", "--quality", quality) == 2
+    assert f"from 1 to 100, got '{quality}'" in capsys.readouterr().err

@@ -13,7 +13,7 @@ import keras_hyper
 from keras_hyper.cli import main
 from keras_hyper.export.saved_model import export_saved_model
 from keras_hyper.export.session import ServingSession
-from keras_hyper.restoration.folder import RECORD
+from keras_hyper.restoration.pairs import RECORD
 from tests.conftest import random_network
 from tests.keras_hyper.serving.fake_server import FakeServer, serving
 
@@ -144,13 +144,13 @@ def test_resuming_without_a_server_restores_changed_pictures(
     assert_all_restored(pictures, tmp_path / "out", model)
 
 
-def test_picture_refused_by_the_server_is_skipped(call, servicer, address, pictures, capsys):
+def test_picture_refused_by_the_server_is_named(call, servicer, address, pictures, capsys):
     servicer.faults = [None, (grpc.StatusCode.INVALID_ARGUMENT, "too many pixels")]
     assert call(pictures, "--server", address, "--concurrency", "1") == 1
     output = capsys.readouterr().out
     assert "6 of 7 restored" in output
     assert (
-        f"skipped: {pictures / 'a.png'}: server {address}" in output and "too many pixels" in output
+        f"refused: {pictures / 'a.png'}: server {address}" in output and "too many pixels" in output
     )
 
 

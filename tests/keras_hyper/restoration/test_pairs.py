@@ -1,0 +1,138 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_hyper.errors import WrongArgumentError
+from keras_hyper.restoration.pairs import (
+    RECORD,
+    Naming,
+    list_files,
+    pending,
+    remove_record,
+    write_record,
+)
+
+
+@pytest.fixture
+def pairs(tmp_path, rng):
+    (tmp_path / "in").mkdir()
+    for width in (4, 5, 6, 7):
+        pixels = rng.integers(0, 256, (3, width, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "in" / f"{width}.png")
+    return list_files(tmp_path / "in", tmp_path / "out").pairs
+
+
+@pytest.mark.parametrize(("newer", "is_pending"), [(-1, True), (0, False), (1, False)])
+def test_a_picture_is_pending_if_its_result_is_older(tmp_path, newer, is_pending):
+    source, out = tmp_path / "a.png", tmp_path / "b.png"
+    source.touch()
+    pairs = [(source, out)]
+    assert pending(pairs, tmp_path, {}, resume=True, force=False) == pairs
+    out.touch()
+    os.utime(source, ns=(10**18, 10**18))
+    os.utime(out, ns=(10**18 + newer, 10**18 + newer))
+    found = pending(pairs, tmp_path, {}, resume=True, force=False)
+    assert found == (pairs if is_pending else [])
+
+
+def test_existing_files_are_replaced_only_by_force(pairs, tmp_path):
+    pairs[1][1].parent.mkdir()
+    pairs[1][1].touch()
+    with pytest.raises(WrongArgumentError, match=r"5\.png exists \(--force replaces 1 such"):
+        pending(pairs, tmp_path / "out", {}, resume=False, force=False)
+    assert pending(pairs, tmp_path / "out", {}, resume=False, force=True) == pairs
+
+
+def test_a_folder_is_resumed_only_with_the_same_settings(tmp_path):
+    out = tmp_path / "deep" / "out"
+
+    def resume(**settings):
+        return pending([], out, settings, resume=True, force=False)
+
+    assert resume(level=25.0) == []
+    write_record(out, {"level": 25.0})
+    assert resume(level=25.0, added_later=1) == []
+    with pytest.raises(WrongArgumentError, match=r"expected level 25.0 to resume .*, got 30.0"):
+        resume(level=30.0)
+    (out / RECORD).write_text("[1")
+    with pytest.raises(WrongArgumentError, match="is damaged"):
+        resume(level=25.0)
+    remove_record(out)
+    remove_record(out)
+    assert not (out / RECORD).exists()
+
+
+def test_results_inside_the_source_folder_are_not_restored_again(pairs):
+    inside = pairs[0][0].parent / "out"
+    inside.mkdir()
+    Image.new("RGB", (2, 2)).save(inside / "4.png")
+    found = list_files(inside.parent, inside).pairs
+    assert [source for source, _ in found] == [source for source, _ in pairs]
+    assert found[0][1] == inside / "4.png"
+
+
+def files_in(folder, *names):
+    folder.mkdir(exist_ok=True, parents=True)
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (3, 2)).save(folder / name, "PNG")
+
+
+def test_no_file_of_a_folder_is_passed_over(tmp_path):
+    files_in(tmp_path, "a.png", "without", "b.heic", "c.dng", "sub/.hidden.png", "d.jxl")
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / RECORD).write_text("{}")
+    listing = list_files(tmp_path, tmp_path / "out")
+    names = {source.name: target.name for source, target in listing.pairs}
+    assert names == {
+        "a.png": "a.png", "without": "without", "b.heic": "b.heic", "c.dng": "c.tif",
+        "d.jxl": "d.jxl",
+    }  # fmt: skip
+    others = {tmp_path / "notes.txt": "no picture", tmp_path / "sub/.hidden.png": "hidden"}
+    assert listing.others == others
+
+
+def test_a_folder_inside_out_is_restored(tmp_path):
+    files_in(tmp_path / "A/sub", "a.png")
+    pairs = list_files(tmp_path / "A/sub", tmp_path / "A").pairs
+    assert pairs == [(tmp_path / "A/sub/a.png", tmp_path / "A/a.png")]
+
+
+def test_a_result_that_would_replace_a_source_is_refused(tmp_path):
+    files_in(tmp_path / "A/sub", "a.png", "sub/a.png")
+    with pytest.raises(ValueError, match="sub/sub/a.png would replace the picture .*A/sub/a.png"):
+        list_files(tmp_path / "A/sub", tmp_path / "A")
+
+
+def test_results_beside_their_sources_need_a_suffix_and_are_not_restored_again(tmp_path):
+    files_in(tmp_path, "a.png", "b.png")
+    with pytest.raises(ValueError, match="same folder: .*--suffix"):
+        list_files(tmp_path, tmp_path)
+    for _ in range(2):
+        pairs = list_files(tmp_path, tmp_path, Naming(suffix="_new")).pairs
+        assert [(source.name, out.name) for source, out in pairs] == [
+            ("a.png", "a_new.png"), ("b.png", "b_new.png")
+        ]  # fmt: skip
+        files_in(tmp_path, "a_new.png", "b_new.png")
+
+
+def test_two_sources_of_one_name_are_refused(tmp_path):
+    files_in(tmp_path, "a.png", "a.jpg")
+    with pytest.raises(ValueError, match="a name for each result, got .*a.tif for .*a.jpg and"):
+        list_files(tmp_path, tmp_path / "out", Naming("tif"))
+
+
+def test_names_of_one_picture(tmp_path):
+    files_in(tmp_path, "a.png", "without")
+    (tmp_path / "out").mkdir()
+    a, without = tmp_path / "a.png", tmp_path / "without"
+    assert list_files(a, tmp_path / "out", Naming("jpg", "_2")).pairs[0][1].name == "a_2.jpg"
+    assert list_files(without, tmp_path / "restored").pairs[0][1].name == "restored"
+    with pytest.raises(ValueError, match="expected a folder to write to with --format"):
+        list_files(a, tmp_path / "b.png", Naming("jpg"))
+    with pytest.raises(ValueError, match="expected a suffix that names a format"):
+        list_files(a, tmp_path / "b")
+    with pytest.raises(ValueError, match="same file"):
+        list_files(a, a)
