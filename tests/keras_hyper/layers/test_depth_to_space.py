@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -20,3 +21,10 @@ def test_invalid_arguments_are_refused_with_their_value():
         DepthToSpace(1)
     with pytest.raises(ValueError, match="divisible by 4"):
         DepthToSpace(2).build((1, 2, 2, 6))
+
+
+def test_a_saved_layer_is_loaded_by_its_registered_name():
+    assert keras.saving.get_registered_object("keras_hyper>DepthToSpace") is DepthToSpace
+    assert DepthToSpace().block_size == 2
+    loaded = DepthToSpace.from_config(DepthToSpace(3, name="shuffle").get_config())
+    assert (loaded.block_size, loaded.name) == (3, "shuffle")

@@ -189,3 +189,19 @@ def test_invalid_arguments_are_refused_with_their_value(options, words):
 def test_level_of_wrong_rank_is_refused(features):
     with pytest.raises(ValueError, match=r"level of shape \(3, 7\)"):
         HyperConv2D(8, 3)(features, level=np.zeros((3, 7), np.float32))
+
+
+def test_a_saved_layer_is_loaded_by_its_registered_name(features):
+    assert keras.saving.get_registered_object("keras_hyper>HyperConv2D") is HyperConv2D
+    options = {
+        "filters": 8, "kernel_size": (3, 5), "strides": (2, 1), "padding": "valid",
+        "data_format": "channels_last", "dilation_rate": (1, 1), "groups": 2, "use_bias": False,
+        "use_offset": False,
+    }  # fmt: skip
+    layer = HyperConv2D(**options, activation="relu", slope_initializer="ones")
+    config = layer.get_config()
+    assert {name: config[name] for name in options} == options
+    loaded = HyperConv2D.from_config(config)
+    assert loaded.get_config() == config and "autocast" not in config
+    loaded.build(features.shape)
+    assert loaded.bias_w is None and loaded.b is None

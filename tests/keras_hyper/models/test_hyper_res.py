@@ -171,3 +171,16 @@ def test_equals_one_network_per_level(tiny, rng):
     for draw, level in enumerate(levels):
         alone = tiny({"image": image[:, draw], "level": level})
         np.testing.assert_allclose(together[:, draw], alone, atol=1e-6)
+
+
+def test_a_saved_trainer_is_loaded_with_its_network(tiny, tmp_path, rng):
+    trainer = MultiLevel(tiny)
+    assert not trainer.built
+    trainer.build()
+    assert trainer.built and trainer.dtype_policy.name == "float32"
+    trainer.save(tmp_path / "trainer.keras")
+    loaded = keras.models.load_model(tmp_path / "trainer.keras")
+    assert type(loaded) is MultiLevel and loaded.main.get_config() == tiny.get_config()
+    inputs = {"image": rng.random((1, 2, 8, 8, 3), dtype="float32"),
+              "level": np.float32([[5, 60]])}  # fmt: skip
+    np.testing.assert_array_equal(loaded(inputs), trainer(inputs))

@@ -1,8 +1,9 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from keras_hyper.models import LevelEstimator
+from keras_hyper.models import LevelEstimator, MultiLevelEstimator
 from keras_hyper.models.level_estimator import ZeroSum
 from tests.conftest import random_estimator
 
@@ -85,3 +86,85 @@ def test_other_precision_keeps_the_weights():
     assert mixed.dtype_policy.name == "mixed_bfloat16" and model.with_precision("float32") is model
     for ours, theirs in zip(model.get_weights(), mixed.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_defaults():
+    config = LevelEstimator().get_config()
+    expected = {
+        "channels": 3, "probes": 48, "filters": 64, "heads": 2, "apart": False, "floor": 1e-5,
+        "task": "", "unit": "", "level_range": [0.0, 120.0],
+    }  # fmt: skip
+    assert {name: config[name] for name in expected} == expected and "autocast" not in config
+    assert LevelEstimator(channels=1).channels == 1
+
+
+def test_the_local_statistics_are_energy_colour_and_clipped_shares(rng):
+    model = random_estimator()
+    image = rng.uniform(0.1, 0.9, (1, 20, 16, 3)).astype("float32")
+    image[:, 2:6, 2:4, 0] = np.float32(0.4 / 255)  # the left half of the first square is black
+    image[:, 2:5, 6:10, 1] = np.float32(254.6 / 255)  # three quarters of the second are white
+    image[:, 6:10, 2:6, 2] = np.float32(0.6 / 255)  # nearly black is not black
+    image[:, 6:10, 6:10, 2] = np.float32(254.4 / 255)
+    found = ops.convert_to_numpy(model._local_statistics(image))
+    assert found.shape == (1, 4, 3, 4 + 9)
+
+    def squares(x, side):
+        rows, columns = (length // side for length in x.shape[:2])
+        x = x[: rows * side, : columns * side]
+        return x.reshape(rows, side, columns, side, -1).mean(axis=(1, 3))
+
+    energy = squares(np.square(ops.convert_to_numpy(model.probe(image))[0]), 2)
+    np.testing.assert_allclose(found[0, ..., :4], 0.25 * np.log(energy + 1e-5) + 1, rtol=1e-4)
+    inner = image[0, 2:-2, 2:-2]
+    np.testing.assert_allclose(found[0, ..., 4:7], squares(inner, 4), rtol=1e-5)
+    black, white = np.zeros((2, 4, 3, 3))
+    black[0, 0, 0], white[0, 1, 1] = 0.5, 0.75
+    np.testing.assert_allclose(found[0, ..., 7:10], black, atol=1e-6)
+    np.testing.assert_allclose(found[0, ..., 10:], white, atol=1e-6)
+
+
+def test_features_are_padded_by_reflection_and_averaged_in_two_ways(rng):
+    model = random_estimator()
+    image = rng.random((2, 24, 20, 3), dtype="float32")
+    x = ops.convert_to_numpy(model._local_statistics(image))
+    for layer in model.look:
+        x = ops.convert_to_numpy(
+            layer(np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric"))
+        )
+    x = x.reshape(2, -1, x.shape[-1])
+    weights = np.exp(ops.convert_to_numpy(model.weigh(x[:, None]))[:, 0])
+    weights /= weights.sum(axis=1, keepdims=True)
+    averages = [x.mean(axis=1), *(np.einsum("bp,bpc->bc", weights[..., i], x) for i in (0, 1))]
+    y = np.concatenate(averages, axis=-1)
+    for layer in model.decide:
+        y = ops.convert_to_numpy(layer(y))
+    np.testing.assert_allclose(model(image), 16 * np.expm1(y[:, 0]), rtol=1e-3, atol=1e-4)
+
+
+def test_several_levels_are_estimated_one_by_one(rng):
+    model = random_estimator()
+    image = rng.random((2, 3, 16, 20, 3), dtype="float32")
+    together = MultiLevelEstimator(model)({"image": image})
+    assert together.shape == (2, 3)
+    for index in range(3):
+        np.testing.assert_allclose(together[:, index], model(image[:, index]), rtol=1e-4)
+
+
+def test_a_saved_trainer_is_loaded_with_its_network(tmp_path, rng):
+    trainer = MultiLevelEstimator(random_estimator())
+    trainer.build()
+    assert trainer.built and trainer.main.built
+    trainer.save(tmp_path / "trainer.keras")
+    loaded = keras.models.load_model(tmp_path / "trainer.keras")
+    assert type(loaded) is MultiLevelEstimator
+    assert loaded.main.get_config() == trainer.main.get_config()
+    inputs = {"image": rng.random((1, 2, 16, 16, 3), dtype="float32")}
+    np.testing.assert_array_equal(loaded(inputs), trainer(inputs))
+
+
+def test_classes_are_registered_for_files():
+    for name in ("LevelEstimator", "MultiLevelEstimator", "ZeroSum"):
+        assert keras.saving.get_registered_object(f"keras_hyper>{name}") is not None
+    kernel = np.random.default_rng(0).normal(size=(6, 6, 1, 2)).astype("float32")
+    loaded = ZeroSum.from_config(ZeroSum().get_config())
+    np.testing.assert_array_equal(loaded(kernel), ZeroSum()(kernel))

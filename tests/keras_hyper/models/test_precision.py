@@ -1,6 +1,13 @@
+import keras
 import pytest
 
-from keras_hyper.models.precision import multiplies_in_bfloat16, policy_of
+from keras_hyper.models import precision
+from keras_hyper.models.precision import (
+    accelerators,
+    in_precision,
+    multiplies_in_bfloat16,
+    policy_of,
+)
 
 
 def test_names_become_keras_policies():
@@ -13,3 +20,33 @@ def test_names_become_keras_policies():
 def test_unknown_name_is_refused_with_the_known_names():
     with pytest.raises(ValueError, match="auto.*float32.*bfloat16.*'half'"):
         policy_of("half")
+
+
+@pytest.mark.parametrize(
+    ("devices", "flags", "expected"),
+    [
+        (["cpu:0"], None, False),
+        (["cpu:0"], "fpu avx2 avx512f", False),
+        (["cpu:0"], "fpu avx512_bf16", True),
+        (["cpu:0"], "fpu amx_bf16", True),
+        (["cpu:0", "gpu:0"], "fpu", True),
+        (["CPU:0", "gpu:0", "gpu:1"], None, True),
+    ],
+)
+def test_bfloat16_is_for_accelerators_and_processors_with_its_instructions(
+    tmp_path, monkeypatch, devices, flags, expected
+):
+    if flags is not None:
+        (tmp_path / "cpuinfo").write_text(f"flags\t\t: {flags}\n")
+    monkeypatch.setattr(precision, "Path", lambda name: tmp_path / "cpuinfo")
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: devices)
+    assert accelerators() == devices[1:]
+    assert multiplies_in_bfloat16() is expected
+    assert policy_of("auto") == ("mixed_bfloat16" if expected else "float32")
+
+
+def test_a_network_is_copied_only_to_another_precision(tiny):
+    assert in_precision(tiny, "float32") is tiny
+    other = in_precision(tiny, "bfloat16")
+    assert other is not tiny and other.dtype_policy.name == "mixed_bfloat16"
+    assert in_precision(other, "bfloat16") is other

@@ -2,7 +2,8 @@ import pytest
 
 from keras_hyper import HyperRes, LevelEstimator
 from keras_hyper.cli import main
-from keras_hyper.models import presets
+from keras_hyper.errors import WrongArgumentError
+from keras_hyper.models import load_hyper_res, load_level_estimator, presets
 from tests.conftest import random_estimator, random_network
 
 
@@ -64,6 +65,46 @@ def test_sizes_exist_without_shipped_models(tmp_path, monkeypatch):
     assert list(HyperRes.presets) == ["tiny", "small", "paper"] and len(HyperRes.presets) == 3
     with pytest.raises(ValueError, match="nowhere: none"):
         HyperRes.from_preset("denoise")
+
+
+def test_the_shipped_models_are_in_the_package_or_in_the_clone(tmp_path, monkeypatch):
+    package = tmp_path / "keras_hyper"
+    monkeypatch.setattr(presets, "__file__", str(package / "models" / "presets.py"))
+    assert presets.shipped_models() == tmp_path / "saved_models"
+    (package / "saved_models").mkdir(parents=True)
+    assert presets.shipped_models() == package / "saved_models"
+
+
+def test_a_network_is_loaded_by_file_folder_or_name(shipped):
+    file = shipped / "sr" / "model.keras"
+    for name in (str(file), str(file.parent), "sr"):
+        assert presets.load(HyperRes, name).task == "sr"
+    assert load_level_estimator("estimate").task == "denoise"
+    assert load_hyper_res("sr").task == "sr"
+
+
+def test_what_cannot_be_loaded_is_a_wrong_argument(shipped, tmp_path):
+    expected = r"no such file: huge \(shipped models: denoise, denoise_tiny, sr, denoise_small, sr_"
+    with pytest.raises(WrongArgumentError, match=expected):
+        presets.load(HyperRes, "huge")
+    with pytest.raises(
+        WrongArgumentError, match=r"no such file: .*sr.*\(shipped models: estimate;"
+    ):
+        presets.load(LevelEstimator, "sr")
+    with pytest.raises(
+        WrongArgumentError, match="expected a LevelEstimator, got a HyperRes in .*sr"
+    ):
+        presets.load(LevelEstimator, str(shipped / "sr"))
+    (tmp_path / "garbage.keras").write_bytes(b"garbage")
+    with pytest.raises(
+        WrongArgumentError, match="garbage.keras cannot be loaded as a Keras model: "
+    ):
+        presets.load(HyperRes, str(tmp_path / "garbage.keras"))
+
+
+def test_a_size_takes_further_arguments():
+    model = HyperRes.from_preset("tiny", channels=1, filters=8)
+    assert (model.blocks, model.channels, model.filters, model.built) == (1, 1, 8, True)
 
 
 def test_command_line_takes_the_same_names(shipped, tmp_path, photo):

@@ -64,6 +64,38 @@ def test_odd_sides_are_padded_by_reflection_to_the_multiple(network, rng):
     np.testing.assert_allclose(restored(network, image), expected, atol=1e-5)
 
 
+def test_layers_have_the_names_that_files_hold(unet):
+    assert [layer.name for layer in random_network(blocks=2).layers] == [
+        "head", "block01_conv1", "block01_conv2", "block02_conv1", "block02_conv2", "skip",
+        "shuffle", "expand", "merge", "tail",
+    ]  # fmt: skip
+    blocks = [f"block{block:02d}_conv{conv}" for block in (1, 2, 3, 4) for conv in (1, 2)]
+    expected = ["head", *blocks, "down1", "up1", "skip", "shuffle", "tail"]
+    assert [layer.name for layer in unet.layers] == expected
+
+
+def test_blocks_have_the_width_of_their_scale_on_the_way_down_and_up():
+    model = random_network(**VARIANTS["three scales"])
+    assert [conv.filters for conv in model.block_convs] == [4] * 4 + [6] * 2 + [8] * 2 + [6] * 2 + [
+        4
+    ] * 4
+    assert [layer.filters for layer in model.downs] == [6, 8]
+    assert [layer.filters for layer in model.ups] == [16, 24]
+
+
+def test_the_head_sees_one_pixel_of_zeros_on_every_side(rng):
+    model = random_network()
+    image = rng.random((1, 6, 8, 3), dtype="float32")
+    padded = np.pad(image[0], ((1, 1), (1, 1), (0, 0)))
+    kernel, bias = model.head.get_weights()
+    expected = [
+        [np.tensordot(padded[2 * y : 2 * y + 3, 2 * x : 2 * x + 3], kernel, 3) + bias
+         for x in range(4)]
+        for y in range(3)
+    ]  # fmt: skip
+    np.testing.assert_allclose(model.encode(image)[0], expected, atol=1e-5)
+
+
 def test_halo_is_the_largest_distance_that_affects_an_output(network):
     model = network.with_precision("bfloat16").with_precision("float32")  # a copy
     rng = np.random.default_rng(0)
@@ -246,6 +278,13 @@ def test_concurrent_runs_share_no_in_place_addition(tmp_path, monkeypatch, signa
         adding, shared = pool.submit(shared_additions, tmp_path / "denoise", signature).result()
     assert adding, "no fused addition in the graph: the test no longer sees what TensorFlow runs"
     assert not shared
+
+
+def test_the_additions_of_a_plain_network_have_an_activation(tiny, rng):
+    plain = tf.function(tiny.at_level(25.0))
+    image = tf.constant(rng.random((1, 8, 8, 3), np.float32))
+    operations = plain.get_concrete_function(image).graph.get_operations()
+    assert "LeakyRelu" in {operation.type for operation in operations}
 
 
 @pytest.mark.parametrize("training", [True, False])

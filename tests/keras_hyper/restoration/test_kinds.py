@@ -33,6 +33,28 @@ def test_equal_channels_are_passed_through_without_a_clip(channels):
     np.testing.assert_array_equal(through_channels(image, channels, lambda x: x + 1), image + 1)
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1), (2, 3, 2), (2, 3, 3), (2, 3, 4)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_pictures_have_up_to_four_channels(shape, dtype):
+    picture = np.zeros(shape, dtype)
+    assert checked_picture(picture) is picture
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        (np.zeros((2, 3, 0)), r"1 to 4\), got \(2, 3, 0\)"),
+        (np.zeros((2, 3, 5)), r"1 to 4\), got \(2, 3, 5\)"),
+        (np.zeros((1, 2, 3, 3)), r"got \(1, 2, 3, 3\)"),
+        (np.zeros((0, 3)), r"expected a picture with pixels, got shape \(0, 3\)"),
+        (np.zeros((2, 3), bool), "expected uint8, uint16 or float pixels, got bool"),
+    ],
+)
+def test_other_pictures_are_refused(picture, words):
+    with pytest.raises(ValueError, match=words):
+        checked_picture(picture)
+
+
 @pytest.mark.parametrize("value", [-0.5, 1.5])
 def test_float_pixels_may_overshoot_by_half(value):
     picture = np.full((2, 2), value)
@@ -53,8 +75,10 @@ def test_levels_at_the_ends_of_the_range_cause_no_warning():
     ("level", "text"), [(4.9, "level 4.9 is"), (75.1, "75.1"), ([[5, 80]], "level 5 to 80 is")]
 )
 def test_levels_outside_the_range_cause_a_warning(level, text):
-    with pytest.warns(UserWarning, match=text):
-        checked_level(level, (1, 2), (5, 75), "sigma")
+    expected = f"{text}.* outside the range trained on, 5 to 75 .sigma.$"
+    with pytest.warns(UserWarning, match=expected):
+        found = checked_level(level, (1, 2), (5, 75), "sigma")
+    assert found.dtype == np.float32
 
 
 @pytest.mark.parametrize("level", [-1e-3, np.inf, [[1, np.nan]], [[1, -1]], [1, 2]])

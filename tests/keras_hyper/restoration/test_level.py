@@ -1,10 +1,14 @@
+import argparse
 import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from keras_hyper.errors import WrongArgumentError
 from keras_hyper.restoration import level
+from pipelines import TASKS
+from tests.conftest import random_estimator
 
 
 def task_with(**facts):
@@ -75,3 +79,75 @@ def test_a_gray_network_gets_the_level_of_the_luma(estimated, channels, differs,
 def test_a_used_level_names_its_source():
     assert str(level.UsedLevel(42.123, "network")) == "level 42.1 (from the network)"
     assert str(level.UsedLevel(10.0, "tables")) == "level 10 (from the file's tables)"
+
+
+def test_a_level_is_a_number_or_auto():
+    assert level.level_or_auto("auto") == level.AUTO == "auto"
+    assert level.level_or_auto("2.5") == 2.5
+    for text in ("Auto", "b", "1,5"):
+        with pytest.raises(argparse.ArgumentTypeError, match=f"number or auto, got '{text}'"):
+            level.level_or_auto(text)
+
+
+def test_a_given_level_is_checked_once_and_used_for_every_picture():
+    choose = level.level_choice(TASKS["denoise"], 25)
+    assert choose(Path("a"), None) is choose(Path("b"), None)
+    assert choose(Path("a"), None) == level.UsedLevel(25.0, "", True)
+    with pytest.raises(WrongArgumentError, match="0 to 255, got 300"):
+        level.level_choice(TASKS["denoise"], 300.0)
+
+
+@pytest.fixture
+def estimators(monkeypatch):
+    """Replaces the estimators that ship: they are of the tasks in their names."""
+    loaded = []
+
+    def load(name):
+        loaded.append(name)
+        return random_estimator(task="dejpeg" if name == "estimate_quality" else "denoise")
+
+    monkeypatch.setattr(level, "load_level_estimator", load)
+    return loaded
+
+
+def test_the_estimator_is_the_named_one_or_that_of_the_task(estimators):
+    assert level.estimator_for("denoise").task == "denoise"
+    assert level.estimator_for("dejpeg").task == "dejpeg"
+    level.estimator_for("denoise", "mine")
+    assert estimators == ["estimate", "estimate_quality", "mine"]
+    with pytest.raises(WrongArgumentError, match="an estimator for dejpeg, got one for denoise"):
+        level.estimator_for("dejpeg", "mine")
+    with pytest.raises(WrongArgumentError, match="an estimator for denoise, got one for dejpeg"):
+        level.estimator_for("denoise", "estimate_quality")
+    with pytest.raises(
+        WrongArgumentError, match=r"ships for sr: .* number \(denoise and dejpeg have one\)"
+    ):
+        level.estimator_for("sr")
+
+
+def test_auto_estimates_the_level_of_each_picture(estimators, estimated):
+    pictures = estimated(30.0)
+    choose = level.level_choice(TASKS["denoise"], level.AUTO)
+    picture = np.zeros((20, 20, 3), np.uint8)
+    assert choose(Path("a.png"), picture) == level.UsedLevel(30.0, "network", exact=False)
+    assert pictures[0].shape == (20, 20, 3)  # by default the network has colour
+    gray = level.level_choice(TASKS["denoise"], level.AUTO, "mine", channels=1)
+    gray(Path("a.png"), picture)
+    assert pictures[1].shape == (20, 20, 1) and estimators == ["estimate", "mine"]
+
+
+def test_a_picture_without_an_estimate_needs_a_level(estimators, estimated, tmp_path):
+    estimated(99.0)  # as for pictures that were never compressed
+    choose = level.level_choice(TASKS["dejpeg"], level.AUTO)
+    (tmp_path / "a.png").write_bytes(b"no JPEG")
+    with pytest.raises(ValueError, match=r"a\.png: no JPEG quality could be estimated"):
+        choose(tmp_path / "a.png", np.full((20, 20), 90, np.uint8))
+
+
+def test_the_quality_of_a_jpeg_is_a_whole_number_with_its_source(estimated, tmp_path):
+    estimated(41.6)
+    (tmp_path / "a.png").write_bytes(b"no JPEG")
+    picture = np.full((20, 20), 90, np.uint8)
+    assert level.quality_of_jpeg(tmp_path / "a.png", picture) is None
+    found = level.quality_of_jpeg(tmp_path / "a.png", picture, object())
+    assert (found.quality, found.exact, found.source) == (42, False, "network")

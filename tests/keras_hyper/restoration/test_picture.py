@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import keras_hyper
+from keras_hyper.restoration.picture import run_network
 from tests.conftest import random_network
 
 
@@ -145,3 +146,22 @@ def test_models_are_released_and_many_cause_no_warning(caplog):
     # The newest may still be held by what traced it; a leak would hold them all.
     assert not any(reference() for reference in released[:-1])
     assert "retracing" not in caplog.text
+
+
+@pytest.mark.parametrize(("backend", "traces"), [("tensorflow", 2), ("jax", 6)])
+def test_tensorflow_traces_a_network_once_for_a_number_and_once_for_a_map(
+    monkeypatch, rng, backend, traces
+):
+    model, calls = random_network(), []
+    call = type(model).call
+    monkeypatch.setattr(
+        type(model), "call", lambda self, *args, **kw: calls.append(1) or call(self, *args, **kw)
+    )
+    monkeypatch.setattr("keras.backend.backend", lambda: backend)
+    for sides in ((4, 6), (8, 5), (4, 6)):
+        image = rng.random((*sides, 3), dtype="float32")
+        by_number = run_network(model, image, np.float32(25))
+        by_map = run_network(model, image, np.full(sides, 25, np.float32))
+        assert by_number.shape == image.shape and by_number.dtype == np.float32
+        np.testing.assert_allclose(by_map, by_number, atol=1e-5)
+    assert len(calls) == traces

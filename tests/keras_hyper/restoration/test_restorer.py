@@ -181,6 +181,36 @@ def test_without_a_card_a_restorer_takes_any_level_and_task():
     assert restorer.only_level is None and restorer.identity is None
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "tiled"), [(0.0, 1.0, True), (-0.01, 1.0, False), (0.0, 1.01, False)]
+)
+def test_images_in_the_range_are_restored_in_large_tiles_and_others_as_one_whole(low, high, tiled):
+    calls = []
+
+    class Recorder(Restorer):
+        def restore(self, picture, level, *, tile=512, on_tile=None):
+            calls.append(("restore", level, tile))
+
+        def restore_unclipped(self, image, level):
+            calls.append(("restore_unclipped", level, None))
+
+    image = np.linspace(low, high, 48, dtype=np.float32).reshape(4, 4, 3)
+    Recorder("recorder", 3, {}).restore_image(image, 25.0)
+    assert calls == [("restore", 25.0, 1024) if tiled else ("restore_unclipped", 25.0, None)]
+
+
+def test_a_card_has_the_facts_of_a_restorer():
+    card = {"task": "denoise", "unit": "sigma", "levels_trained_on": [5, 25], "only_level": 5,
+            "level_range": [5, 25], "halo": 8, "multiple": 4}  # fmt: skip
+    restorer = Restorer("bare", 1, card)
+    assert (restorer.task, restorer.unit, restorer.levels) == ("denoise", "sigma", (5, 25))
+    assert (restorer.level_range, restorer.only_level) == ((5, 25), 5)
+    assert (restorer.halo, restorer.multiple, restorer.facts) == (8, 4, card)
+    without = Restorer("bare", 1, {})
+    assert (without.halo, without.multiple, without.levels, without.model) == (0, 2, (), None)
+    assert without.concurrency == 1 and not without.is_fatal(OSError())
+
+
 def test_without_a_known_margin_a_picture_is_one_tile(rng):
     shapes = []
 

@@ -1,11 +1,24 @@
+import io
 import json
+import os
+import signal
+import types
 
 import keras
 import numpy as np
 import pytest
+from rich.console import Console
 
 from keras_hyper.models import MultiLevel
-from keras_hyper.training.callbacks import Checkpoint, History, StopOnNaN, load_checkpoint
+from keras_hyper.training import OBJECTIVES, TrainingInterrupted, callbacks
+from keras_hyper.training.callbacks import (
+    Checkpoint,
+    History,
+    ProgressBar,
+    StopOnNaN,
+    load_checkpoint,
+    save_whole,
+)
 from keras_hyper.training.config import CHECKPOINT, PREVIOUS_CHECKPOINT
 
 
@@ -38,6 +51,20 @@ def test_history_replaces_rows_that_were_lost(tmp_path):
     # Its seconds add to those of the run before, without the pause.
     assert 100 <= rows[1].pop("seconds") < 160
     assert rows == [first, {"step": 2, "loss": 0.5}]
+
+
+def test_history_adds_the_seconds_of_each_epoch(tmp_path, monkeypatch):
+    clock = types.SimpleNamespace(monotonic=iter([100.0, 103.54, 110.0]).__next__)
+    monkeypatch.setattr(callbacks, "time", clock)
+    history = History(tmp_path / "history.json", 4)
+    for _ in range(2):
+        history.on_train_batch_end(0)
+        history.on_train_batch_end(1)
+        history.on_epoch_end(0, {"loss": np.float32(0.5)})
+    assert json.loads((tmp_path / "history.json").read_text()) == [
+        {"step": 6, "seconds": 3.5, "loss": 0.5},
+        {"step": 8, "seconds": 10.0, "loss": 0.5},
+    ]
 
 
 @pytest.mark.parametrize("content", ['[{"step": 1', '{"step": 1}', ""])
@@ -74,6 +101,40 @@ def test_the_last_two_checkpoints_are_kept(saved):
     assert keras.models.load_model(saved / PREVIOUS_CHECKPOINT).get_weights()[0].item() == 2
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_after_the_step_and_stops(tmp_path, number):
+    before = signal.getsignal(number)
+    callback = Checkpoint(tmp_path, 4)
+    callback.set_model(dense(1))
+    callback.on_train_begin()
+    try:
+        callback.on_train_batch_end(0)
+        assert not list(tmp_path.iterdir())
+        os.kill(os.getpid(), number)
+        with pytest.raises(TrainingInterrupted, match=f"stopped by {number.name} after step 6; "):
+            callback.on_train_batch_end(1)
+    finally:
+        callback.on_train_end()
+    assert (tmp_path / CHECKPOINT).exists() and signal.getsignal(number) == before
+    callback.restore_signals()  # a second time changes nothing
+
+
+def test_the_weights_of_jax_are_read_back_before_they_are_saved(tmp_path):
+    model = dense(1)
+    model.jax_state_sync = lambda: model.set_weights([np.float32([[5]]), np.float32([0])])
+    callback = Checkpoint(tmp_path)
+    callback.set_model(model)
+    callback.save()
+    assert loaded(tmp_path, []) == 5
+
+
+def test_saving_without_a_place_to_keep_the_one_before_replaces_it(tmp_path):
+    for value in (1, 2):
+        save_whole(dense(value), tmp_path / "model.keras")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+    assert keras.models.load_model(tmp_path / "model.keras").get_weights()[0].item() == 2
+
+
 def test_a_truncated_checkpoint_falls_back_to_the_one_before(saved):
     path = saved / CHECKPOINT
     path.write_bytes(path.read_bytes()[:-200])
@@ -98,3 +159,32 @@ def test_two_damaged_checkpoints_are_both_named(saved):
 def test_a_model_of_another_class_is_no_checkpoint(saved):
     with pytest.raises(ValueError, match="expected a checkpoint of a MultiLevel, got a Sequential"):
         load_checkpoint(saved, MultiLevel, print)
+
+
+def bar(terminal):
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
+    return ProgressBar(5, 20, ["5", "25"], console, OBJECTIVES["restore"]), console.file
+
+
+def test_a_file_gets_one_line_for_each_epoch():
+    progress, file = bar(terminal=False)
+    progress.on_train_begin()
+    progress.on_train_batch_end(0, {"loss": 0.5, "psnr_5": 30.0, "psnr_25": 25.0})
+    progress.on_epoch_end(0, {"loss": 0.03125, "val_psnr_5": 31.0, "val_psnr_25": 26.5})
+    progress.on_train_end()
+    expected = "step 6: loss 0.0312, validation PSNR in dB  5: 31.00  25: 26.50"
+    assert file.getvalue().split("\n") == [expected, ""]
+
+
+def test_a_terminal_has_a_bar_with_the_mean_over_the_levels():
+    progress, file = bar(terminal=True)
+    (task,) = progress.bar.tasks
+    assert (task.completed, task.total) == (5, 20)
+    progress.on_train_begin()
+    for _ in range(2):
+        progress.on_train_batch_end(0, {"loss": 0.03125, "psnr_5": 30.0, "psnr_25": 25.5})
+    assert progress.bar.live.is_started
+    progress.on_train_end()
+    assert not progress.bar.live.is_started
+    assert task.completed == 7 and task.fields["figures"] == "loss 0.0312  PSNR in dB 27.75"
+    assert "training" in file.getvalue() and "7/20" in file.getvalue()

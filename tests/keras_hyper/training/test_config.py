@@ -1,11 +1,14 @@
+import dataclasses
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.training import RECIPES, TrainingConfig
-from keras_hyper.training.config import CHECKPOINT, open_run
+from keras_hyper.training import config as config_module
+from keras_hyper.training.config import CHECKPOINT, PREVIOUS_CHECKPOINT, open_run
 from tests.conftest import random_network
 
 PICTURES = [Path("a.png"), Path("b.png")]
@@ -25,8 +28,6 @@ def folder(tmp_path):
 
 
 def changed(**settings):
-    import dataclasses
-
     return recorded(dataclasses.replace(CONFIG, **settings))
 
 
@@ -40,6 +41,28 @@ def test_settings_that_are_not_given_are_defaults_of_network_and_recipe():
     assert (CONFIG.blocks, CONFIG.filters, CONFIG.tail, CONFIG.channels) == (1, 64, "paper", 3)
     assert (CONFIG.batch, CONFIG.patch, CONFIG.levels) == (16, 48, None)
     assert CONFIG.folder == Path("runs/denoise")
+
+
+def test_defaults():
+    given = TrainingConfig("denoise")
+    unset = ("data", "valid", "levels", "init_from", "blocks", "filters", "tail", "channels",
+             "batch", "patch", "shrink", "rate", "device")  # fmt: skip
+    assert [getattr(given, name) for name in unset] == [None] * len(unset)
+    rest = {name: value for name, value in vars(given).items() if name not in unset}
+    assert rest == {
+        "task": "denoise", "out": Path("runs"), "num_levels": 4, "steps": 7000,
+        "validate_every": 250, "recipe": "default", "precision": "auto", "seed": 0,
+        "memory": 1.0, "resume": False, "profile": False,
+    }  # fmt: skip
+
+
+def test_settings_that_are_given_are_kept():
+    initial = random_network(1, 2, 8, tail="light", levels=(15, 50))
+    given = {"levels": ["9"], "blocks": 3, "filters": 5, "tail": "paper", "channels": 3,
+             "batch": 7, "patch": 64}  # fmt: skip
+    config = TrainingConfig("denoise", **given)
+    assert config.completed(RECIPES["default"], initial) == config
+    assert TrainingConfig("denoise").completed(RECIPES["default"], initial).levels == [15, 50]
 
 
 def test_settings_that_are_not_given_are_those_of_the_initial_network():
@@ -62,6 +85,50 @@ def test_run_json_records_data_versions_and_commit(folder):
     assert set(record["versions"]) == {"keras", "tensorflow", "numpy"}
     assert len(record["commit"]) == 40
     assert record["validate_every"] == 250 and "init_from" not in record
+
+
+def test_a_run_without_git_has_no_commit(monkeypatch):
+    monkeypatch.setattr(config_module.shutil, "which", lambda name: None)
+    assert recorded()["commit"] is None
+    monkeypatch.undo()
+    failed = subprocess.CompletedProcess([], 128, stdout="\n")
+    monkeypatch.setattr(config_module.subprocess, "run", lambda *args, **kwargs: failed)
+    assert recorded()["commit"] is None
+
+
+def test_pictures_that_ship_and_a_folder_to_validate_on_are_recorded(tmp_path):
+    config = dataclasses.replace(CONFIG, data=None, valid=tmp_path)
+    record = recorded(config)
+    assert record["data"] == {"folder": "sample pictures", "files": 2}
+    assert record["valid"] == {"folder": str(tmp_path.resolve()), "files": 1}
+    assert recorded()["valid"]["folder"] == str(Path("photos").resolve())
+
+
+def test_a_new_run_needs_a_folder_without_results(tmp_path):
+    folder = tmp_path / "runs" / "denoise"
+    (folder / "logs" / "train").mkdir(parents=True)
+    (folder / "run.json").write_text("{}")
+    open_run(folder, recorded(), False, print)
+    assert [path.name for path in folder.iterdir()] == ["run.json"]
+    assert json.loads((folder / "run.json").read_text()) == recorded()
+    (folder / "history.json").touch()
+    with pytest.raises(WrongArgumentError, match="holds another run: --resume continues it"):
+        open_run(folder, recorded(), False, print)
+    open_run(tmp_path / "another" / "sr", recorded(), False, print)
+    assert (tmp_path / "another" / "sr" / "run.json").exists()
+
+
+@pytest.mark.parametrize("names", [["run.json"], [CHECKPOINT], [PREVIOUS_CHECKPOINT]])
+def test_a_folder_without_record_or_checkpoint_is_not_resumed(tmp_path, names):
+    for name in names:
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(WrongArgumentError, match="holds no checkpoint to resume from"):
+        resume(tmp_path, recorded())
+
+
+def test_a_run_is_resumed_from_the_checkpoint_before_the_last(folder):
+    (folder / CHECKPOINT).rename(folder / PREVIOUS_CHECKPOINT)
+    assert resume(folder, recorded()) == []
 
 
 def test_the_same_settings_resume(folder):

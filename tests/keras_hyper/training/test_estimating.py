@@ -1,6 +1,8 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
+from scipy.fft import idctn
 
 from keras_hyper.training.estimating import (
     LevelError,
@@ -41,6 +43,46 @@ def test_probes_start_as_high_passes_of_norm_one(channels):
     gray = first_probes(1, 32)[:, :, 0, :28]
     total = first_probes(3, 32).sum(axis=2)[..., :28]
     np.testing.assert_allclose(total / np.linalg.norm(total, axis=(0, 1)), gray, atol=1e-6)
+
+
+def derivative(order, at):
+    """Six taps: a difference of neighbours `order` times over, from tap `at` on."""
+    taps = np.zeros(6)
+    taps[at : at + order + 1] = np.poly(np.ones(order))
+    return taps
+
+
+def test_probes_are_differences_of_neighbours_then_cosines():
+    differences = [derivative(order, at) for order, at in ((1, 1), (1, 2), (2, 1), (2, 2), (3, 1))]
+    along = [np.eye(6)[2], np.ones(6)]  # one row, or the mean of all
+    planes = [np.outer(taps, row) for taps in differences for row in along]
+    planes += [plane.T for plane in planes]
+    planes += [np.outer(differences[i], differences[i]) for i in (0, 1, 2, 4)]
+    for frequency in [(5, 5), (3, 3), (1, 1), (3, 5), (5, 3), (1, 0), (0, 1), (2, 2)]:
+        coefficients = np.zeros((6, 6))
+        coefficients[frequency] = 1
+        planes.append(idctn(coefficients))
+    expected = np.stack([plane / np.linalg.norm(plane) for plane in planes], axis=-1)
+    assert expected.shape == (6, 6, 32)
+    # A difference and its negative are the same probe: its energy counts.
+    found = first_probes(1, 34)[:, :, 0]
+    signs = np.sign((found[..., :32] * expected).sum(axis=(0, 1)))
+    np.testing.assert_allclose(found[..., :32] * signs, expected, atol=1e-6)
+    np.testing.assert_array_equal(found[..., 32:], found[..., :2])  # more than 32 begin again
+
+
+def test_the_last_probes_act_on_differences_of_colours():
+    kernels = first_probes(3, 32)
+    for probe, (plus, minus) in zip(range(28, 32), [(0, 1), (2, 1)] * 2, strict=True):
+        colours = kernels[..., probe]
+        (rest,) = {0, 1, 2} - {plus, minus}
+        np.testing.assert_allclose(colours[..., plus], -colours[..., minus], atol=1e-7)
+        assert np.abs(colours[..., plus]).max() > 0 and not colours[..., rest].any()
+
+
+def test_loss_and_metric_are_registered_for_checkpoints():
+    for name in ("LogLevelLoss", "LevelError"):
+        assert keras.saving.get_registered_object(f"keras_hyper>{name}") is not None
 
 
 def test_errors_of_both_signs_add_up():

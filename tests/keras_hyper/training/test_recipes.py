@@ -1,9 +1,12 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from keras_hyper.training import RECIPES
+from keras_hyper.training.recipes import ESTIMATING
 
 
 def rates(name, steps, at):
@@ -15,6 +18,37 @@ def test_default_warms_up_and_falls_to_zero():
     start, top, middle, end = rates("default", 6000, (0, 200, 3100, 6000))
     assert start == 0 and end == pytest.approx(0, abs=1e-8)
     assert top == pytest.approx(1e-3) and middle == pytest.approx(0.5e-3, rel=1e-3)
+
+
+def test_a_short_run_warms_up_over_a_tenth_and_a_very_short_one_does_not():
+    np.testing.assert_allclose(rates("default", 100, (0, 5, 10)), [0, 0.5e-3, 1e-3], rtol=1e-5)
+    np.testing.assert_allclose(rates("default", 9, (0, 9)), [1e-3, 0], atol=1e-9)
+    np.testing.assert_allclose(rates("authors", 1, (0, 1, 2)), [1e-4, 1e-4, 1e-5])
+
+
+@pytest.mark.parametrize(
+    ("recipes", "name", "expected"),
+    [
+        (RECIPES, "default", (1e-3, 200, True, 0.04, 16, 48, True, None, 0.3)),
+        (RECIPES, "authors", (1e-4, 0, False, 0.0, 16, 96, False, (0.0, 255.0), None)),
+        (ESTIMATING, "default", (2e-3, 200, True, 0.04, 12, 96, False, None, None)),
+    ],
+)
+def test_recipes_are_as_documented(recipes, name, expected):
+    assert dataclasses.astuple(recipes[name]) == expected
+    assert recipes[name].optimizer(100).global_clipnorm == expected[-1]
+
+
+def test_another_rate_changes_nothing_else():
+    recipe = RECIPES["default"]
+    assert recipe.with_rate(None) is recipe
+    assert recipe.with_rate(0.5) == dataclasses.replace(recipe, rate=0.5)
+
+
+@pytest.mark.parametrize(("steps", "window"), [(10, 1), (100, 4), (5000, 200), (100_000, 1000)])
+def test_the_window_of_the_average_is_a_share_of_the_run(steps, window):
+    momentum = RECIPES["default"].optimizer(steps).ema_momentum
+    assert 1 / (1 - momentum) == pytest.approx(window)
 
 
 def test_authors_rate_falls_to_a_tenth_half_way():

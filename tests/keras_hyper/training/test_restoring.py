@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -88,6 +89,29 @@ def test_an_initialised_network_equals_the_initial_one(image):
     initial = random_network(image.shape[-1])
     model = initialised(initial, image.shape[-1])
     np.testing.assert_allclose(restored(model, image), restored(initial, image), atol=1e-6)
+
+
+@pytest.mark.parametrize(("before", "channels"), [(1, 3), (3, 1)])
+def test_a_light_tail_is_converted_too(before, channels):
+    initial = random_network(before, tail="light")
+    image = np.repeat(GRAY, 3, axis=-1)
+    expected = restored(initial, image[..., :before]).mean(axis=-1, keepdims=True)
+    model = initialised(initial, channels, tail="light")
+    found = restored(model, image[..., :channels])
+    np.testing.assert_allclose(found, np.repeat(expected, channels, axis=-1), atol=1e-6)
+
+
+def test_loss_and_metrics_are_registered_for_checkpoints():
+    for name in ("MeanLossOfLevels", "LevelLoss", "LevelPSNR"):
+        assert keras.saving.get_registered_object(f"keras_hyper>{name}") is not None
+
+
+def test_a_metric_weighs_its_samples():
+    metric = LevelLoss(0)
+    clean = np.zeros((2, 4, 4, 1), np.float32)
+    output = np.float32([0.1, 0.4]).reshape(2, 1, 1, 1, 1) + clean[:, None]
+    metric.update_state(clean, output, np.float32([3, 1]))
+    assert float(metric.result()) == pytest.approx(0.175)
 
 
 def test_another_level_map_changes_nothing():
