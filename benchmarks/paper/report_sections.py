@@ -111,10 +111,11 @@ def add_sweeps(page: Page, networks: Sequence[Measured]) -> None:
             "Noisy photographs without a clean version, restored at levels from weak to strong. "
             "`increasing` is the share of steps to the next stronger level that change the "
             "picture more. The drifts are changes of the mean over all pixels, in 8-bit levels, "
-            "at the level where they are largest: brightness of all channels together, colour of "
-            "one channel against the mean of all. Clipped noise makes black lighter and white "
-            "darker, and a network trained on such noise corrects that. At a level above the "
-            "actual noise it corrects too much: this is the drift of strong levels here."
+            "at the level where they are largest. Brightness is the change of all channels "
+            "together, colour that of one channel against the mean of all. Clipped noise makes "
+            "black lighter and white darker, and a network trained on such noise corrects that. "
+            "At a level above the actual noise it corrects too much: this is the drift of strong "
+            "levels here."
         ),
     )
     rows = []
