@@ -5,8 +5,8 @@ The same as `keras-hyper train`.
 
 import sys
 
+from keras_hyper.cli import OneLineParser, run
 from keras_hyper.cli import train as command
-from keras_hyper.cli.one_line import OneLineParser, run
 
 
 def main(argv: list[str] | None = None) -> int:

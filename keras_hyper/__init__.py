@@ -19,7 +19,7 @@ _PACKAGES = ("layers", "metrics", "models")
 _MODULES = {
     "HyperRes": "keras_hyper.models",
     "LevelEstimator": "keras_hyper.models",
-    "estimate": "keras_hyper.restoration.estimate",
+    "estimate": "keras_hyper.restoration.picture",
     "restore": "keras_hyper.restoration.picture",
 }
 

@@ -119,7 +119,7 @@ def _by_risk(run, degraded, level, bounds, tolerance, task):
 
 def _without_clean(paths, model, args):
     from benchmarks.paper.best_level import least_risk_level
-    from keras_hyper.restoration.estimate import estimate
+    from keras_hyper.restoration.picture import estimate
     from pipelines.images import middle, read_picture
 
     estimator = load_level_estimator(args.estimator)

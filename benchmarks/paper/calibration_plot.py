@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.paper.page import Plot
-from keras_hyper.evaluation.plot import figure_class
+from keras_hyper.evaluation.tables import figure_class
 
 
 def calibration_plot(reports: Sequence[dict[str, Any]]) -> Plot:

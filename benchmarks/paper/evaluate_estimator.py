@@ -102,8 +102,7 @@ def _crop(picture, side, rng):
 
 
 def _blind(paths, task, levels, estimator, restorer):
-    from keras_hyper.restoration.estimate import estimate
-    from keras_hyper.restoration.picture import restore
+    from keras_hyper.restoration.picture import estimate, restore
     from pipelines.dataset.benchmark import benchmark_pairs
 
     rows = []

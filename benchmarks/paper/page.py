@@ -101,7 +101,7 @@ class Page:
 
     def save_plots(self, folder: Path) -> None:
         """Writes the plots as SVG files."""
-        from keras_hyper.evaluation.plot import save_figure
+        from keras_hyper.evaluation.tables import save_figure
 
         for block in self.blocks:
             if isinstance(block, Plot):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from benchmarks.paper.page import Heading, Missing, Page, Paragraph, Plot, Table
 from benchmarks.paper.published import COMPARED_PARAMETERS, PAPER, PaperTable, published_points
 from benchmarks.paper.report_network import Measured, row_cells
-from keras_hyper.evaluation.plot import plot_psnr
+from keras_hyper.evaluation.tables import plot_psnr
 from pipelines import TASKS
 
 

@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass
 
-from keras_hyper.evaluation.plot import Published
+from keras_hyper.evaluation.tables import Published
 
 
 @dataclass(frozen=True)

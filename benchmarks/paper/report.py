@@ -37,7 +37,7 @@ def job(args) -> None:
         add_sweeps,
         add_unpublished,
     )
-    from keras_hyper.evaluation.plot import figure_class
+    from keras_hyper.evaluation.tables import figure_class
 
     figure_class()  # before hours of measuring
     calibration = _calibration(args.calibration)

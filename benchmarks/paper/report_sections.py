@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from benchmarks.paper.page import Heading, Missing, Page, Paragraph, Plot, Table
 from benchmarks.paper.published import PAPER, marks_for
 from benchmarks.paper.report_network import Measured, row_cells
-from keras_hyper.evaluation.plot import figure_class
+from keras_hyper.evaluation.tables import figure_class
 from pipelines import TASKS
 
 

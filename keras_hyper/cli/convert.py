@@ -1,18 +1,19 @@
 """Turns a checkpoint of the authors' PyTorch code into a .keras file that answers the same."""
 
+import argparse
 from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``keras-hyper convert``."""
     parser.add_argument("checkpoint", metavar="CHECKPOINT.pth", type=Path, help="the authors' file")
     parser.add_argument("out", metavar="OUT.keras", type=Path, help="the file to write")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 
-def job(args) -> None:
+def job(args: argparse.Namespace) -> None:
     """Converts, and says what came out."""
     if not args.checkpoint.is_file():
         raise WrongArgumentError(f"expected a checkpoint; no such file: {args.checkpoint}")

@@ -31,20 +31,7 @@ def job(args: argparse.Namespace) -> None:
     except ModuleNotFoundError as error:
         raise WrongArgumentError(f"{error.name} is missing: pip install '.[demo]'") from error
 
-    from keras_hyper.live.task import sample_pictures
-
-    # The page itself shows the range.
-    warnings.filterwarnings("ignore", message="level .* outside the range trained on")
-    page = Page(_tasks(args), sample_pictures(), args.max_pixels)
-
-    def say(*_):
-        print(f"http://{args.host}:{args.port}")
-
-    web.run_app(page.app(), host=args.host, port=args.port, print=say, handle_signals=True)
-
-
-def _tasks(args):
-    from keras_hyper.live.task import live_task
+    from keras_hyper.live.task import live_task, sample_pictures
 
     loaded = [load_level_estimator(name) for name in args.estimators]
     estimators = {estimator.task: estimator for estimator in loaded}
@@ -58,4 +45,11 @@ def _tasks(args):
             )
         estimator = estimators.get(model.task)
         tasks[model.task] = live_task(name, model, TASKS[model.task], estimator)
-    return tasks
+    # The page itself shows the range.
+    warnings.filterwarnings("ignore", message="level .* outside the range trained on")
+    page = Page(tasks, sample_pictures(), args.max_pixels)
+
+    def say(*_):
+        print(f"http://{args.host}:{args.port}")
+
+    web.run_app(page.app(), host=args.host, port=args.port, print=say, handle_signals=True)

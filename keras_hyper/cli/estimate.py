@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def job(args: argparse.Namespace) -> int:
     """Estimates; returns 1 if a picture was skipped because of an error."""
-    from keras_hyper.restoration.estimate import estimate
+    from keras_hyper.restoration.picture import estimate
 
     paths = checked(lambda: _paths(args.sources))
     noise_model = estimator_for("denoise", args.model)
@@ -61,9 +61,7 @@ def _paths(sources):
     paths: list[Path] = []
     for source in sources:
         if not source.exists():
-            raise WrongArgumentError(
-                f"expected a picture or a folder of pictures; no such file: {source}"
-            )
+            raise WrongArgumentError(f"expected pictures or folders; no such file: {source}")
         paths += find_pictures(source) if source.is_dir() else [source]
     return paths
 

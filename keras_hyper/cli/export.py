@@ -1,5 +1,6 @@
 """Writes the next version of a model in TF-Serving's layout, or an ONNX file."""
 
+import argparse
 import json
 from pathlib import Path
 
@@ -8,24 +9,20 @@ from keras_hyper.models import load_hyper_res, load_level_estimator
 from pipelines import TASKS
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``keras-hyper export``."""
-    parser.add_argument("model", metavar="MODEL", help="a model.keras, or the name of a preset")
-    parser.add_argument(
-        "out", metavar="OUT", type=Path, help="the model's folder; gets 1/, 2/ ..., or model.onnx"
-    )
-    parser.add_argument(
-        "--format", choices=["saved_model", "onnx"], default="saved_model", help="what to write"
-    )
-    parser.add_argument("--level", type=float, help="only the plain network of this level")
-    parser.add_argument("--estimator", help="put a level estimator in too: a model.keras or a name")
-    parser.add_argument("--card", type=Path, metavar="F", help="JSON file of facts for the card")
-    parser.add_argument(
-        "--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers"
-    )
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="a model.keras, or the name of a preset")
+    add("out", metavar="OUT", type=Path, help="the model's folder; gets 1/, 2/ ..., or model.onnx")
+    formats = ["saved_model", "onnx"]
+    add("--format", choices=formats, default="saved_model", help="what to write")
+    add("--level", type=float, help="only the plain network of this level")
+    add("--estimator", help="put a level estimator in too: a model.keras or a name")
+    add("--card", type=Path, metavar="F", help="JSON file of facts for the card")
+    add("--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers")
 
 
-def job(args) -> None:
+def job(args: argparse.Namespace) -> None:
     """Exports and says how to go on."""
     if args.format == "onnx" and (args.estimator or args.precision != "float32"):
         raise WrongArgumentError("--format onnx is float32 and takes no --estimator")
@@ -33,24 +30,18 @@ def job(args) -> None:
     if args.level is not None:
         task = TASKS.get(model.task)
         checked(lambda: task.check_level(args.level) if task else float(args.level))
-    card = checked(lambda: _card(args.card))
-    {"saved_model": _saved_model, "onnx": _onnx}[args.format](args, model, card)
-
-
-def _onnx(args, model, card):
-    export_onnx = load_onnx_export().export_onnx
-    try:
-        path = export_onnx(model, args.out, card=card, level=args.level)
-    except FileExistsError as error:
-        raise WrongArgumentError(str(error)) from error
-    level = "" if args.level is not None else " and `level`, a float32 number"
-    print(
-        f"{path}: answers under onnxruntime as the network does\n"
-        f"inputs: `image`, float32 [B,H,W,{model.channels}] in [0,1]{level}; output: `restored`"
-    )
-
-
-def _saved_model(args, model, card):
+    card = checked(lambda: _card(args.card)) if args.card else None
+    if args.format == "onnx":
+        try:
+            path = load_onnx_export().export_onnx(model, args.out, card=card, level=args.level)
+        except FileExistsError as error:
+            raise WrongArgumentError(str(error)) from error
+        level = "" if args.level is not None else " and `level`, a float32 number"
+        print(
+            f"{path}: answers under onnxruntime as the network does\n"
+            f"inputs: `image`, float32 [B,H,W,{model.channels}] in [0,1]{level}; output: `restored`"
+        )
+        return
     from keras_hyper.export.saved_model import check_fits, export_saved_model
     from keras_hyper.export.session import ServingSession
 
@@ -69,14 +60,12 @@ def _saved_model(args, model, card):
 
 
 def _card(path):
-    if path is None:
-        return None
     try:
         card = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(card, dict):
-        raise ValueError(f"{path} must hold a JSON object, got {type(card).__name__}")
+        raise ValueError(f"expected a JSON object in {path}, got {type(card).__name__}")
     return card
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_hyper.cli import one_line
+from keras_hyper.cli import OneLineParser, run
 from pipelines.images import middle
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def first_run() -> int:
         ["train", "--task", "denoise", "--out", str(OUT), "--levels", *levels,
          "--batch", "4", "--steps", "1500", "--validate-every", "500"]
     )  # fmt: skip
-    return status or one_line.run("demo", _show_first_run)
+    return status or run("demo", _show_first_run)
 
 
 def _show_first_run():
@@ -119,7 +119,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if not argv:
         return first_run()
-    parser = one_line.OneLineParser(prog="sheet", description=__doc__)
+    parser = OneLineParser(prog="sheet", description=__doc__)
     parser.add_argument("version", type=Path, help="folder of a SavedModel")
     parser.add_argument("picture", type=Path, help="a clean picture")
     parser.add_argument("out", type=Path, help="the picture to write")
@@ -127,7 +127,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--levels", type=float, nargs="+", default=LEVELS, help="rows")
     args: argparse.Namespace = parser.parse_args(argv)
     task = TASKS[args.task]
-    return one_line.run(
+    return run(
         parser.prog,
         lambda: show(write_sheet(args.version, args.picture, task, args.levels, args.out)),
     )

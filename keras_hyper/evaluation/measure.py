@@ -1,10 +1,16 @@
-"""Restores and scores pictures; reading and scoring overlap with the network."""
+"""Measuring of pictures, and the file of figures from which it continues."""
 
 import collections
+import contextlib
+import hashlib
+import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +18,8 @@ from keras_hyper.evaluation.score import Scoring, rounded
 
 # Number of pictures prepared ahead, and of those not yet scored; both bound the memory.
 _AHEAD = 2
+# Part of every key of a stored figure: raised when a measurement changes but not its name.
+VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -37,9 +45,7 @@ class Job:
 def measure(
     jobs: Iterable[Job], restore: Callable[[np.ndarray, float], np.ndarray] | None
 ) -> Iterator[tuple[Job, dict[str, float] | Exception]]:
-    """Restores and scores pictures.
-
-    Other threads prepare the next pictures and score the last ones.
+    """Restores and scores pictures; other threads prepare the next ones and score the last ones.
 
     Args:
         jobs: Pictures and levels.
@@ -64,16 +70,10 @@ def measure(
                 scored.append((job, _restored_and_scored(pair, job, restore, scorer)))
             while scored and (len(scored) > _AHEAD or not made):
                 job, figures = scored.popleft()
-                yield job, _outcome(figures)
+                error = figures.exception()
+                yield job, error if isinstance(error, (ValueError, OSError)) else figures.result()
             if not made:
                 return
-
-
-def _outcome(figures):
-    try:
-        return figures.result()
-    except (ValueError, OSError) as error:
-        return error
 
 
 def _restored_and_scored(pair, job, restore, scorer) -> Future:
@@ -89,14 +89,76 @@ def _restored_and_scored(pair, job, restore, scorer) -> Future:
         failed: Future = Future()
         failed.set_exception(error)
         return failed
-    return scorer.submit(_figures, job, clean, degraded, restored, seconds)
+
+    def figures():
+        others = [degraded] if restored is None else [degraded, rounded(restored)]
+        found = job.scoring.figures(clean, others)
+        named = {f"{name}_before": value for name, value in found[0].items()}
+        if restored is not None:
+            named |= {f"{name}_after": value for name, value in found[1].items()}
+            named["seconds"] = seconds
+        return named
+
+    return scorer.submit(figures)
 
 
-def _figures(job, clean, degraded, restored, seconds):
-    others = [degraded] if restored is None else [degraded, rounded(restored)]
-    found = job.scoring.figures(clean, others)
-    figures = {f"{name}_before": value for name, value in found[0].items()}
-    if restored is not None:
-        figures |= {f"{name}_after": value for name, value in found[1].items()}
-        figures["seconds"] = seconds
-    return figures
+class FigureStore:
+    """An append-only file of figures, one line per picture and level.
+
+    Args:
+        path: The file; None writes nothing.
+        reuse: Whether the figures in the file are used instead of new measurements.
+    """
+
+    def __init__(self, path: Path | None, reuse: bool):
+        self.path = path
+        self.known: dict[str, dict[str, float]] = {}
+        text = path.read_text() if path is not None and path.exists() else ""
+        # A run that was killed while writing leaves half a line.
+        self.before = "\n" if text and not text.endswith("\n") else ""
+        if reuse:
+            for line in text.splitlines():
+                with contextlib.suppress(ValueError, KeyError, TypeError):  # half a line
+                    record = json.loads(line)
+                    self.known[record["key"]] = record["figures"]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.known
+
+    def __getitem__(self, key: str) -> dict[str, float]:
+        return self.known[key]
+
+    def add(self, key: str, figures: dict[str, float], **facts: Any) -> None:
+        """Adds the figures of one picture and level.
+
+        Args:
+            key: See `figure_key`.
+            figures: By name.
+            **facts: Further facts, for readers of the file.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        self.known[key] = figures
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        line = self.before + json.dumps({"key": key, **facts, "figures": figures}) + "\n"
+        self.before = ""
+        # One write, so that lines of several processes do not mix.
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+
+
+def figure_key(**facts: Any) -> str:
+    """Returns the key of a measurement: a hash of all that its figures depend on.
+
+    Example:
+        >>> figure_key(level=25.0) == figure_key(level=25.0) != figure_key(level=15.0)
+        True
+    """
+    text = json.dumps({"version": VERSION, **facts}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

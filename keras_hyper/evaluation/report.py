@@ -12,9 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from keras_hyper.errors import WrongArgumentError, checked, error_text
-from keras_hyper.evaluation.measure import Job, measure
+from keras_hyper.evaluation.measure import FigureStore, Job, figure_key, measure
 from keras_hyper.evaluation.score import Scoring
-from keras_hyper.evaluation.store import FigureStore, figure_key
 from keras_hyper.evaluation.tables import level_rows, mean_row
 from keras_hyper.export.card import hash_files
 from keras_hyper.restoration.restorer import Restorer
@@ -43,6 +42,17 @@ class Measurement:
     seed: int = 0
     precision: str = "float32"
 
+    def facts(self) -> dict[str, Any]:
+        """Returns what a report says of it."""
+        return {
+            "task": self.task.name,
+            "unit": self.task.unit,
+            "protocol": self.protocol.text,
+            "protocol_name": self.protocol.name,
+            "seed": self.seed,
+            "precision": self.precision,
+        }
+
 
 def measure_folder(
     measurement: Measurement,
@@ -53,7 +63,7 @@ def measure_folder(
     reuse: bool = False,
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Measures a folder of pictures, with a progress bar on a terminal.
+    """Returns the report of ``keras-hyper evaluate --json``, but for the command.
 
     Args:
         measurement: Task, protocol, levels, metrics.
@@ -61,49 +71,33 @@ def measure_folder(
         restorer: None measures the degraded pictures alone.
         store: File that every figure is appended to.
         reuse: Whether figures of that file are reused.
-        console: A rich console for the progress bar.
-
-    Returns:
-        The report as ``keras-hyper evaluate --json`` writes it, but for the command.
+        console: Shows a progress bar if it is a terminal.
 
     Raises:
         WrongArgumentError: If the folder does not exist or has no picture.
-        ValueError: If no picture could be measured; the text names the first and why.
+        ValueError: If no picture could be measured.
     """
     warnings.filterwarnings("ignore", message=".*outside the range trained on")
     paths = checked(lambda: find_pictures(data))
-    figures = FigureStore(store, reuse)
     channels = measurement.protocol.channels or (restorer.channels if restorer else 3)
     jobs = _jobs(measurement, data, paths, channels, restorer)
-    failed = _add_missing(figures, jobs, restorer, console)
-    pictures = [
-        {"set": data.resolve().name, "picture": job.name, "level": job.level, **figures[job.key]}
-        for job in jobs
-        if job.key in figures and job.name not in failed
-    ]
+    pictures, skipped = _measured(data, FigureStore(store, reuse), jobs, restorer, console)
     if not pictures:
-        raise ValueError(
-            f"none of {len(paths)} pictures could be measured; {[*failed.values()][0]}"
-        )
+        raise ValueError(f"none of {len(paths)} pictures could be measured; {skipped[0]}")
     rows = level_rows(pictures)
     return {
-        "task": measurement.task.name,
-        "unit": measurement.task.unit,
+        **measurement.facts(),
         "model": restorer.name if restorer else None,
-        "protocol": measurement.protocol.text,
-        "protocol_name": measurement.protocol.name,
-        "seed": measurement.seed,
-        "precision": measurement.precision,
         "rows": rows,
         "mean": mean_row(rows),
         "pictures": pictures,
-        "skipped": list(failed.values()),
+        "skipped": skipped,
         "notes": _notes(measurement, paths, channels, restorer),
     }
 
 
-def _add_missing(figures, jobs, restorer, console):
-    """Measures what the store does not have; returns the errors by picture."""
+def _measured(data, figures, jobs, restorer, console):
+    """Measures what the store does not have; returns rows of figures, and errors."""
     failed: dict[str, str] = {}
     missing = (job for job in jobs if job.key not in figures and job.name not in failed)
     columns = ("pictures", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -117,7 +111,13 @@ def _add_missing(figures, jobs, restorer, console):
             else:
                 figures.add(job.key, outcome, picture=job.name, level=job.level)
             bar.advance(line)
-    return failed
+    facts = {"set": data.resolve().name}
+    rows = [
+        {**facts, "picture": job.name, "level": job.level, **figures[job.key]}
+        for job in jobs
+        if job.key in figures and job.name not in failed
+    ]
+    return rows, list(failed.values())
 
 
 def named_levels(

@@ -91,9 +91,16 @@ class Scoring:
             ValueError: If the picture is too small for a metric.
         """
         kinds = {"psnr": self.psnr_on, "ssim": self.ssim_on, "picture": "picture"}
-        first, rest = (self._inside(batch) for batch in (clean[None], np.stack(others)))
+        border, (height, width) = self.border, clean.shape[:2]
+        if min(height, width) <= 2 * border:
+            raise ValueError(
+                f"expected sides above {2 * border} pixels, twice the border, "
+                f"got {width}x{height} pixels"
+            )
+        inside = np.s_[:, border : height - border, border : width - border]
+        batches = [clean[None][inside], np.stack(others)[inside]]
         planes = {
-            kind: [np.asarray(_PLANES[kind](batch)) for batch in (first, rest)]
+            kind: [np.asarray(_PLANES[kind](batch)) for batch in batches]
             for kind in {*kinds.values()}
         }
         columns = [METRICS[name].of(*planes[kinds[METRICS[name].plane]]) for name in self.metrics]
@@ -101,15 +108,6 @@ class Scoring:
             dict(zip(self.metrics, map(float, row), strict=True))
             for row in np.stack(columns, axis=1)
         ]
-
-    def _inside(self, pictures):
-        height, width = pictures.shape[1:3]
-        if min(height, width) <= 2 * self.border:
-            raise ValueError(
-                f"expected sides above {2 * self.border} pixels, twice the border, "
-                f"got {width}x{height} pixels"
-            )
-        return pictures[:, self.border : height - self.border, self.border : width - self.border]
 
 
 def rounded(picture: np.ndarray) -> np.ndarray:

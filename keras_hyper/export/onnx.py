@@ -44,8 +44,7 @@ def export_onnx(
     """
     if model.dtype_policy.name != "float32":
         raise ValueError(f"expected a network in float32, got one in {model.dtype_policy.name}")
-    folder = Path(folder)
-    path, beside = folder / "model.onnx", folder / "card.json"
+    path, beside = Path(folder) / "model.onnx", Path(folder) / "card.json"
     if path.exists() or beside.exists():
         raise FileExistsError(f"an ONNX file exists in {folder}: expected another folder")
     network = model if level is None else model.at_level(level)
@@ -60,7 +59,7 @@ def export_onnx(
     levels = [tf.TensorSpec((), tf.float32, name="level")] if level is None else []
     data = _converted(restore, [_image(model.channels), *levels])
     _check(data, restore, model.channels, model.level_range if level is None else [])
-    folder.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(beside, json.dumps(facts, indent=1).encode())
     _write_whole(path, data)
     return path

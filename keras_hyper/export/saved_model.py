@@ -56,19 +56,23 @@ def export_saved_model(
     try:
         _write(model, partial, card, level, estimator)
         check_saved_model(partial)
-        while True:
-            numbers = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
-            version = folder / str(max(numbers, default=0) + 1)
-            try:
-                os.rename(partial, version)
-                return version
-            except OSError:
-                # It exists and is not empty: another export came first.
-                if not version.exists():
-                    raise
+        return _published(partial, folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _published(partial, folder):
+    while True:
+        numbers = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+        version = folder / str(max(numbers, default=0) + 1)
+        try:
+            os.rename(partial, version)
+            return version
+        except OSError:
+            # It exists and is not empty: another export came first.
+            if not version.exists():
+                raise
 
 
 def check_fits(model: HyperRes, level: float | None, estimator: LevelEstimator) -> None:

@@ -5,8 +5,9 @@ import contextlib
 import tempfile
 import threading
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from keras_hyper.live.pictures import NEUTRAL, NotOpenError, Pictures
 from keras_hyper.live.restorer import Request, ViewRestorer
 from keras_hyper.live.task import LiveTask
 from keras_hyper.live.view import as_rgba, checked_box, checked_scale, shrink
-from pipelines.images import PictureFile, check_holds, write_picture_file
+from pipelines.images import check_holds, write_picture_file
 
 _STATIC = Path(__file__).parent / "static"
 _POLICY = "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'"
@@ -52,27 +53,41 @@ class Page:
 
     def app(self) -> web.Application:
         """Returns the aiohttp application."""
-        app = web.Application(client_max_size=self.max_bytes, middlewares=[_same_origin, _errors])
+
+        def file(name):
+            async def respond(request):
+                return web.FileResponse(_STATIC / name)
+
+            return respond
+
+        async def close(app):
+            self.view_thread.shutdown(cancel_futures=True)
+            self.save_thread.shutdown(cancel_futures=True)
+            self.pictures.close()
+
+        handlers = _Handlers(self)
+        middlewares = [handlers.same_origin, handlers.errors]
+        app = web.Application(client_max_size=self.max_bytes, middlewares=middlewares)
         app.add_routes(
             [
-                web.get("/", _file("index.html")),
-                web.get("/about", self._about),
-                web.post("/pictures", self._upload),
-                web.post("/samples/{name}", self._sample),
-                web.post("/pictures/{id}/test", self._degrade),
-                web.get("/pictures/{id}/view", self._view),
-                web.get("/pictures/{id}/level", self._estimate),
-                web.put("/pictures/{id}/paintings/{number}", self._paint),
-                web.get("/pictures/{id}/restored", self._restored),
-                web.get("/pictures/{id}/progress", self._progress),
+                web.get("/", file("index.html")),
+                web.get("/about", handlers.about),
+                web.post("/pictures", handlers.upload),
+                web.post("/samples/{name}", handlers.sample),
+                web.post("/pictures/{id}/test", handlers.degrade),
+                web.get("/pictures/{id}/view", handlers.view),
+                web.get("/pictures/{id}/level", handlers.estimate),
+                web.put("/pictures/{id}/paintings/{number}", handlers.paint),
+                web.get("/pictures/{id}/restored", handlers.restored),
+                web.get("/pictures/{id}/progress", handlers.progress),
                 web.get("/live", lambda request: live_socket(self, request)),
                 # The static page has its own engine under this name.
-                web.get("/static/engines/engine.js", _file("engines/server.js")),
+                web.get("/static/engines/engine.js", file("engines/server.js")),
                 web.static("/static", _STATIC),
             ]
         )
-        app.on_response_prepare.append(_set_headers)
-        app.on_cleanup.append(self._close)
+        app.on_response_prepare.append(handlers.set_headers)
+        app.on_cleanup.append(close)
         return app
 
     def request(self, fields: Mapping[str, Any]) -> Request:
@@ -87,7 +102,7 @@ class Page:
         """
         picture_id = str(fields["picture"])
         picture = self.pictures.get(picture_id)
-        task = self._task(fields)
+        task = self.task(fields)
         level = task.check(float(fields.get("level", "nan")))
         request = Request(picture_id, picture, task, level, int(fields.get("painted", 0)))
         if request.pixels > self.max_pixels:
@@ -97,55 +112,98 @@ class Page:
             )
         return request
 
-    async def run(self, job, *args):
+    async def run(self, job: Callable, *args: Any) -> Any:
         """Runs a job for a view in the thread of the views."""
         return await asyncio.get_running_loop().run_in_executor(self.view_thread, job, *args)
 
-    async def run_whole(self, job, *args):
+    async def run_whole(self, job: Callable, *args: Any) -> Any:
         """Runs a job for a whole picture in its own thread, beside the views."""
         return await asyncio.get_running_loop().run_in_executor(self.save_thread, job, *args)
 
-    async def _close(self, app):
-        self.view_thread.shutdown(cancel_futures=True)
-        self.save_thread.shutdown(cancel_futures=True)
-        self.pictures.close()
+    def task(self, fields: Mapping[str, Any]) -> LiveTask:
+        """Returns the task that a request names.
 
-    async def _about(self, request):
-        tasks = [{"name": name, **task.facts()} for name, task in self.tasks.items()]
-        about = {"tasks": tasks, "samples": list(self.samples), "neutral": NEUTRAL}
+        Raises:
+            ValueError: If the page has no such task.
+        """
+        name = str(fields.get("task", ""))
+        if name not in self.tasks:
+            raise ValueError(f"expected a task of {', '.join(self.tasks)}, got {name!r}")
+        return self.tasks[name]
+
+
+class _Handlers:
+    """The answers to the HTTP requests."""
+
+    def __init__(self, page: Page):
+        self.page = page
+
+    async def set_headers(self, request, response):
+        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Cache-Control"] = "no-store"
+
+    @web.middleware
+    async def same_origin(self, request, handler):
+        """Refuses requests from pages of other sites."""
+        origin = request.headers.get("Origin")
+        if origin is not None and urllib.parse.urlsplit(origin).netloc != request.host:
+            raise web.HTTPForbidden(text="requests from pages of other sites are refused")
+        return await handler(request)
+
+    @web.middleware
+    async def errors(self, request, handler):
+        """Answers wrong requests with one line of text."""
+        try:
+            return await handler(request)
+        except NotOpenError as error:
+            raise web.HTTPGone(text=str(error)) from error
+        except KeyError as error:
+            raise web.HTTPBadRequest(text=f"{error} is missing") from error
+        except (ValueError, OSError) as error:
+            raise web.HTTPBadRequest(text=" ".join(str(error).split())) from error
+
+    async def about(self, request):
+        tasks = [{"name": name, **task.facts()} for name, task in self.page.tasks.items()]
+        about = {"tasks": tasks, "samples": list(self.page.samples), "neutral": NEUTRAL}
         return web.json_response(about)
 
-    async def _upload(self, request):
+    async def upload(self, request):
         name = urllib.parse.unquote(request.headers.get("X-Name", "picture"))
         return await self._open(name, await request.read())
 
-    async def _sample(self, request):
-        path = self.samples.get(request.match_info["name"])
+    async def sample(self, request):
+        path = self.page.samples.get(request.match_info["name"])
         if path is None:
             raise web.HTTPNotFound(text=f"no such sample: {request.match_info['name']}")
         return await self._open(path.name, path.read_bytes())
 
     async def _open(self, name, data):
-        return self._facts(await asyncio.to_thread(self.pictures.add, name, data))
+        return self._facts(await asyncio.to_thread(self.page.pictures.add, name, data))
 
     def _facts(self, picture_id):
-        picture = self.pictures.get(picture_id)
+        picture = self.page.pictures.get(picture_id)
         height, width = picture.file.pixels.shape[:2]
         facts = {"id": picture_id, "name": picture.name, "width": width, "height": height}
         return web.json_response({**facts, "test": picture.clean is not None})
 
-    async def _degrade(self, request):
-        picture, task = self.pictures.get(request.match_info["id"]), self._task(request.query)
+    async def degrade(self, request):
+        picture, task = (
+            self.page.pictures.get(request.match_info["id"]),
+            self.page.task(request.query),
+        )
         if task.degrade is None:
             raise ValueError("this task cannot degrade a picture")
         level = task.check(float(request.query.get("level", "nan")))
         pixels = picture.file.pixels if picture.clean is None else picture.clean
-        degraded, clean = await self.run(task.degrade, pixels, level)
+        degraded, clean = await self.page.run(task.degrade, pixels, level)
         name = f"{Path(picture.name).stem}-{request.query['task']}-{level:g}"
-        return self._facts(await asyncio.to_thread(self.pictures.add_test, name, degraded, clean))
+        return self._facts(
+            await asyncio.to_thread(self.page.pictures.add_test, name, degraded, clean)
+        )
 
-    async def _view(self, request):
-        pixels = self.pictures.get(request.match_info["id"]).file.pixels
+    async def view(self, request):
+        pixels = self.page.pictures.get(request.match_info["id"]).file.pixels
         view = checked_box(request.query.get("box", "").split(","), pixels.shape)
         scale = checked_scale(request.query.get("scale", 1), view)
         shown = await asyncio.to_thread(lambda: as_rgba(shrink(pixels[view], scale)))
@@ -153,49 +211,52 @@ class Page:
             body=shown.tobytes(), headers={"X-Size": f"{shown.shape[1]},{shown.shape[0]}"}
         )
 
-    async def _estimate(self, request):
-        picture, task = self.pictures.get(request.match_info["id"]), self._task(request.query)
+    async def estimate(self, request):
+        picture, task = (
+            self.page.pictures.get(request.match_info["id"]),
+            self.page.task(request.query),
+        )
         if task.estimate is None:
             raise ValueError("the level of this task cannot be estimated")
-        level = await self.run(task.estimate, picture.path, picture.file.pixels)
+        level = await self.page.run(task.estimate, picture.path, picture.file.pixels)
         if level is None:
             raise ValueError(f"{picture.name}: the level cannot be estimated from this picture")
         return web.json_response({"level": float(level)})
 
-    async def _paint(self, request):
-        picture = self.pictures.get(request.match_info["id"])
+    async def paint(self, request):
+        picture = self.page.pictures.get(request.match_info["id"])
         number = int(request.match_info["number"])
         await asyncio.to_thread(picture.paint, number, await request.read())
         return web.json_response({"painted": number})
 
-    async def _restored(self, request):
+    async def restored(self, request):
         picture_id = request.match_info["id"]
-        restoration = self.request({**request.query, "picture": picture_id})
+        restoration = self.page.request({**request.query, "picture": picture_id})
 
         def on_tile(*done):
-            self.progress[picture_id] = done
+            self.page.progress[picture_id] = done
 
         def save():
+            picture = restoration.picture
             try:
-                pixels = self.restorer.whole(restoration, on_tile)
-                return _encode(restoration.picture, pixels)
+                pixels = self.page.restorer.whole(restoration, on_tile)
+                # In the format of the original, lossy ones too.
+                with tempfile.TemporaryDirectory(prefix="keras-hyper-") as folder:
+                    path = Path(folder) / picture.name
+                    check_holds(path, pixels)
+                    write_picture_file(replace(picture.file, pixels=pixels), path)
+                    return path.read_bytes()
             finally:
-                self.progress.pop(picture_id, None)
+                self.page.progress.pop(picture_id, None)
 
-        data = await self.run_whole(save)
+        data = await self.page.run_whole(save)
         name = urllib.parse.quote(f"restored-{restoration.picture.name}")
         disposition = f"attachment; filename*=UTF-8''{name}"
         return web.Response(body=data, headers={"Content-Disposition": disposition})
 
-    async def _progress(self, request):
-        done, count = self.progress.get(request.match_info["id"], (0, 0))
+    async def progress(self, request):
+        done, count = self.page.progress.get(request.match_info["id"], (0, 0))
         return web.json_response({"done": done, "count": count})
-
-    def _task(self, fields):
-        name = str(fields.get("task", ""))
-        if name not in self.tasks:
-            raise ValueError(f"expected a task of {', '.join(self.tasks)}, got {name!r}")
-        return self.tasks[name]
 
 
 @contextlib.contextmanager
@@ -231,47 +292,3 @@ def served(page: Page, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
-
-
-def _encode(picture, pixels):
-    """The file of a restored picture, in the format of the original, lossy ones too."""
-    with tempfile.TemporaryDirectory(prefix="keras-hyper-") as folder:
-        path = Path(folder) / picture.name
-        check_holds(path, pixels)
-        write_picture_file(PictureFile(pixels, picture.file.kept, picture.file.lossless), path)
-        return path.read_bytes()
-
-
-def _file(name):
-    async def respond(request):
-        return web.FileResponse(_STATIC / name)
-
-    return respond
-
-
-async def _set_headers(request, response):
-    response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "no-store"
-
-
-@web.middleware
-async def _same_origin(request, handler):
-    """Refuses requests from pages of other sites."""
-    origin = request.headers.get("Origin")
-    if origin is not None and urllib.parse.urlsplit(origin).netloc != request.host:
-        raise web.HTTPForbidden(text="requests from pages of other sites are refused")
-    return await handler(request)
-
-
-@web.middleware
-async def _errors(request, handler):
-    """Answers wrong requests with one line of text."""
-    try:
-        return await handler(request)
-    except NotOpenError as error:
-        raise web.HTTPGone(text=str(error)) from error
-    except KeyError as error:
-        raise web.HTTPBadRequest(text=f"{error} is missing") from error
-    except (ValueError, OSError) as error:
-        raise web.HTTPBadRequest(text=" ".join(str(error).split())) from error

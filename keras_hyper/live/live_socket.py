@@ -10,6 +10,7 @@ replaced is answered by ``cancelled``, a wrong one by ``error``.
 import asyncio
 import json
 import logging
+from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
 
@@ -17,10 +18,13 @@ from keras_hyper.live.pictures import NotOpenError
 from keras_hyper.live.restorer import RequestCancelledError
 from keras_hyper.live.view import as_rgba, checked_box, checked_scale
 
+if TYPE_CHECKING:
+    from keras_hyper.live.app import Page
+
 _USER_ERRORS = (ValueError, KeyError, TypeError, OverflowError)
 
 
-async def live_socket(page, request: web.Request) -> web.WebSocketResponse:
+async def live_socket(page: "Page", request: web.Request) -> web.WebSocketResponse:
     """Answers the requests of one browser tab until it closes."""
     socket = web.WebSocketResponse(heartbeat=20, max_msg_size=1 << 14, compress=False)
     await socket.prepare(request)
@@ -40,7 +44,7 @@ class _Connection:
     def __init__(self, page, socket):
         self.page, self.socket = page, socket
         self.newest: asyncio.Queue = asyncio.Queue(1)
-        self.views = asyncio.create_task(self._restore_views())
+        self.views = asyncio.create_task(self.restore_views())
         self.whole: _Whole | None = None
 
     async def receive(self, text):
@@ -69,28 +73,30 @@ class _Connection:
         self.newest.put_nowait((request_id, request, *view))
         return None
 
-    async def _restore_views(self):
+    async def restore_views(self):
+        """Restores the newest view, and the next one, until it is cancelled."""
+
+        def answer(request_id, request, view, scale):
+            restored = self.page.restorer.view(request, view, scale)
+            shown = as_rgba(restored.pixels)
+            known = restored.before is not None
+            facts = {
+                "id": request_id,
+                "width": shown.shape[1],
+                "height": shown.shape[0],
+                "exact": restored.exact,
+                "psnr": {"before": restored.before, "after": restored.after} if known else None,
+            }
+            header = json.dumps(facts).encode()
+            return len(header).to_bytes(4, "big") + header + shown.tobytes()
+
         while True:
             job = await self.newest.get()
             try:
-                await self.socket.send_bytes(await self.page.run(self._restore_view, *job))
+                await self.socket.send_bytes(await self.page.run(answer, *job))
             # Unexpected errors too: they are logged, and the next view is restored.
             except Exception as error:
                 await self.refuse(job[0], error)
-
-    def _restore_view(self, request_id, request, view, scale):
-        restored = self.page.restorer.view(request, view, scale)
-        shown = as_rgba(restored.pixels)
-        known = restored.before is not None
-        facts = {
-            "id": request_id,
-            "width": shown.shape[1],
-            "height": shown.shape[0],
-            "exact": restored.exact,
-            "psnr": {"before": restored.before, "after": restored.after} if known else None,
-        }
-        header = json.dumps(facts).encode()
-        return len(header).to_bytes(4, "big") + header + shown.tobytes()
 
     async def send(self, **fields):
         """Sends a JSON object, unless the tab is closed."""
@@ -121,14 +127,24 @@ class _Whole:
     def __init__(self, connection, request_id, request):
         self.connection, self.id, self.request = connection, request_id, request
         self.cancelled = False
-        self.loop = asyncio.get_running_loop()
         # References are kept: the loop itself holds its tasks only weakly.
-        self.task = asyncio.create_task(self._restore())
+        self.task = asyncio.create_task(self.restore())
 
-    async def _restore(self):
-        page = self.connection.page
+    async def restore(self):
+        """Restores the picture and sends how much is done."""
+        page, loop = self.connection.page, asyncio.get_running_loop()
+
+        def send(done, count):
+            answer = self.connection.send(id=self.id, done=done, count=count)
+            self.progress = loop.create_task(answer)
+
+        def on_tile(done, count):
+            if self.cancelled:
+                raise RequestCancelledError
+            loop.call_soon_threadsafe(send, done, count)
+
         try:
-            await page.run_whole(page.restorer.whole, self.request, self._on_tile)
+            await page.run_whole(page.restorer.whole, self.request, on_tile)
             await self.connection.send(id=self.id, whole=True)
         except RequestCancelledError:
             await self.connection.send(id=self.id, cancelled=True)
@@ -139,12 +155,3 @@ class _Whole:
         """Continues under the id of a newer, equal request."""
         old, self.id, self.cancelled = self.id, request_id, False
         await self.connection.send(id=old, cancelled=True)
-
-    def _on_tile(self, done, count):
-        if self.cancelled:
-            raise RequestCancelledError
-        self.loop.call_soon_threadsafe(self._send_progress, done, count)
-
-    def _send_progress(self, done, count):
-        answer = self.connection.send(id=self.id, done=done, count=count)
-        self.progress = self.loop.create_task(answer)

@@ -1,6 +1,7 @@
 """The pictures that are open on the page, and what is painted on them."""
 
 import collections
+import functools
 import io
 import secrets
 import tempfile
@@ -179,19 +180,17 @@ def level_map(
     Returns:
         float32 of the part's shape.
     """
-    rows, columns = (_neighbours(painting.shape[axis], shape[axis], view[axis]) for axis in (0, 1))
-    first, second, share = rows
-    strength = painting[first] * (1 - share[:, None]) + painting[second] * share[:, None]
-    first, second, share = columns
-    strength = strength[:, first] * (1 - share) + strength[:, second] * share
+    strength = painting
+    for axis in (0, 1):
+        # For each pixel: its two nearest cells, and the share of the second.
+        cells = painting.shape[axis]
+        at = np.arange(view[axis].start, view[axis].stop) + 0.5
+        at = np.clip(at * (cells / shape[axis]) - 0.5, 0, cells - 1)
+        first = np.floor(at).astype(int)
+        share = np.expand_dims((at - first).astype(np.float32), 1 - axis)
+        second = np.minimum(first + 1, cells - 1)
+        cells_of = functools.partial(np.take, strength, axis=axis)
+        strength = cells_of(first) * (1 - share) + cells_of(second) * share
     weakest, strongest = ends
     end = np.where(strength < 0, weakest, strongest)
     return (level + np.abs(strength) * (end - level)).astype(np.float32)
-
-
-def _neighbours(cells, length, part):
-    """For each pixel of a part of a side: its two nearest cells, and the share of the second."""
-    at = (np.arange(part.start, part.stop) + 0.5) * (cells / length) - 0.5
-    at = np.clip(at, 0, cells - 1)
-    first = np.floor(at).astype(int)
-    return first, np.minimum(first + 1, cells - 1), (at - first).astype(np.float32)

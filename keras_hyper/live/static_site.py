@@ -10,6 +10,7 @@ from typing import Any
 from keras_hyper.live import MAX_BYTES, MAX_PIXELS
 from keras_hyper.live.pictures import NEUTRAL
 from keras_hyper.live.task import live_task
+from keras_hyper.models import HyperRes, LevelEstimator
 from pipelines import TASKS
 from pipelines.color import LUMA
 from pipelines.jpeg_analysis import libjpeg_tables
@@ -25,13 +26,13 @@ POLICY = (
 _TILE = 256  # maximum side of a tile in pixels, without the margin
 
 
-def site_task(name: str, model, estimator) -> dict[str, Any]:
+def site_task(name: str, model: HyperRes, estimator: LevelEstimator) -> dict[str, Any]:
     """Returns what the static page needs to know of a task.
 
     Args:
         name: Name of the network.
         model: A network that keeps the size of the picture.
-        estimator: A `keras_hyper.LevelEstimator`, used if it is for the network's task.
+        estimator: Used if it is for the network's task.
 
     Raises:
         ValueError: If the network is for no known task, or enlarges.
@@ -39,10 +40,8 @@ def site_task(name: str, model, estimator) -> dict[str, Any]:
     task = TASKS.get(model.task)
     if task is None or task.enlarges:
         tasks = " or ".join(name for name, task in TASKS.items() if not task.enlarges)
-        raise ValueError(
-            f"expected a network for {tasks}, got {name}, which is for "
-            f"{model.task or 'an unknown task'}"
-        )
+        got = f"{name}, for {model.task or 'an unknown task'}"
+        raise ValueError(f"expected a network for {tasks}, got {got}")
     # The estimator takes colors; a gray picture becomes three equal channels.
     estimates = task.name == estimator.task and estimator.channels == 3
     facts = {
@@ -122,20 +121,16 @@ def _write_page(site, tasks, samples):
     (site / "samples").mkdir()
     for source in samples.values():
         shutil.copyfile(source, site / "samples" / source.name)
+    # The luma tables of JPEG qualities 1 to 100, in the (zigzag) order of a file.
+    places = [(row, column) for row in range(8) for column in range(8)]
+    places.sort(key=lambda place: (sum(place), place[0] if sum(place) % 2 else place[1]))
+    order = [8 * row + column for row, column in places]
     about = {
         "tasks": tasks,
         "samples": {name: f"samples/{source.name}" for name, source in samples.items()},
         "neutral": NEUTRAL,
         "limits": {"pixels": MAX_PIXELS, "bytes": MAX_BYTES, "tile": _TILE},
         "luma": LUMA.round(3).tolist(),
-        "quantisation": _quantisation_tables(),
+        "quantisation": libjpeg_tables()[0][:, order].astype(int).tolist(),
     }
     (site / "about.json").write_text(json.dumps(about))
-
-
-def _quantisation_tables():
-    """The luma tables of JPEG qualities 1 to 100, in the (zigzag) order of a file."""
-    places = [(row, column) for row in range(8) for column in range(8)]
-    places.sort(key=lambda place: (sum(place), place[0] if sum(place) % 2 else place[1]))
-    order = [8 * row + column for row, column in places]
-    return libjpeg_tables()[0][:, order].astype(int).tolist()

@@ -1,6 +1,7 @@
 """The part of a picture that is on the screen."""
 
 import math
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -11,7 +12,7 @@ from keras_hyper.restoration.kinds import split_alpha, to_float, to_type
 MAX_VIEW_PIXELS = 1 << 23
 
 
-def checked_box(box, shape: tuple[int, ...]) -> tuple[slice, slice]:
+def checked_box(box: Any, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """Returns the rows and columns of a box inside the picture.
 
     Args:
@@ -32,7 +33,7 @@ def checked_box(box, shape: tuple[int, ...]) -> tuple[slice, slice]:
     return rows, columns
 
 
-def checked_scale(scale, view: tuple[slice, slice], factor: float = 1.0) -> float:
+def checked_scale(scale: Any, view: tuple[slice, slice], factor: float = 1.0) -> float:
     """Returns the scale of a view.
 
     Args:

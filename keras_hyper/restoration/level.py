@@ -10,7 +10,10 @@ import numpy as np
 
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.models import load_level_estimator
+from keras_hyper.restoration.kinds import checked_picture, split_alpha, to_float
+from keras_hyper.restoration.picture import estimate
 from pipelines import TASKS, Task
+from pipelines.color import luma
 
 if TYPE_CHECKING:
     from keras_hyper.models import LevelEstimator
@@ -108,7 +111,7 @@ def find_level(
     estimator: "LevelEstimator | None" = None,
     channels: int = 3,
 ) -> UsedLevel | None:
-    """Finds the level of a picture: from the file, else from the pixels, else by the estimator.
+    """Finds the level of a picture: from the file, else the pixels, else the estimator, else None.
 
     Args:
         task: Its row defines the analyses of file and pixels.
@@ -117,17 +120,10 @@ def find_level(
         estimator: A `LevelEstimator`; None for none.
         channels: Channels of the network that restores; a gray one needs the level of the luma.
 
-    Returns:
-        The level, or None if none was found.
-
     Raises:
         ValueError: If the file is damaged, or the picture of another kind or too small.
         OSError: If the file cannot be read.
     """
-    from keras_hyper.restoration.estimate import estimate
-    from keras_hyper.restoration.kinds import checked_picture, split_alpha, to_float
-    from pipelines.color import luma
-
     recorded = task.level_of_file(path) if task.level_of_file else None
     if recorded is not None:
         return UsedLevel(float(recorded.quality), "tables", recorded.exact)

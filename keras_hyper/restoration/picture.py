@@ -1,4 +1,4 @@
-"""Restoration of a picture of any kind by a Keras network."""
+"""Restoration of a picture of any kind, and estimation of its level, by a Keras network."""
 
 import functools
 import weakref
@@ -7,7 +7,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from keras_hyper.models import HyperRes
+from keras_hyper.models import HyperRes, LevelEstimator
+from keras_hyper.restoration.kinds import checked_picture, split_alpha, to_float
 from keras_hyper.restoration.tiles import restore_in_tiles
 
 
@@ -53,7 +54,10 @@ def run_network(model: HyperRes, image: np.ndarray, level: np.ndarray) -> np.nda
         float32 of the image's shape.
     """
     level = level[None] if level.ndim else level
-    restored = _compiled(model, level.ndim)(image[None], level)
+    graphs = _graphs.setdefault(model, {})
+    if level.ndim not in graphs:
+        graphs[level.ndim] = _graph(weakref.ref(model), model.channels, level.ndim)
+    restored = graphs[level.ndim](image[None], level)
     return np.asarray(keras.ops.convert_to_numpy(restored))[0]
 
 
@@ -61,15 +65,9 @@ def run_network(model: HyperRes, image: np.ndarray, level: np.ndarray) -> np.nda
 _graphs: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
-def _compiled(model, rank):
-    """The network as one graph for all sizes, for a number or for a map of levels."""
-    graphs = _graphs.setdefault(model, {})
-    if rank not in graphs:
-        graphs[rank] = _graph(weakref.ref(model), model.channels, rank)
-    return graphs[rank]
-
-
 def _graph(model, channels, rank):
+    """Returns a network as one graph for all sizes, for a number or for a map of levels."""
+
     # Through a weak reference: a graph that held its model would keep its own key alive.
     def run(image, level):
         return model()({"image": image, "level": level})
@@ -83,3 +81,34 @@ def _graph(model, channels, rank):
     # Traced once, here: called as a tf.function, a second model would count as a retracing.
     graph = tf.function(run, input_signature=[image, level]).get_concrete_function()
     return lambda image, level: graph(tf.constant(image), tf.constant(level))
+
+
+def estimate(picture: np.ndarray, model: LevelEstimator) -> float:
+    """Estimates the level of white Gaussian noise in a picture: the median over a grid of crops.
+
+    Args:
+        picture: ``(height, width)`` or ``(height, width, 1 to 4)``, sides of 16 and up; uint8,
+            uint16, or float in [0, 1]. Alpha is ignored. A colour network takes gray as three
+            equal channels; a gray network takes the channels of colour one by one.
+        model: The network.
+
+    Returns:
+        The level in the network's unit, at least 0; of noise the standard deviation on the 0-255
+        scale for every type. Deterministic.
+
+    Raises:
+        ValueError: If the picture is of another shape, type or range, or too small.
+    """
+    pixels, _ = split_alpha(checked_picture(picture))
+    if min(pixels.shape[:2]) < model.min_side:
+        raise ValueError(
+            f"expected a picture of at least {model.min_side}x{model.min_side} pixels to estimate "
+            f"a level, got {pixels.shape[1]}x{pixels.shape[0]}"
+        )
+    image = to_float(pixels)
+    if model.channels == 3:
+        batch = np.broadcast_to(image, (*image.shape[:2], 3))[None]
+    else:
+        batch = np.moveaxis(image, -1, 0)[..., None]
+    levels = model.over_grid(keras.ops.convert_to_tensor(batch))
+    return float(np.mean(keras.ops.convert_to_numpy(levels)))

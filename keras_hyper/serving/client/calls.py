@@ -91,11 +91,7 @@ class Retries:
     """
 
     def __init__(
-        self,
-        seconds: float,
-        first_contact: float = 5.0,
-        pause: float = 0.1,
-        longest: float = 2.0,
+        self, seconds: float, first_contact: float = 5.0, pause: float = 0.1, longest: float = 2.0
     ):
         if not seconds > 0:
             raise ValueError(f"expected a positive timeout in seconds, got timeout={seconds}")
@@ -121,17 +117,14 @@ class Retries:
                 wait = pause * random.uniform(0.5, 1.0)
                 allowed = self.seconds if self._has_answered else self.first_contact
                 late = time.monotonic() - start + wait >= allowed
-                if late or not _is_transient(code, details):
+                transient = code in _TRANSIENT and _TOO_LARGE not in details
+                if late or not (transient or _FAILED_BATCH in details):
                     raise CallError(target, code, details) from error
             else:
                 self._has_answered = True
                 return result
             time.sleep(wait)
             pause = min(2 * pause, self.longest)
-
-
-def _is_transient(code, details):
-    return (code in _TRANSIENT and _TOO_LARGE not in details) or _FAILED_BATCH in details
 
 
 @dataclasses.dataclass(frozen=True)

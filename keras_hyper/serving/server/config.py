@@ -100,7 +100,23 @@ def models_of_file(file: Path) -> list[ModelConfig]:
         text_format.Parse(file.read_text(), config)
     except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
         raise ValueError(f"{file} cannot be read as a model config: {error}") from error
-    models = [_model_of_message(file, message) for message in config.model_config_list.config]
+    models = []
+    for message in config.model_config_list.config:
+        if not message.name or not message.base_path:
+            raise ValueError(f"{file}: expected a model with name and base_path, got {message}")
+        if message.model_platform != "tensorflow":
+            raise ValueError(
+                f'{file}: expected model_platform "tensorflow" of {message.name}, '
+                f'got "{message.model_platform}"'
+            )
+        base, policy = Path(message.base_path), message.model_version_policy
+        if not base.is_absolute():
+            raise ValueError(
+                f"{file}: expected an absolute base_path of {message.name}, got {base}"
+            )
+        latest = 0 if policy.HasField("all") else policy.latest.num_versions or 1
+        specific, labels = tuple(policy.specific.versions), dict(message.version_labels)
+        models.append(ModelConfig(message.name, base, latest, specific, labels))
     names = [model.name for model in models]
     if not names or len(names) > len(set(names)):
         raise ValueError(
@@ -108,25 +124,3 @@ def models_of_file(file: Path) -> list[ModelConfig]:
             f"got {', '.join(names) or 'none'}"
         )
     return models
-
-
-def _model_of_message(file, message):
-    if not message.name or not message.base_path:
-        raise ValueError(f"{file}: expected a model with name and base_path, got {message}")
-    if message.model_platform != "tensorflow":
-        raise ValueError(
-            f'{file}: expected model_platform "tensorflow" of {message.name}, '
-            f'got "{message.model_platform}"'
-        )
-    if not Path(message.base_path).is_absolute():
-        raise ValueError(
-            f"{file}: expected an absolute base_path of {message.name}, got {message.base_path}"
-        )
-    policy = message.model_version_policy
-    return ModelConfig(
-        message.name,
-        Path(message.base_path),
-        0 if policy.HasField("all") else policy.latest.num_versions or 1,
-        tuple(policy.specific.versions),
-        dict(message.version_labels),
-    )

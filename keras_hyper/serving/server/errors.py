@@ -72,7 +72,13 @@ def deadline_exceeded() -> ServingError:
     )
 
 
-def graph_error(error: tf.errors.OpError) -> ServingError:
-    """Returns the error of a failed run of a graph."""
-    code = _CODES.get(error.error_code, grpc.StatusCode.UNKNOWN)
-    return ServingError(code, (error.message or "").removeprefix("Graph execution error:\n\n"))
+def serving_error(error: Exception) -> ServingError:
+    """Returns the error of a version that could not be loaded, or of a failed run of its graph."""
+    if isinstance(error, ServingError):
+        return error
+    if isinstance(error, tf.errors.OpError):
+        code = _CODES.get(error.error_code, grpc.StatusCode.UNKNOWN)
+        text = (error.message or "").removeprefix("Graph execution error:\n\n")
+        return ServingError(code, text)
+    code = grpc.StatusCode.NOT_FOUND if isinstance(error, OSError) else grpc.StatusCode.DATA_LOSS
+    return ServingError(code, f"{type(error).__name__}: {error}")

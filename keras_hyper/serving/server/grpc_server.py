@@ -7,7 +7,6 @@ queue behind Predict.
 import contextlib
 import importlib
 from collections.abc import Callable
-from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -61,16 +60,6 @@ def _model_of(message):
     return spec.name, spec.version.value if spec.HasField("version") else None, spec.version_label
 
 
-def _predict_response(answer: Answer, as_content: bool) -> bytes:
-    message = predict_pb2.PredictResponse()
-    message.model_spec.name = answer.model
-    message.model_spec.version.value = answer.version
-    message.model_spec.signature_name = answer.signature
-    for name, array in answer.outputs.items():
-        fill(message.outputs[name], array, as_content)
-    return message.SerializeToString()
-
-
 def _parsed(kind, data):
     try:
         return kind.FromString(data)
@@ -90,9 +79,19 @@ class _Handlers:
 
     async def predict(self, data, context):
         as_content = self._as_content or CONTENT_KEY in dict(context.invocation_metadata() or ())
+
+        def response(answer: Answer) -> bytes:
+            message = predict_pb2.PredictResponse()
+            message.model_spec.name = answer.model
+            message.model_spec.version.value = answer.version
+            message.model_spec.signature_name = answer.signature
+            for name, array in answer.outputs.items():
+                fill(message.outputs[name], array, as_content)
+            return message.SerializeToString()
+
         return await self._service.predict(
             lambda: predict_request(_parsed(predict_pb2.PredictRequest, data)),
-            lambda answer: _predict_response(answer, as_content),
+            response,
             len(data),
             context.time_remaining(),
             "GRPC",
@@ -132,41 +131,35 @@ class _Handlers:
 
     def generic(self) -> tuple[grpc.GenericRpcHandler, ...]:
         """Returns the handlers of both services; absent methods answer UNIMPLEMENTED."""
+
+        def unimplemented(name):
+            async def refuse(data, context):
+                text = f"{name} is not part of this server; Predict is"
+                raise ServingError(grpc.StatusCode.UNIMPLEMENTED, text)
+
+            return refuse
+
+        def handler(method):
+            async def with_status(data, context):
+                try:
+                    return await method(data, context)
+                except ServingError as error:
+                    await context.abort(error.code, error.text)
+
+            return grpc.unary_unary_rpc_method_handler(with_status)
+
         methods: dict[str, dict[str, Callable]] = {
             PREDICTION: {"Predict": self.predict, "GetModelMetadata": self.metadata},
             MODEL: {"GetModelStatus": self.status},
         }
         for service, names in _UNIMPLEMENTED.items():
-            methods[service] |= {name: _unimplemented(name) for name in names}
+            methods[service] |= {name: unimplemented(name) for name in names}
         return tuple(
             grpc.method_handlers_generic_handler(
-                service,
-                {
-                    name: grpc.unary_unary_rpc_method_handler(_with_status(method))
-                    for name, method in found.items()
-                },
+                service, {name: handler(method) for name, method in found.items()}
             )
             for service, found in methods.items()
         )
-
-
-def _unimplemented(name):
-    async def unimplemented(data, context):
-        raise ServingError(
-            grpc.StatusCode.UNIMPLEMENTED, f"{name} is not part of this server; Predict is"
-        )
-
-    return unimplemented
-
-
-def _with_status(method: Callable[[bytes, Any], Any]):
-    async def with_status(data, context):
-        try:
-            return await method(data, context)
-        except ServingError as error:
-            await context.abort(error.code, error.text)
-
-    return with_status
 
 
 class GrpcServer:
@@ -192,7 +185,11 @@ class GrpcServer:
         self._server.add_generic_rpc_handlers(handlers.generic())
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        _load_descriptions()
+        # Registers the files of both services for reflection. Protobuf 4 cannot import these
+        # modules: they assign to a read-only field, after their files are registered.
+        for name in ("prediction_service_pb2", "model_service_pb2"):
+            with contextlib.suppress(AttributeError):
+                importlib.import_module(f"tensorflow_serving.apis.{name}")
         names = (PREDICTION, MODEL, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
         self._options = options
@@ -204,7 +201,24 @@ class GrpcServer:
             OSError: If it cannot be opened, or a certificate cannot be read.
         """
         await self.set_health(False)
-        port = _bound(self._server, self._options)
+        options = self._options
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        address = f"{host}:{options.port}"
+        try:
+            if options.cert is None or options.key is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                authorities = options.client_ca and options.client_ca.read_bytes()
+                credentials = grpc.ssl_server_credentials(
+                    [(options.key.read_bytes(), options.cert.read_bytes())],
+                    root_certificates=authorities,
+                    require_client_auth=authorities is not None,
+                )
+                port = self._server.add_secure_port(address, credentials)
+        except RuntimeError as error:
+            raise OSError(f"gRPC cannot open {address}: {error}") from error
+        if not port:
+            raise OSError(f"gRPC cannot open {address}: is the port in use?")
         await self._server.start()
         return port
 
@@ -221,38 +235,3 @@ class GrpcServer:
     async def stop(self) -> None:
         """Refuses new calls and waits for running ones, at most the seconds of `grace`."""
         await self._server.stop(self._options.grace)
-
-
-def _load_descriptions():
-    """Registers the files of both services for reflection.
-
-    Protobuf 4 cannot import these modules: they assign to a read-only field. Their files are
-    registered before the error.
-    """
-    for name in ("prediction_service_pb2", "model_service_pb2"):
-        with contextlib.suppress(AttributeError):
-            importlib.import_module(f"tensorflow_serving.apis.{name}")
-
-
-def _bound(server, options):
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    address = f"{host}:{options.port}"
-    try:
-        if options.cert is None:
-            port = server.add_insecure_port(address)
-        else:
-            port = server.add_secure_port(address, _credentials(options))
-    except RuntimeError as error:
-        raise OSError(f"gRPC cannot open {address}: {error}") from error
-    if not port:
-        raise OSError(f"gRPC cannot open {address}: is the port in use?")
-    return port
-
-
-def _credentials(options):
-    authorities = options.client_ca and options.client_ca.read_bytes()
-    return grpc.ssl_server_credentials(
-        [(options.key.read_bytes(), options.cert.read_bytes())],
-        root_certificates=authorities,
-        require_client_auth=authorities is not None,
-    )

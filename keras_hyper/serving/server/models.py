@@ -72,12 +72,24 @@ class Model:
     def poll(self) -> None:
         """Brings the available versions in line with the folder."""
         self._close_idle()
-        folders = self._folders()
-        if folders:
-            aspired = self._make_aspired_available(folders)
-            if aspired:
-                self._retire(set(self._available) - aspired)
-        self._note_missing(folders)
+        folders, specific = self._folders(), self.config.specific
+        candidates = [n for n in sorted(folders, reverse=True) if n in specific or not specific]
+        most = len(candidates) if specific else self.config.latest or len(candidates)
+        aspired: set[int] = set()
+        # Under the policy latest, the next older version replaces one that cannot be loaded.
+        for number in candidates:
+            if len(aspired) < most and self._make_available(number, folders[number]):
+                aspired.add(number)
+        if aspired:
+            self._retire(set(self._available) - aspired)
+        for number, version in list(self._versions.items()):
+            exists = number in folders
+            if version.state is State.AVAILABLE:
+                version.note = "" if exists else f"{version.folder} was removed; still in memory"
+            elif not exists:
+                self._versions = {n: v for n, v in self._versions.items() if n != number}
+                version.state = State.END
+                self._past.append(version)
         self._close_idle()
 
     def close(self) -> None:
@@ -97,22 +109,6 @@ class Model:
         if not folders:
             _log.warning("%s: no version in %s", self.config.name, path)
         return folders
-
-    def _make_aspired_available(self, folders):
-        """Loads the versions of the policy; returns those that are available.
-
-        A version that cannot be loaded is replaced by the next older one under the policy latest.
-        """
-        specific = self.config.specific
-        candidates = [n for n in sorted(folders, reverse=True) if n in specific or not specific]
-        most = len(candidates) if specific else self.config.latest or len(candidates)
-        aspired: set[int] = set()
-        for number in candidates:
-            if len(aspired) == most:
-                break
-            if self._make_available(number, folders[number]):
-                aspired.add(number)
-        return aspired
 
     def _make_available(self, number, folder):
         version = self._versions.get(number)
@@ -140,16 +136,6 @@ class Model:
             self._versions[number].retire()
             self._past.append(self._versions[number])
         self._versions = {n: v for n, v in self._versions.items() if n not in numbers}
-
-    def _note_missing(self, folders):
-        for number, version in list(self._versions.items()):
-            exists = number in folders
-            if version.state is State.AVAILABLE:
-                version.note = "" if exists else f"{version.folder} was removed; still in memory"
-            elif not exists:
-                self._versions = {n: v for n, v in self._versions.items() if n != number}
-                version.state = State.END
-                self._past.append(version)
 
     def _close_idle(self, force=False):
         closed = [version for version in self._past if version.close_if_idle(force)]
@@ -247,14 +233,14 @@ class Models:
             configs = []
         new = {c.name: Model(c) for c in configs if c.name not in self._models}
         self._models = {**self._models, **new}
+
+        def poll(model):
+            try:
+                model.poll()
+            except Exception:  # an error of one model must not end its polling
+                _log.exception("%s: the poll failed; the next one tries again", model.config.name)
+
         for name, model in self._models.items():
             last = self._polls.get(name)
             if last is None or last.done():
-                self._polls[name] = self._pool.submit(_poll, model)
-
-
-def _poll(model):
-    try:
-        model.poll()
-    except Exception:  # an error of one model must not end its polling
-        _log.exception("%s: the poll failed; the next one tries again", model.config.name)
+                self._polls[name] = self._pool.submit(poll, model)

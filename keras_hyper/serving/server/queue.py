@@ -45,11 +45,12 @@ class Budget:
             if self._taken + values > self._most:
                 raise overloaded(f"requests with {self._taken} values are queued or running")
             self._taken += values
-        hold.on_release(partial(self._give, values))
 
-    def _give(self, values):
-        with self._lock:
-            self._taken -= values
+        def give():
+            with self._lock:
+                self._taken -= values
+
+        hold.on_release(give)
 
 
 @dataclass(eq=False)
@@ -183,20 +184,20 @@ def _has_ended(job):
 
 def _run(jobs):
     """Runs jobs together; one by one if that fails, so that a bad request fails alone."""
+
+    def alone(job):
+        if job.remaining is not None and job.remaining <= 0:
+            return deadline_exceeded()
+        try:
+            return job.hold.loaded.run(job.signature, job.inputs, job.outputs, job.remaining)
+        except ServingError as error:
+            return error
+        except Exception as error:  # the client must receive an answer
+            _log.exception("%s failed", job.signature)
+            return ServingError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
+
     answers = _run_together(jobs) if len(jobs) > 1 else None
-    return answers or [_run_alone(job) for job in jobs]
-
-
-def _run_alone(job):
-    if job.remaining is not None and job.remaining <= 0:
-        return deadline_exceeded()
-    try:
-        return job.hold.loaded.run(job.signature, job.inputs, job.outputs, job.remaining)
-    except ServingError as error:
-        return error
-    except Exception as error:  # the client must receive an answer
-        _log.exception("%s failed", job.signature)
-        return ServingError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
+    return answers or [alone(job) for job in jobs]
 
 
 def _run_together(jobs):

@@ -79,7 +79,14 @@ def inputs_of(
     arrays = {}
     for name, info in definition.inputs.items():
         array = request.convert(name, raw[name], info)
-        _check_type_and_shape(name, array, info)
+        got = tf.as_dtype(array.dtype if array.dtype != object else tf.string).as_datatype_enum
+        if got != info.dtype:
+            raise invalid(
+                f"Type mismatch: {name}: actual {type_name(got)} vs. expect {type_name(info.dtype)}"
+            )
+        expected = tf.TensorShape(info.tensor_shape)
+        if not expected.is_compatible_with(array.shape):
+            raise invalid(f"{name}: expected shape {expected}, got {list(array.shape)}")
         if name.endswith("_bytes"):
             _check_files(name, array, max_pixels)
         arrays[name] = array
@@ -135,36 +142,23 @@ def _check_sizes(shapes, max_pixels):
             )
 
 
-def _check_type_and_shape(name, array, info):
-    got = tf.as_dtype(array.dtype if array.dtype != object else tf.string).as_datatype_enum
-    if got != info.dtype:
-        raise invalid(
-            f"Type mismatch: {name}: actual {type_name(got)} vs. expect {type_name(info.dtype)}"
-        )
-    expected = tf.TensorShape(info.tensor_shape)
-    if not expected.is_compatible_with(array.shape):
-        raise invalid(f"{name}: expected shape {expected}, got {list(array.shape)}")
-
-
 def _check_files(name, files, max_pixels):
     """Checks the sizes in the headers, since decoding allocates memory for them."""
     pixels = 0
     for data in files.ravel():
-        pixels += _pixels_of(name, data)
+        # Chosen by the first bytes, as the graph's decoder does.
+        kind = next((kind for start, kind in _FORMATS.items() if data.startswith(start)), None)
+        if kind is None:
+            raise invalid(
+                f"{name}: Unknown image file format. One of JPEG, PNG, GIF, BMP required."
+            )
+        try:
+            with kind(io.BytesIO(data)) as picture:
+                pixels += math.prod(picture.size)
+        except (OSError, ValueError, SyntaxError, struct.error, IndexError) as error:
+            raise invalid(f"{name}: a picture's header is damaged: {error}") from error
         if pixels > max_pixels:
             raise invalid(
                 f"{name}: pictures of {pixels} pixels are beyond this server's limit of "
                 f"{max_pixels} pixels a request"
             )
-
-
-def _pixels_of(name, data):
-    # Chosen by the first bytes, as the graph's decoder does.
-    kinds = [kind for start, kind in _FORMATS.items() if data.startswith(start)]
-    if not kinds:
-        raise invalid(f"{name}: Unknown image file format. One of JPEG, PNG, GIF, BMP required.")
-    try:
-        with kinds[0](io.BytesIO(data)) as picture:
-            return math.prod(picture.size)
-    except (OSError, ValueError, SyntaxError, struct.error, IndexError) as error:
-        raise invalid(f"{name}: a picture's header is damaged: {error}") from error

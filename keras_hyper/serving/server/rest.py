@@ -25,6 +25,94 @@ METRICS_PATH = "/monitoring/prometheus/metrics"
 _WHICH = r"/v1/models/{model:[^/:]+}{which:(?:/(?:versions|labels)/[^/:]+)?}"
 
 
+class _Handlers:
+    """The methods: HTTP requests to responses."""
+
+    def __init__(self, service: Service):
+        self._service = service
+
+    @web.middleware
+    async def errors(self, request, handler):
+        """Answers every error with an object with the key ``error``."""
+        try:
+            return await handler(request)
+        except ServingError as error:
+            status, text = HTTP_STATUS.get(error.code, 500), error.rest_text
+        except web.HTTPRequestEntityTooLarge:
+            status = 413
+            text = (
+                f"the body is larger than {_LARGEST_BODY} bytes: send encoded pictures, or use gRPC"
+            )
+        except web.HTTPException as error:
+            # TF-Serving answers unknown paths under /v1/ with INVALID_ARGUMENT.
+            status = 400 if request.path.startswith("/v1/") else error.status
+            text = f"Malformed request: {request.method} {request.path}"
+        return web.json_response({"error": text}, status=status)
+
+    async def method(self, request):
+        method = request.match_info["method"]
+        if method in ("classify", "regress"):
+            raise ServingError(
+                grpc.StatusCode.UNIMPLEMENTED, f"{method} is not part of this server; predict is"
+            )
+        if method != "predict":
+            raise invalid(f"Malformed request: POST {request.path}")
+        model, version, label = _which(request)
+        data = await request.read()
+        bodies = []
+
+        def read():
+            bodies.append(predict_body(data))
+            return predict_request(bodies[0], model, version, label)
+
+        text = await self._service.predict(
+            read,
+            lambda answer: json.dumps(predict_answer(bodies[0], answer)),
+            len(data),
+            _SECONDS,
+            "REST",
+        )
+        return web.json_response(text=text)
+
+    async def status(self, request):
+        model, version, label = _which(request)
+        if label:
+            hold = self._service.models.acquire(model, None, label)
+            hold.release()
+            version = hold.number
+        rows = [
+            {
+                "version": str(one.number),
+                "state": one.state.name,
+                "status": {
+                    "error_code": one.error.code.name if one.error else "OK",
+                    "error_message": one.text,
+                },
+            }
+            for one in self._service.statuses(model, version)
+        ]
+        return web.json_response({"model_version_status": rows})
+
+    async def metadata(self, request):
+        model, version, label = _which(request)
+        number, definitions = self._service.metadata(model, version, label)
+        signatures = {
+            name: {
+                "inputs": {key: _tensor_info(info) for key, info in definition.inputs.items()},
+                "outputs": {key: _tensor_info(info) for key, info in definition.outputs.items()},
+                "method_name": definition.method_name,
+                "defaults": {},
+            }
+            for name, definition in definitions.items()
+        }
+        spec = {"name": model, "signature_name": "", "version": str(number)}
+        metadata = {"signature_def": {"signature_def": signatures}}
+        return web.json_response({"model_spec": spec, "metadata": metadata})
+
+    async def metrics(self, request):
+        return web.Response(text=self._service.metrics.text(), content_type="text/plain")
+
+
 class RestServer:
     """An HTTP server.
 
@@ -34,13 +122,13 @@ class RestServer:
     """
 
     def __init__(self, service: Service, options: Options):
-        self._service = service
         self._options = options
-        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_errors])
-        app.router.add_get(METRICS_PATH, self._metrics)
-        app.router.add_get(_WHICH, self._status)
-        app.router.add_get(_WHICH + "/metadata", self._metadata)
-        app.router.add_post(_WHICH + r":{method:[^/:]+}", self._method)
+        handlers = _Handlers(service)
+        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[handlers.errors])
+        app.router.add_get(METRICS_PATH, handlers.metrics)
+        app.router.add_get(_WHICH, handlers.status)
+        app.router.add_get(_WHICH + "/metadata", handlers.metadata)
+        app.router.add_post(_WHICH + r":{method:[^/:]+}", handlers.method)
         self._runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, shutdown_timeout=options.grace
         )
@@ -67,69 +155,6 @@ class RestServer:
         """Refuses new requests and waits for running ones, at most the seconds of `grace`."""
         await self._runner.cleanup()
 
-    async def _method(self, request):
-        method = request.match_info["method"]
-        if method in ("classify", "regress"):
-            raise ServingError(
-                grpc.StatusCode.UNIMPLEMENTED, f"{method} is not part of this server; predict is"
-            )
-        if method != "predict":
-            raise invalid(f"Malformed request: POST {request.path}")
-        model, version, label = _which(request)
-        data = await request.read()
-        bodies = []
-
-        def read():
-            bodies.append(predict_body(data))
-            return predict_request(bodies[0], model, version, label)
-
-        text = await self._service.predict(
-            read,
-            lambda answer: json.dumps(_predict_answer(bodies[0], answer)),
-            len(data),
-            _SECONDS,
-            "REST",
-        )
-        return web.json_response(text=text)
-
-    async def _status(self, request):
-        model, version, label = _which(request)
-        if label:
-            hold = self._service.models.acquire(model, None, label)
-            hold.release()
-            version = hold.number
-        rows = [
-            {
-                "version": str(one.number),
-                "state": one.state.name,
-                "status": {
-                    "error_code": one.error.code.name if one.error else "OK",
-                    "error_message": one.text,
-                },
-            }
-            for one in self._service.statuses(model, version)
-        ]
-        return web.json_response({"model_version_status": rows})
-
-    async def _metadata(self, request):
-        model, version, label = _which(request)
-        number, definitions = self._service.metadata(model, version, label)
-        signatures = {
-            name: {
-                "inputs": {key: _tensor_info(info) for key, info in definition.inputs.items()},
-                "outputs": {key: _tensor_info(info) for key, info in definition.outputs.items()},
-                "method_name": definition.method_name,
-                "defaults": {},
-            }
-            for name, definition in definitions.items()
-        }
-        spec = {"name": model, "signature_name": "", "version": str(number)}
-        metadata = {"signature_def": {"signature_def": signatures}}
-        return web.json_response({"model_spec": spec, "metadata": metadata})
-
-    async def _metrics(self, request):
-        return web.Response(text=self._service.metrics.text(), content_type="text/plain")
-
 
 def _which(request):
     """Returns name, version (None for the newest) and label of the model in the path."""
@@ -148,23 +173,6 @@ def _tensor_info(info):
         "tensor_shape": {"dim": sides, "unknown_rank": info.tensor_shape.unknown_rank},
         "name": info.name,
     }
-
-
-@web.middleware
-async def _errors(request, handler):
-    """Answers every error with an object with the key ``error``."""
-    try:
-        return await handler(request)
-    except ServingError as error:
-        status, text = HTTP_STATUS.get(error.code, 500), error.rest_text
-    except web.HTTPRequestEntityTooLarge:
-        status = 413
-        text = f"the body is larger than {_LARGEST_BODY} bytes: send encoded pictures, or use gRPC"
-    except web.HTTPException as error:
-        # TF-Serving answers unknown paths under /v1/ with INVALID_ARGUMENT.
-        status = 400 if request.path.startswith("/v1/") else error.status
-        text = f"Malformed request: {request.method} {request.path}"
-    return web.json_response({"error": text}, status=status)
 
 
 def predict_body(data: bytes) -> dict:
@@ -239,42 +247,34 @@ def _converted(name, values, info):
     except ValueError as error:
         raise invalid(f"{name}: expected rows of one size") from error
     dtype = np.dtype(tf.as_dtype(info.dtype).as_numpy_dtype)
-    if array.size and not _can_hold(dtype, array):
+    kinds = {"f": "iuf", "i": "iu", "u": "iu"}.get(dtype.kind, dtype.kind)
+    fits = not array.size or array.dtype.kind in kinds
+    if fits and array.size and dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        fits = limits.min <= array.min() and array.max() <= limits.max
+    if not fits:
         raise invalid(f"{name}: expected numbers of type {type_name(info.dtype)}")
     return array.astype(dtype)
 
 
-def _can_hold(dtype, array):
-    if dtype.kind == "f":
-        return array.dtype.kind in "iuf"
-    if dtype.kind not in "iu" or array.dtype.kind not in "iu":
-        return dtype.kind == array.dtype.kind
-    limits = np.iinfo(dtype)
-    return limits.min <= array.min() and array.max() <= limits.max
-
-
-def _files(name, values, shape):
+def _files(name, value, shape):
     """Yields the bytes of all files in lists of a shape."""
-    if not shape:
-        yield _file(name, values)
-    elif isinstance(values, list) and len(values) == shape[0]:
-        for value in values:
-            yield from _files(name, value, shape[1:])
+    if shape:
+        if not isinstance(value, list) or len(value) != shape[0]:
+            raise invalid(f"{name}: expected rows of one size")
+        for one in value:
+            yield from _files(name, one, shape[1:])
+    elif isinstance(value, str):
+        yield value.encode()
     else:
-        raise invalid(f"{name}: expected rows of one size")
+        try:
+            yield base64.b64decode(value["b64"], validate=True)
+        except (TypeError, KeyError, ValueError, binascii.Error) as error:
+            got = type(value).__name__
+            raise invalid(f'{name}: expected text or {{"b64": "..."}}, got {got}') from error
 
 
-def _file(name, value):
-    if isinstance(value, str):
-        return value.encode()
-    try:
-        return base64.b64decode(value["b64"], validate=True)
-    except (TypeError, KeyError, ValueError, binascii.Error) as error:
-        got = type(value).__name__
-        raise invalid(f'{name}: expected text or {{"b64": "..."}}, got {got}') from error
-
-
-def _predict_answer(body: dict, answer: Answer) -> dict:
+def predict_answer(body: dict, answer: Answer) -> dict:
     """Returns the answer in the request's form: rows for rows, columns for columns."""
     columns = {
         name: array.tolist() if array.dtype != object else _texts(array.tolist(), name)

@@ -232,21 +232,21 @@ class Service:
         self.metrics.latency(model, entrypoint, time.perf_counter() - start)
         return result
 
-    async def _prepared(self, request, hold, deadline):
+    async def _prepared(self, request: Request, hold: Hold, deadline: float | None) -> Job:
+        def prepare():
+            name = request.signature or DEFAULT_SIGNATURE
+            definition = hold.loaded.signature(name)
+            reserve = partial(self._values.take, hold)
+            inputs = inputs_of(request, definition, self._options.max_pixels, reserve)
+            check_outputs(request.outputs, definition)
+            key = batch_key(hold.loaded, name, inputs, request.outputs)
+            return Job(hold, name, inputs, request.outputs, deadline, key)
+
         try:
-            return await self._in_thread(self._prepare, request, hold, deadline)
+            return await self._in_thread(prepare)
         except BaseException:
             hold.release()
             raise
-
-    def _prepare(self, request: Request, hold: Hold, deadline: float | None) -> Job:
-        name = request.signature or DEFAULT_SIGNATURE
-        definition = hold.loaded.signature(name)
-        reserve = partial(self._values.take, hold)
-        inputs = inputs_of(request, definition, self._options.max_pixels, reserve)
-        check_outputs(request.outputs, definition)
-        key = batch_key(hold.loaded, name, inputs, request.outputs)
-        return Job(hold, name, inputs, request.outputs, deadline, key)
 
     def _in_thread(self, function, *arguments):
         return asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)

@@ -18,8 +18,8 @@ from keras_hyper.export.session import ServingSession
 from keras_hyper.serving.server.errors import (
     ServingError,
     UnknownSignatureError,
-    graph_error,
     invalid,
+    serving_error,
 )
 from keras_hyper.serving.server.tensors import to_array
 
@@ -101,7 +101,7 @@ class LoadedVersion:
                 options=options,
             )
         except tf.errors.OpError as error:
-            raise graph_error(error) from error
+            raise serving_error(error) from error
         return dict(zip(names, values, strict=True))
 
     def close(self) -> None:
@@ -137,8 +137,17 @@ def warm_up(version: LoadedVersion, folder: Path) -> int:
 
 
 def _probe(version):
+    def generated(info):
+        sides = [dimension.size for dimension in info.tensor_shape.dim]
+        shape = [1 if side < 0 else side for side in sides[:1]]
+        shape += [_PROBE_SIDE if side < 0 else side for side in sides[1:]]
+        if info.dtype == tf.string.as_datatype_enum:
+            picture = tf.io.encode_png(np.zeros((_PROBE_SIDE, _PROBE_SIDE, 3), np.uint8)).numpy()
+            return np.full(shape, picture, object)
+        return np.ones(shape, tf.as_dtype(info.dtype).as_numpy_dtype)
+
     for name, definition in version.signatures.items():
-        inputs = {key: _generated_input(info) for key, info in definition.inputs.items()}
+        inputs = {key: generated(info) for key, info in definition.inputs.items()}
         try:
             version.run(name, inputs)
         except ServingError as error:
@@ -146,16 +155,6 @@ def _probe(version):
             if error.code is not grpc.StatusCode.INVALID_ARGUMENT:
                 raise
     return len(version.signatures)
-
-
-def _generated_input(info):
-    sides = [dimension.size for dimension in info.tensor_shape.dim]
-    shape = [1 if side < 0 else side for side in sides[:1]]
-    shape += [_PROBE_SIDE if side < 0 else side for side in sides[1:]]
-    if info.dtype == tf.string.as_datatype_enum:
-        picture = tf.io.encode_png(np.zeros((_PROBE_SIDE, _PROBE_SIDE, 3), np.uint8)).numpy()
-        return np.full(shape, picture, object)
-    return np.ones(shape, tf.as_dtype(info.dtype).as_numpy_dtype)
 
 
 class Hold:
@@ -229,28 +228,34 @@ class Version:
         self._seen = _files(self.folder)
         self.state, self.error = State.LOADING, None
         try:
-            self.loaded = _loaded(self.folder)
+            loaded = LoadedVersion(self.folder)
+            try:
+                warm_up(loaded, self.folder)
+            except BaseException:
+                loaded.close()
+                raise
         except Exception as error:  # a damaged file can raise anything
-            self.error = _serving_error(error)
+            self.error = serving_error(error)
             self._next_attempt = self._clock() + min(_LONGEST_WAIT, _FIRST_WAIT * 2**self._failures)
             self._failures += 1
             self.state = State.END
             return False
-        self._failures, self.note = 0, ""
+        self._failures, self.note, self.loaded = 0, "", loaded
         self.state = State.AVAILABLE
         return True
 
     def acquire(self) -> Hold | None:
         """Returns a hold, so that the session stays open; None if the version has ended."""
+
+        def leave():
+            with self._lock:
+                self._users -= 1
+
         with self._lock:
             if self.state is not State.AVAILABLE or self.loaded is None:
                 return None
             self._users += 1
-            return Hold(self.number, self.loaded, self._leave)
-
-    def _leave(self):
-        with self._lock:
-            self._users -= 1
+            return Hold(self.number, self.loaded, leave)
 
     def retire(self) -> None:
         """Refuses new requests; `close_if_idle` ends the version."""
@@ -270,25 +275,6 @@ class Version:
         if loaded:
             loaded.close()
         return True
-
-
-def _loaded(folder):
-    loaded = LoadedVersion(folder)
-    try:
-        warm_up(loaded, folder)
-    except BaseException:
-        loaded.close()
-        raise
-    return loaded
-
-
-def _serving_error(error):
-    if isinstance(error, ServingError):
-        return error
-    if isinstance(error, tf.errors.OpError):
-        return graph_error(error)
-    code = grpc.StatusCode.NOT_FOUND if isinstance(error, OSError) else grpc.StatusCode.DATA_LOSS
-    return ServingError(code, f"{type(error).__name__}: {error}")
 
 
 def _files(folder):

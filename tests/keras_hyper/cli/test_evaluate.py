@@ -57,7 +57,7 @@ def test_written_rows_equal_the_printed_rows(pictures, models, tmp_path, capsys)
         evaluate(pictures, "--levels", 15, 50, "--model", models / "colour", "--json", report) == 0
     )
     written, printed = json.loads(report.read_text()), capsys.readouterr().out
-    assert written["task"] == "denoise" and "even crop" in written["protocol"]
+    assert written["task"] == "denoise" and "even sides" in written["protocol"]
     assert [row["level"] for row in written["rows"]] == [15, 50]
     assert "paper: RGB" in printed
     for row in written["rows"]:

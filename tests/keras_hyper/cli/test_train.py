@@ -2,8 +2,7 @@ import re
 
 import pytest
 
-from keras_hyper.cli import main, train
-from keras_hyper.cli.one_line import OneLineParser
+from keras_hyper.cli import OneLineParser, main, train
 from keras_hyper.training import TrainingConfig
 from tests.conftest import ROOT
 

@@ -1,9 +1,11 @@
+import json
 import threading
 
 import numpy as np
 import pytest
 
 from keras_hyper.evaluation import Job, Scoring, measure
+from keras_hyper.evaluation.measure import FigureStore, figure_key
 
 SCORING = Scoring(("psnr",))
 
@@ -85,3 +87,44 @@ def test_few_pictures_are_in_memory_at_once():
     for _ in measure((job(number, make=make) for number in range(30)), lambda picture, _: picture):
         running[0] -= 1
     assert most[0] <= 8
+
+
+def test_added_figures_are_reused(tmp_path):
+    path = tmp_path / "deep" / "figures.jsonl"
+    first = FigureStore(path, reuse=False)
+    first.add("a", {"psnr_after": 30.0}, picture="a.png", level=25.0)
+    assert "a" in first and FigureStore(path, reuse=True)["a"] == {"psnr_after": 30.0}
+    assert json.loads(path.read_text())["picture"] == "a.png"
+
+
+def test_without_reuse_the_file_is_kept_but_not_read(tmp_path):
+    path = tmp_path / "figures.jsonl"
+    FigureStore(path, reuse=False).add("a", {"psnr": 1.0})
+    again = FigureStore(path, reuse=False)
+    assert "a" not in again
+    again.add("b", {"psnr": 2.0})
+    again.add("a", {"psnr": 3.0})
+    known = FigureStore(path, reuse=True)
+    assert known["b"] == {"psnr": 2.0} and known["a"] == {"psnr": 3.0}
+
+
+def test_an_incomplete_last_line_is_ignored(tmp_path):
+    path = tmp_path / "figures.jsonl"
+    FigureStore(path, reuse=False).add("a", {"psnr": 1.0})
+    path.write_text(path.read_text() + '{"key": "b", "figu')
+    store = FigureStore(path, reuse=True)
+    assert "a" in store and "b" not in store
+    store.add("c", {"psnr": 4.0})
+    assert "c" in FigureStore(path, reuse=True)
+
+
+def test_without_a_file_nothing_is_written(tmp_path):
+    store = FigureStore(None, reuse=True)
+    store.add("a", {})
+    assert "a" in store and not list(tmp_path.iterdir())
+
+
+def test_keys_differ_in_every_fact():
+    facts = {"model": "m", "protocol": "p", "seed": 0, "picture": "h", "level": 25.0}
+    keys = {figure_key(**{**facts, name: 1}) for name in facts} | {figure_key(**facts)}
+    assert len(keys) == len(facts) + 1

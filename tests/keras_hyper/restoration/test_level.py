@@ -29,7 +29,7 @@ def estimated(monkeypatch):
             pictures.append(picture)
             return value
 
-        monkeypatch.setattr("keras_hyper.restoration.estimate.estimate", estimate_once)
+        monkeypatch.setattr("keras_hyper.restoration.level.estimate", estimate_once)
         return pictures
 
     return replace

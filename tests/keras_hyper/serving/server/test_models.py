@@ -119,7 +119,9 @@ def test_server_starts_with_the_newest_complete_version(stubs, folder):
 
 def test_failed_loads_are_retried_with_growing_pauses(stubs, folder, monkeypatch):
     tries = []
-    monkeypatch.setattr(version_module, "_loaded", lambda folder: tries.append(folder) or 1 / 0)
+    monkeypatch.setattr(
+        version_module, "LoadedVersion", lambda folder: tries.append(folder) or 1 / 0
+    )
     put(folder, 1)
     clock = Clock()
     model = model_of(folder, clock)

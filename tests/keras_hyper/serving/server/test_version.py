@@ -18,7 +18,7 @@ def test_waits_after_failed_loads_double_up_to_the_maximum(tmp_path, monkeypatch
         raise ValueError("damaged")
 
     now = [0.0]
-    monkeypatch.setattr(version_module, "_loaded", fail)
+    monkeypatch.setattr(version_module, "LoadedVersion", fail)
     version = Version(1, tmp_path, lambda: now[0])
     waits = []
     for _ in range(8):
@@ -39,7 +39,8 @@ def test_retired_version_closes_after_its_last_request(tmp_path, monkeypatch):
             self.closed = True
 
     loaded = Loaded()
-    monkeypatch.setattr(version_module, "_loaded", lambda folder: loaded)
+    monkeypatch.setattr(version_module, "LoadedVersion", lambda folder: loaded)
+    monkeypatch.setattr(version_module, "warm_up", lambda loaded, folder: 1)
     version = Version(1, tmp_path)
     assert version.load()
     hold = version.acquire()
