@@ -4,8 +4,10 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -16,7 +18,7 @@ _NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_le
 
 
 @contextmanager
-def served(models: Path, *flags: str):
+def served(models: Path, *flags: str) -> Iterator[Any]:
     """Serves a folder of models while the block runs.
 
     Args:
@@ -40,7 +42,9 @@ def served(models: Path, *flags: str):
         process.wait()
 
 
-def request_for(model: str, signature: str, image: np.ndarray, level: np.ndarray):
+def request_for(
+    model: str, signature: str, image: np.ndarray, level: np.ndarray
+) -> predict_pb2.PredictRequest:
     """Returns a PredictRequest; the arrays go in packed bytes."""
     request = predict_pb2.PredictRequest()
     request.model_spec.name = model

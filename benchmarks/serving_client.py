@@ -27,7 +27,9 @@ LEVELS = (10.0, 25.0, 40.0, 60.0)
 _PACKED = (("keras-hyper-tensor-content", "1"),)
 
 
-def run(address: str | None = None, name="denoise", side: int = 512, rounds: int = 15) -> None:
+def run(
+    address: str | None = None, name: str = "denoise", side: int = 512, rounds: int = 15
+) -> None:
     """Prints the table.
 
     Args:

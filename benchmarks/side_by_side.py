@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -9,7 +10,7 @@ from rich.table import Table
 console = Console(width=110)
 
 
-def ratio(ours, theirs, rounds: int) -> tuple[float, float, float]:
+def ratio(ours: Callable, theirs: Callable, rounds: int) -> tuple[float, float, float]:
     """Times two functions in turn.
 
     Args:
@@ -33,7 +34,7 @@ def _seconds(function):
     return time.perf_counter() - begun
 
 
-def show(title: str, headings, rows) -> None:
+def show(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Prints a table; numbers with three digits."""
     table = Table(title=title, title_justify="left")
     for number, heading in enumerate(headings):

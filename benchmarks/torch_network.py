@@ -8,14 +8,14 @@ from torch.nn import functional
 class Generated(nn.Module):
     """A 3x3 convolution with the kernel ``level * w + b``."""
 
-    def __init__(self, filters):
+    def __init__(self, filters: int):
         super().__init__()
         self.w = nn.Parameter(torch.randn(filters, filters, 3, 3) * 0.01)
         self.b = nn.Parameter(torch.randn(filters, filters, 3, 3) * 0.01)
         self.bias_w = nn.Parameter(torch.zeros(filters))
         self.bias_b = nn.Parameter(torch.zeros(filters))
 
-    def forward(self, x, level):
+    def forward(self, x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
         """Convolves."""
         kernel, bias = level * self.w + self.b, level * self.bias_w + self.bias_b
         return functional.conv2d(x, kernel, bias, padding=1)
@@ -24,7 +24,7 @@ class Generated(nn.Module):
 class TorchNetwork(nn.Module):
     """Stride-2 head, residual blocks, long skip, pixel shuffle, two convolutions."""
 
-    def __init__(self, blocks, filters=64, channels=3):
+    def __init__(self, blocks: int, filters: int = 64, channels: int = 3):
         super().__init__()
         self.head = nn.Conv2d(channels, filters, 3, stride=2, padding=1)
         self.convs = nn.ModuleList(Generated(filters) for _ in range(2 * blocks))
@@ -33,7 +33,7 @@ class TorchNetwork(nn.Module):
         self.merge = nn.Conv2d(filters, filters, 3, padding=1)
         self.tail = nn.Conv2d(filters, channels, 3, padding=1)
 
-    def forward(self, image, level):
+    def forward(self, image: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
         """Restores a batch ``(batch, channels, height, width)`` at one level."""
         x = head = self.head(image)
         for first, second in zip(self.convs[::2], self.convs[1::2], strict=True):

@@ -81,19 +81,15 @@ def jpeg_quality(path: Path) -> JpegQuality:
         raise ValueError(f"{path}: no picture, or a damaged one ({error})") from error
     if not tables or not places:
         raise ValueError(f"{path}: expected a JPEG file, got a {kind}")
-    return _nearest([np.asarray(tables[place]) for place in places])
-
-
-def _nearest(tables):
-    """Returns the quality of the tables of a file's channels, luma first."""
+    first, *others = (np.asarray(tables[place]) for place in places)
     luma, chroma = libjpeg_tables()
-    same = (luma == tables[0]).all(axis=1)
+    same = (luma == first).all(axis=1)
     # Each channel has a table; in CMYK all four have that of luma.
-    for table in tables[1:]:
+    for table in others:
         same &= (chroma == table).all(axis=1) | (luma == table).all(axis=1)
     if same.any():
         return JpegQuality(int(np.flatnonzero(same)[0]) + 1, True)
-    distance = np.abs(np.log(luma) - np.log(np.maximum(tables[0], 1))).mean(axis=1)
+    distance = np.abs(np.log(luma) - np.log(np.maximum(first, 1))).mean(axis=1)
     return JpegQuality(int(np.argmin(distance)) + 1, False)
 
 
@@ -135,20 +131,16 @@ def quality_of_pixels(picture: np.ndarray) -> int | None:
     luma = samples @ LUMA if samples.shape[-1] == 3 else samples[..., 0]
     # Blocks with clipped samples are not multiples.
     clipped = ((samples < 0.5) | (samples > 254.5)).any(axis=-1)
-    top, left = _phase(luma, clipped)
-    best, gain = _likeliest(_coefficients(luma[top:, left:], clipped[top:, left:], _MOST_BLOCKS))
-    return best if gain > _LEAST_GAIN else None
-
-
-def _phase(luma, clipped):
-    """Returns the offset of the blocks: the one with the most zero coefficients."""
 
     def zeros(place):
         top, left = place
         found = _coefficients(luma[top:, left:], clipped[top:, left:], _BLOCKS_A_PHASE)
         return np.mean(np.abs(found[1:]) < _SPREAD) if found.size else 0.0
 
-    return max(np.ndindex(8, 8), key=zeros)
+    # The grid of blocks begins where most coefficients are zero.
+    top, left = max(np.ndindex(8, 8), key=zeros)
+    best, gain = _likeliest(_coefficients(luma[top:, left:], clipped[top:, left:], _MOST_BLOCKS))
+    return best if gain > _LEAST_GAIN else None
 
 
 def _coefficients(luma, clipped, most):
@@ -156,7 +148,10 @@ def _coefficients(luma, clipped, most):
     blocks, clipped = _blocks(luma), _blocks(clipped)
     blocks = blocks[~clipped.any(axis=(1, 2))]
     blocks = blocks[:: max(-(-len(blocks) // most), 1)]
-    matrix = _cosines()
+    rows, columns = np.mgrid[:8, :8]
+    matrix = np.cos(np.pi * (2 * columns + 1) * rows / 16) / 2
+    matrix[0] /= np.sqrt(2)
+    matrix = matrix.astype(np.float32)
     return (matrix @ (blocks - 128.0) @ matrix.T).reshape(-1, 64).T
 
 
@@ -168,31 +163,22 @@ def _blocks(plane):
 
 def _likeliest(coefficients):
     """Returns the likeliest quality, and its gain per coefficient over no table."""
+
+    def gain(values, step):
+        """Returns the log-likelihood of multiples of a step, minus that of a smooth density."""
+        # Values are not rounded zeros, so each is at least one step.
+        distance = values - step * np.maximum(np.rint(values / step), 1.0)
+        bell = np.exp(-0.5 * (distance / _SPREAD) ** 2) / (_SPREAD * np.sqrt(2 * np.pi))
+        return float(np.log((1 - _STRAY) * step * bell + _STRAY).sum())
+
     tables, gains, count = libjpeg_tables()[0], np.zeros(100), 0
     for place in range(1, 64):
         values = np.abs(coefficients[place])
         values = values[values > _LEAST]
         count += len(values)
         steps, index = np.unique(tables[:, place], return_inverse=True)
-        gains += np.array([_gain(values, step) for step in steps])[index]
+        gains += np.array([gain(values, step) for step in steps])[index]
     if count < _FEWEST_COEFFICIENTS:
         return 100, 0.0
     best = int(np.argmax(gains))
     return best + 1, gains[best] / count
-
-
-def _gain(values, step):
-    """Returns the log-likelihood of multiples of a step, minus that of a smooth density."""
-    # Values are not rounded zeros, so each is at least one step.
-    distance = values - step * np.maximum(np.rint(values / step), 1.0)
-    bell = np.exp(-0.5 * (distance / _SPREAD) ** 2) / (_SPREAD * np.sqrt(2 * np.pi))
-    return float(np.log((1 - _STRAY) * step * bell + _STRAY).sum())
-
-
-@cache
-def _cosines():
-    """Returns the matrix of the orthonormal DCT of 8 samples."""
-    rows, columns = np.mgrid[:8, :8]
-    matrix = np.cos(np.pi * (2 * columns + 1) * rows / 16) / 2
-    matrix[0] /= np.sqrt(2)
-    return matrix.astype(np.float32)

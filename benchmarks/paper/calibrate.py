@@ -4,6 +4,7 @@ With --noisy the pictures of --data are noisy and no clean ones are needed. It t
 level of the smallest estimated risk at the estimated noise.
 """
 
+import argparse
 import json
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from keras_hyper.models import load_hyper_res, load_level_estimator
 from pipelines import TASKS
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``python -m benchmarks.paper calibrate``."""
     add = parser.add_argument
     add("--task", required=True, choices=list(TASKS), help="task of the network")
@@ -34,7 +35,7 @@ def add_arguments(parser):
     add("--plot", type=Path, metavar="F", help="plot best against true level (.png, .svg)")
 
 
-def job(args) -> None:
+def job(args: argparse.Namespace) -> None:
     """Searches and prints a table."""
     from pipelines.images import find_pictures
 

@@ -1,5 +1,6 @@
 """Writes a model's card: description, training, figures, change of clean images."""
 
+import argparse
 import shlex
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from keras_hyper.errors import WrongArgumentError
 from pipelines import SAMPLE_PICTURES, TASKS, get_protocol
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``python -m benchmarks.paper card``."""
     add = parser.add_argument
     add("model", metavar="MODEL", help="a model.keras, a run's folder, or the name of a preset")
@@ -18,7 +19,7 @@ def add_arguments(parser):
     add("--store", type=Path, metavar="F", help="file that figures are kept in and taken from")
 
 
-def job(args) -> None:
+def job(args: argparse.Namespace) -> None:
     """Measures and writes."""
     from rich.console import Console
 

@@ -8,7 +8,7 @@ import argparse
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -151,7 +151,9 @@ def _bicubic():
         yield Reading(("super_resolution_Set5", name), "Set5", protocol, 3, figures)
 
 
-def compare(reading: Reading, rows: dict, paths, levels) -> Iterator[tuple]:
+def compare(
+    reading: Reading, rows: dict, paths: Sequence[Path], levels: Sequence[float]
+) -> Iterator[tuple]:
     """Measures a reading.
 
     Args:

@@ -4,6 +4,7 @@ Noise is added to clean pictures (clipped and floored to 8 bits, as in the paper
 estimated from one crop at a random position, and by the median over the grid of crops.
 """
 
+import argparse
 import json
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from pipelines import TASKS
 _RELATIVE = (15.0, 75.0)
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``python -m benchmarks.paper evaluate-estimator``."""
     add = parser.add_argument
     add("--data", required=True, type=Path, help="folder of clean pictures")
@@ -39,7 +40,7 @@ def add_arguments(parser):
     add("--json", type=Path, metavar="F", help="also write the rows to this file")
 
 
-def job(args) -> None:
+def job(args: argparse.Namespace) -> None:
     """Measures and prints the tables."""
     import pipelines
     from pipelines.images import find_pictures

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from keras_hyper.models import HyperRes
+
 # Any even side does: the count is of each pixel, and a whole picture has borders like this one.
 _SIDE = 64
 
@@ -28,7 +30,7 @@ class NetworkSize:
     generated_multiply_adds: float
 
 
-def network_size(model) -> NetworkSize:
+def network_size(model: HyperRes) -> NetworkSize:
     """Counts parameters from a network's variables and multiply-adds from its traced graph.
 
     Args:

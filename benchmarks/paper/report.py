@@ -1,5 +1,6 @@
 """Prints the paper's tables and figures, ours beside them, as Markdown."""
 
+import argparse
 import json
 import shlex
 from pathlib import Path
@@ -8,7 +9,7 @@ from keras_hyper.errors import WrongArgumentError, checked
 from pipelines import SAMPLE_PICTURES, TASKS, get_protocol
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``python -m benchmarks.paper report``."""
     add = parser.add_argument
     add("models", nargs="+", metavar="[TASK=]MODEL", help="as `keras-hyper evaluate --model` "
@@ -28,7 +29,7 @@ def add_arguments(parser):
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of layers")
 
 
-def job(args) -> None:
+def job(args: argparse.Namespace) -> None:
     """Measures what is missing and writes the page."""
     from benchmarks.paper.paper_report import paper_page
     from benchmarks.paper.report_sections import (

@@ -48,7 +48,7 @@ class Measured:
         return table and self.reports.get(("paper", table.pictures))
 
 
-def row_cells(report, levels, name, digits):
+def row_cells(report: dict[str, Any], levels: Sequence[float], name: str, digits: int) -> list[str]:
     """Returns the cells of a row.
 
     Args:

@@ -35,11 +35,16 @@ def write_sheet(
     Returns:
         Rows of level, PSNR of the degraded and PSNR of the restored picture in dB, over the whole.
     """
+
+    def pixels(picture):
+        part = np.clip(middle(picture, SIDE), 0, 1)
+        return np.rint(np.broadcast_to(part, (*part.shape[:2], 3)) * 255).astype(np.uint8)
+
     rows = list(_rows(version, picture, task, levels))
     cells: list[tuple[str, np.ndarray]] = []
     for level, pictures, before, after in rows:
         labels = (f"level {level:g}: {before:.1f} dB", f"restored: {after:.1f} dB", "clean")
-        cells += zip(labels, map(_middle, pictures), strict=True)
+        cells += zip(labels, map(pixels, pictures), strict=True)
     draw_sheet(cells, 3, SIDE, out)
     return [(level, before, after) for level, _, before, after in rows]
 
@@ -84,14 +89,16 @@ def _rows(version, picture, task, levels):
             yield level, (degraded, restored, clean), before, after
 
 
-def _middle(picture):
-    part = np.clip(middle(picture, SIDE), 0, 1)
-    return np.rint(np.broadcast_to(part, (*part.shape[:2], 3)) * 255).astype(np.uint8)
-
-
 def first_run() -> int:
     """Trains the tiny network on the pictures that ship and writes a sheet; returns the status."""
+    import pipelines
     from keras_hyper.cli import main as keras_hyper
+
+    def restore():
+        _, held_out, _ = pipelines.split()
+        task, out = pipelines.get_task("denoise"), OUT / "sheet.png"
+        show(write_sheet(OUT / "denoise" / "1", held_out[0], task, LEVELS, out))
+        print(f"noisy, restored and clean side by side: {out}")
 
     shutil.rmtree(OUT, ignore_errors=True)
     levels = [f"{level:g}" for level in LEVELS]
@@ -99,17 +106,7 @@ def first_run() -> int:
         ["train", "--task", "denoise", "--out", str(OUT), "--levels", *levels,
          "--batch", "4", "--steps", "1500", "--validate-every", "500"]
     )  # fmt: skip
-    return status or run("demo", _show_first_run)
-
-
-def _show_first_run():
-    """Restores a noisy picture through the new SavedModel."""
-    import pipelines
-
-    _, held_out, _ = pipelines.split()
-    task, out = pipelines.get_task("denoise"), OUT / "sheet.png"
-    show(write_sheet(OUT / "denoise" / "1", held_out[0], task, LEVELS, out))
-    print(f"noisy, restored and clean side by side: {out}")
+    return status or run("demo", restore)
 
 
 def main(argv: list[str] | None = None) -> int:

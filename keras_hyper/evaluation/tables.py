@@ -61,7 +61,14 @@ def mean_row(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 def table_cells(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Returns headings and cells of a report's table: one row per level, and the mean."""
-    columns = _columns(report["rows"][0])
+    columns = []  # heading, name and format of every figure
+    for name, metric in METRICS.items():
+        for suffix, sign in (("before", ""), ("after", ""), ("gain", "+")):
+            if f"{name}_{suffix}" in report["rows"][0]:
+                form = f"{sign}.{metric.digits}f"
+                columns.append((f"{metric.heading} {suffix}", f"{name}_{suffix}", form))
+    if "seconds_per_picture" in report["rows"][0]:
+        columns.append(("s/picture", "seconds_per_picture", ".3f"))
     headings = ["level", *(heading for heading, _, _ in columns)]
     cells = []
     for row in report["rows"]:
@@ -71,20 +78,6 @@ def table_cells(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         numbers = [format(report["mean"][name], form) for _, name, form in columns]
         cells.append(["mean", *numbers])
     return headings, cells
-
-
-def _columns(row):
-    """Returns heading, name and format of every figure in a row."""
-    columns = []
-    for name, metric in METRICS.items():
-        for suffix, words, sign in (("before", "before", ""), ("after", "after", ""),
-                                    ("gain", "gain", "+")):  # fmt: skip
-            if f"{name}_{suffix}" in row:
-                form = f"{sign}.{metric.digits}f"
-                columns.append((f"{metric.heading} {words}", f"{name}_{suffix}", form))
-    if "seconds_per_picture" in row:
-        columns.append(("s/picture", "seconds_per_picture", ".3f"))
-    return columns
 
 
 def markdown_table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> str:

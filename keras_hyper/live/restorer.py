@@ -13,6 +13,7 @@ from keras_hyper.live.pictures import OpenPicture, level_map
 from keras_hyper.live.task import LiveTask
 from keras_hyper.live.view import expand, shrink, times
 from keras_hyper.metrics import psnr
+from keras_hyper.models import HyperRes
 from keras_hyper.models.trunk import pad_to_multiple
 from keras_hyper.restoration.kinds import split_alpha, through_channels, to_float, to_type
 from keras_hyper.restoration.picture import restore
@@ -92,12 +93,20 @@ class LiveNetwork:
     """A network that keeps the features of the newest images and the kernels of the newest levels.
 
     Args:
-        model: A `keras_hyper.HyperRes`.
+        model: The network.
         num_images: How many images' features are kept.
         num_levels: How many levels' kernels are kept.
     """
 
-    def __init__(self, model, num_images: int = 2, num_levels: int = 16):
+    def __init__(self, model: HyperRes, num_images: int = 2, num_levels: int = 16):
+        def encode(image):
+            padded, _ = pad_to_multiple(image, model.multiple)
+            return padded, model.encode(padded)
+
+        def decode(image, head, kernels):
+            convs = dict(zip(map(id, model.block_convs), kernels, strict=True))
+            return model.decode(image, head, lambda conv, x, _: conv.convolve(x, *convs[id(conv)]))
+
         self.model = model
         self._features, self._kernels = _Cache(num_images), _Cache(num_levels)
         image = tf.TensorSpec((1, None, None, model.channels), tf.float32)
@@ -107,8 +116,8 @@ class LiveNetwork:
             for pair in model.generated(0.0)
         ]
         # One graph for all sizes and levels.
-        self._encode = tf.function(self._encode_image, input_signature=[image])
-        self._decode = tf.function(self._decode_features, input_signature=[image, head, kernels])
+        self._encode = tf.function(encode, input_signature=[image])
+        self._decode = tf.function(decode, input_signature=[image, head, kernels])
 
     def __call__(self, key: Hashable, image: np.ndarray, level: float) -> np.ndarray:
         """Restores an image at one level.
@@ -130,14 +139,6 @@ class LiveNetwork:
         kernels = self._kernels(level, lambda: self.model.generated(level))
         restored = self._decode(padded, head, kernels)[0].numpy()
         return restored[: image.shape[0], : image.shape[1]]
-
-    def _encode_image(self, image):
-        padded, _ = pad_to_multiple(image, self.model.multiple)
-        return padded, self.model.encode(padded)
-
-    def _decode_features(self, image, head, kernels):
-        convs = dict(zip(map(id, self.model.block_convs), kernels, strict=True))
-        return self.model.decode(image, head, lambda conv, x, _: conv.convolve(x, *convs[id(conv)]))
 
 
 class _Cache:

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from keras_hyper.models import HyperRes, LevelEstimator
 from keras_hyper.restoration.kinds import split_alpha, to_float, to_type
 from keras_hyper.restoration.level import find_level
 from pipelines import SAMPLE_PICTURES, Task
+from pipelines.degradations.bicubic import enlarge_picture
 from pipelines.images import find_pictures
 
 
@@ -65,77 +67,57 @@ def sample_pictures() -> dict[str, Path]:
     return {path.stem: path for path in find_pictures(SAMPLE_PICTURES)}
 
 
-def live_task(name: str, model, task: Task, estimator) -> LiveTask:
+def live_task(name: str, model: HyperRes, task: Task, estimator: LevelEstimator | None) -> LiveTask:
     """Returns a task of the page.
 
     Args:
         name: Name of the network.
         model: The network.
         task: Its row.
-        estimator: A `keras_hyper.LevelEstimator`, used if it is for this task; or None.
+        estimator: Used if it is for this task.
     """
     low, high = model.level_range
     if task.enlarges:
         low = max(task.minimum, low - 0.5)
     else:  # Networks also work beyond the range trained on: half as far down, a quarter up.
         low, high = max(task.minimum, np.floor(low / 2)), min(task.maximum, np.ceil(high * 1.25))
+    fits = estimator is not None and estimator.task == task.name
+
+    def estimate(path, pixels):
+        found = find_level(task, path, pixels, estimator if fits else None)
+        return found and found.level
+
+    def enlarge(pixels, factor):
+        return enlarge_picture(pixels, *(max(1, round(side * factor)) for side in pixels.shape[:2]))
+
     return LiveTask(
         name,
         model,
         task.check_level,
         (low, high, task.slider_step),
         task.rising,
-        estimate=_estimate(task, estimator),
-        degrade=_shrink if task.enlarges else lambda pixels, level: _degrade(task, pixels, level),
+        estimate=estimate if fits or task.level_of_file or task.level_of_pixels else None,
+        degrade=lambda pixels, level: _degraded(task, pixels, level),
         scaled_level=task.scaled_level,
-        enlarge=_enlarge if task.enlarges else None,
+        enlarge=enlarge if task.enlarges else None,
     )
 
 
-def _estimate(task, estimator):
-    fits = estimator is not None and estimator.task == task.name
-    if not (fits or task.level_of_file or task.level_of_pixels):
-        return None
-
-    def estimate(path, pixels):
-        found = find_level(task, path, pixels, estimator if fits else None)
-        return found and found.level
-
-    return estimate
-
-
-def _color_bytes(pixels):
-    """The colors of pixels of any kind, uint8 ``(height, width, channels)``."""
-    return to_type(to_float(split_alpha(pixels)[0]), np.dtype(np.uint8))
-
-
-def _drop_gray_axis(pixels):
-    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-
-
-def _degrade(task, pixels, level):
-    clean = _color_bytes(pixels)
-    if task.degrade_for_benchmark:
-        degraded = task.degrade_for_benchmark(to_float(clean), level)
+def _degraded(task, pixels, level):
+    """Returns a degraded picture and the clean one, uint8, gray without an axis of channels."""
+    clean = to_type(to_float(split_alpha(pixels)[0]), np.dtype(np.uint8))
+    if task.enlarges:
+        # The largest small picture whose enlargement is inside the clean one.
+        small = [int(side // level) for side in clean.shape[:2]]
+        height, width = (round(side * level) for side in small)
+        clean = clean[:height, :width]
+        degraded = enlarge_picture(clean, *small)
     else:
-        degraded = task.degrade(to_float(clean)[None], level, (0, 0))[0]
-    degraded = to_type(np.asarray(degraded), np.dtype(np.uint8))
-    return _drop_gray_axis(degraded), _drop_gray_axis(clean)
-
-
-def _shrink(pixels, level):
-    from pipelines.degradations.bicubic import enlarge_picture
-
-    clean = _color_bytes(pixels)
-    # The largest small picture whose enlargement is inside the clean one.
-    small = [int(side // level) for side in clean.shape[:2]]
-    height, width = (round(side * level) for side in small)
-    clean = clean[:height, :width]
-    return _drop_gray_axis(enlarge_picture(clean, *small)), _drop_gray_axis(clean)
-
-
-def _enlarge(pixels, factor):
-    from pipelines.degradations.bicubic import enlarge_picture
-
-    height, width = (max(1, round(side * factor)) for side in pixels.shape[:2])
-    return enlarge_picture(pixels, height, width)
+        if task.degrade_for_benchmark:
+            degraded = task.degrade_for_benchmark(to_float(clean), level)
+        else:
+            degraded = task.degrade(to_float(clean)[None], level, (0, 0))[0]
+        degraded = to_type(np.asarray(degraded), np.dtype(np.uint8))
+    if clean.shape[-1] == 1:
+        return degraded[..., 0], clean[..., 0]
+    return degraded, clean

@@ -133,12 +133,8 @@ def fill(tensor: tensor_pb2.TensorProto, array: np.ndarray, as_content: bool = F
         is_float = array.dtype == np.float32
         packed = (array.astype("<f4", copy=False) if is_float else _VARINTS[array]).tobytes()
         tag = _FLOAT_VAL if is_float else _INT_VAL
-        tensor.MergeFromString(tag + _varint(len(packed)) + packed)
-
-
-def _varint(number):
-    data = bytearray()
-    while number > 127:
-        data.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*data, number])
+        size, length = bytearray(), len(packed)  # as a varint
+        while length > 127:
+            size.append(length & 127 | 128)
+            length >>= 7
+        tensor.MergeFromString(tag + bytes([*size, length]) + packed)
