@@ -270,9 +270,9 @@ def shared_additions(folder, signature):
 )
 @pytest.mark.parametrize("signature", ["serving_default", "sweep"])
 def test_concurrent_runs_share_no_in_place_addition(tmp_path, monkeypatch, signature):
-    # See `MainNetwork.decode`: a kernel that adds in place must be the last to read its addend. TensorFlow
-    # reads this variable once, when it is loaded; without it oneDNN is on if the processor has
-    # AVX512_VNNI, AVX512_BF16 or AMX. So the graph is built in a separate process.
+    # See `MainNetwork.decode`: a kernel that adds in place must be the last to read its addend.
+    # TensorFlow reads this variable once, when it is loaded; without it oneDNN is on if the
+    # processor has AVX512_VNNI, AVX512_BF16 or AMX. So the graph is built in a separate process.
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         adding, shared = pool.submit(shared_additions, tmp_path / "denoise", signature).result()
