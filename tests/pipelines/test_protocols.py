@@ -53,3 +53,33 @@ def test_protocols_with_whole_levels_refuse_fractions():
     get_protocol(TASKS["sr"], "paper").check_level(2.5)
     with pytest.raises(ValueError, match="protocol literature: expected a whole level, got 2.5"):
         get_protocol(TASKS["sr"], "literature").check_level(2.5)
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "channels", "multiple", "even_last", "planes", "border"),
+    [
+        ("denoise", "paper", None, 2, False, ("picture", "picture"), 0),
+        ("denoise", "clipped", None, 2, False, ("picture", "picture"), 0),
+        ("denoise", "literature", None, 1, False, ("picture", "picture"), 0),
+        ("dejpeg", "paper", 1, 2, False, ("picture", "picture"), 0),
+        ("dejpeg", "colour", 3, 1, False, ("picture", "picture"), 0),
+        ("dejpeg", "literature", 1, 1, False, ("picture", "picture"), 0),
+        ("sr", "paper", 3, 1, True, ("luma", "picture"), 0),
+        ("sr", "registered", 3, 3, True, ("luma", "picture"), 0),
+        ("sr", "literature", 3, 3, False, ("exact luma", "exact luma"), 3),
+    ],
+)
+def test_crops_and_planes_are_those_that_the_text_states(
+    task, name, channels, multiple, even_last, planes, border
+):
+    protocol = get_protocol(TASKS[task], name)
+    assert (protocol.channels, protocol.multiple(3.0)) == (channels, multiple)
+    assert (protocol.even_last, protocol.border(3.0)) == (even_last, border)
+    assert (protocol.psnr_on, protocol.ssim_on) == planes
+    whole_levels = task == "dejpeg" or (task == "sr" and name != "paper")
+    assert protocol.whole_levels == whole_levels
+    assert ("no crop" in protocol.text) == (multiple == 1 and not even_last)
+    assert ("even sides" in protocol.text) == (even_last or multiple == 2)
+    limited = (task, name) == ("dejpeg", "literature")
+    assert protocol.gray == ("limited" if limited else "full")
+    assert ("Y of BT.601" in protocol.text) == limited

@@ -176,6 +176,7 @@ def test_level_is_not_rounded_in_mixed_precision(features):
         ({"data_format": "channels"}, "data_format"),
         ({"kernel_size": 0}, "kernel_size"),
         ({"kernel_size": (3, 3, 3)}, "kernel_size"),
+        ({"kernel_size": (3,)}, "kernel_size"),
         ({"padding": "reflect"}, "padding"),
         ({"filters": 8, "groups": 3}, "groups"),
     ],
@@ -205,3 +206,22 @@ def test_a_saved_layer_is_loaded_by_its_registered_name(features):
     assert loaded.get_config() == config and "autocast" not in config
     loaded.build(features.shape)
     assert loaded.bias_w is None and loaded.b is None
+
+
+def test_kernel_is_not_rounded_inside_a_layer_of_mixed_precision(features):
+    class Outer(keras.layers.Layer):
+        def __init__(self):
+            super().__init__(dtype="mixed_bfloat16")
+            self.conv = HyperConv2D(8, 3, dtype="mixed_bfloat16")
+
+        def call(self, x):
+            self.kernel, self.bias = self.conv.kernel_at(1.0), self.conv.bias_at(1.0)
+            return self.conv(x, level=1.0)
+
+    outer = Outer()
+    outer.conv.build(features.shape)
+    # bfloat16 has no number between 1 and 1.0078.
+    outer.conv.set_weights([np.full(w.shape, 1.001) for w in outer.conv.get_weights()])
+    outer(features)
+    np.testing.assert_allclose(outer.kernel, 2.002, rtol=1e-6)
+    np.testing.assert_allclose(outer.bias, 2.002, rtol=1e-6)

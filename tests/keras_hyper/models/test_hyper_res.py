@@ -184,3 +184,15 @@ def test_a_saved_trainer_is_loaded_with_its_network(tiny, tmp_path, rng):
     inputs = {"image": rng.random((1, 2, 8, 8, 3), dtype="float32"),
               "level": np.float32([[5, 60]])}  # fmt: skip
     np.testing.assert_array_equal(loaded(inputs), trainer(inputs))
+
+
+def test_defaults():
+    config = HyperRes().get_config()
+    expected = {
+        "channels": 3, "blocks": 16, "filters": 64, "image_residual": True, "tail": "paper",
+        "task": "", "unit": "", "levels": [], "level_range": [0.0, 255.0], "level_offset": 0.0,
+        "level_scale": 255.0,
+    }  # fmt: skip
+    assert {name: config[name] for name in expected} == expected and "autocast" not in config
+    plain = random_network().at_level(40)
+    assert plain.get_config()["level"] == plain.level == 40.0 and type(plain)().level == 0.0

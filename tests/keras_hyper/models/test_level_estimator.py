@@ -64,10 +64,10 @@ def test_grid_estimate_is_the_median_of_its_crops(rng, sides):
     np.testing.assert_allclose(model.over_grid(image), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("image", [np.zeros((1, 16, 16, 1)), np.zeros((16, 16, 3))], ids=["1", "2"])
-def test_image_of_wrong_shape_is_refused(image):
+@pytest.mark.parametrize("shape", [(1, 16, 16, 1), (16, 16, 3), (1, 1, 16, 16, 3)], ids=str)
+def test_image_of_wrong_shape_is_refused(shape):
     with pytest.raises(ValueError, match=r"must have shape \(batch, height, width, 3\)"):
-        random_estimator()(image)
+        random_estimator()(np.zeros(shape))
 
 
 def test_invalid_arguments_are_refused():

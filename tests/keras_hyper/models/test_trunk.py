@@ -322,3 +322,30 @@ def test_padding_equals_reflection_of_numpy(rng):
     padded, _ = pad_to_multiple(image, 8)
     expected = np.pad(image, ((0, 0), (0, 3), (0, 2), (0, 0)), mode="reflect")
     np.testing.assert_array_equal(padded, expected)
+
+
+def test_a_unet_adds_the_features_of_each_scale_on_the_way_up(unet, rng):
+    plain, image = unet.at_level(25.0), rng.random((1, 8, 12, 3), dtype="float32")
+    named = {layer.name: layer for layer in plain.layers}
+
+    def block(x, number):
+        inner = ops.relu(named[f"block{number:02d}_conv1"](x))
+        return x + named[f"block{number:02d}_conv2"](inner)
+
+    head = named["head"](np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0))))
+    first = block(head, 1)
+    coarse = block(block(named["down1"](first), 2), 3)
+    up = tf.nn.depth_to_space(named["up1"](coarse), 2)
+    tail = named["tail"](head + named["skip"](block(first + up, 4)))
+    expected = image + tf.nn.depth_to_space(tail, 2)
+    np.testing.assert_allclose(plain(image), expected, atol=1e-5)
+
+
+def test_the_tail_of_the_paper_has_two_convolutions_at_full_resolution(rng):
+    plain, image = random_network(1, image_residual=False).at_level(25.0), rng.random((1, 8, 6, 1))
+    named = {layer.name: layer for layer in plain.layers}
+    head = plain.encode(image.astype("float32"))
+    inner = named["block01_conv2"](ops.relu(named["block01_conv1"](head)))
+    x = tf.nn.depth_to_space(named["expand"](head + named["skip"](head + inner)), 2)
+    expected = named["tail"](ops.relu(named["merge"](ops.relu(x))))
+    np.testing.assert_allclose(plain(image.astype("float32")), expected, atol=1e-5)

@@ -1,3 +1,4 @@
+import os
 import threading
 
 import numpy as np
@@ -144,3 +145,43 @@ def test_a_format_that_cannot_hold_the_picture_is_refused_before_the_work(tmp_pa
     restorer = Inverter(fails_at=5)
     with pytest.raises(ValueError, match="JPEG cannot hold these 16 bits"):
         restore_file(tmp_path / "a.png", tmp_path / "b.jpg", restorer)
+
+
+def test_each_page_of_a_tiff_is_restored_at_its_own_level(tmp_path):
+    pages = [Image.new("L", (4, 3), gray) for gray in (10, 200)]
+    pages[0].save(tmp_path / "in.tif", save_all=True, append_images=pages[1:])
+    seen = []
+
+    class Recorder(Inverter):
+        def restore(self, picture, level, **options):
+            seen.append((int(picture[0, 0]), level, options["tile"]))
+            return super().restore(picture, level, **options)
+
+    restored = folder.restore_file(
+        tmp_path / "in.tif", tmp_path / "out.tif", Recorder(),
+        lambda path, pixels: UsedLevel(float(pixels[0, 0]), "network"), TASKS["denoise"],
+        max_pixels=12,
+    )  # fmt: skip
+    assert seen == [(10, 10.0, 512), (200, 200.0, 512)]
+    assert restored.used == UsedLevel(10.0, "network") and restored.notes == ()
+    with Image.open(tmp_path / "out.tif") as written:
+        assert written.n_frames == 2
+        written.seek(1)
+        assert np.asarray(written)[0, 0] == 55
+
+
+def test_a_file_gets_the_times_of_its_source_on_request(pairs):
+    source, out = pairs[0]
+    os.utime(source, ns=(10**18, 10**18 + 2))
+    restore_file(source, out, Inverter())
+    assert out.stat().st_mtime_ns > 10**18 + 2
+    restore_file(source, out, Inverter(), keep_times=True)
+    assert out.stat().st_mtime_ns == 10**18 + 2
+
+
+def test_enlarged_sides_are_rounded_and_at_least_one_pixel(pairs):
+    source, out = pairs[1]  # 5x3 pixels
+    restore_file(source, out, Inverter(), task="sr", level=1.5)
+    assert read(out).shape == (4, 8, 3)
+    restore_file(source, out, Inverter(), task="sr", level=0.1)
+    assert read(out).shape == (1, 1, 3)

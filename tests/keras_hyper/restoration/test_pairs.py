@@ -136,3 +136,32 @@ def test_names_of_one_picture(tmp_path):
         list_files(a, tmp_path / "b")
     with pytest.raises(ValueError, match="same file"):
         list_files(a, a)
+
+
+def test_in_and_out_must_exist_and_fit(tmp_path):
+    with pytest.raises(ValueError, match="a picture or a folder of pictures; no such file: .*no"):
+        list_files(tmp_path / "no", tmp_path / "out")
+    files_in(tmp_path / "A", "a.png")
+    with pytest.raises(ValueError, match="A is a folder: expected a folder to write to, got .*a.p"):
+        list_files(tmp_path / "A", tmp_path / "A" / "a.png")
+    (tmp_path / "B").mkdir()
+    with pytest.raises(ValueError, match=r"B has no pictures \(files ending in png jpg"):
+        list_files(tmp_path / "B", tmp_path / "out")
+    files_in(tmp_path / "B" / "out", "a.png")
+    with pytest.raises(ValueError, match="B has no pictures outside .*out"):
+        list_files(tmp_path / "B", tmp_path / "B" / "out")
+
+
+def test_a_result_may_have_any_name_beside_its_source(tmp_path):
+    files_in(tmp_path, "b.png")
+    for name in ("a.png", "c.png"):
+        found = list_files(tmp_path / "b.png", tmp_path / name)
+        assert found.pairs == [(tmp_path / "b.png", tmp_path / name)] and found.others == {}
+    with pytest.raises(ValueError, match="IN and OUT are the same file: .*b.png"):
+        list_files(tmp_path / "b.png", tmp_path)  # a folder: the file keeps its name
+
+
+def test_a_record_holds_the_settings_in_one_line(tmp_path):
+    write_record(tmp_path, {"level": 25.0})
+    write_record(tmp_path, {"level": 30.0, "task": "sr"})
+    assert (tmp_path / RECORD).read_text() == '{"level": 30.0, "task": "sr"}\n'

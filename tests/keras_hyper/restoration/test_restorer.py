@@ -131,6 +131,17 @@ def test_a_saved_model_without_images_is_refused(tmp_path):
         open_restorer(str(tmp_path))
 
 
+@pytest.mark.parametrize("kind", [OSError, KeyError, IndexError, ValueError, RuntimeError])
+def test_a_saved_model_that_cannot_be_opened_is_a_wrong_argument(tmp_path, monkeypatch, kind):
+    def fail(version):
+        raise kind("first line\n  second")
+
+    monkeypatch.setattr("keras_hyper.export.session.ServingSession", fail)
+    (tmp_path / "saved_model.pb").touch()
+    with pytest.raises(WrongArgumentError, match="takes an `image`, got .*: '?first line"):
+        open_restorer(str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("name", "address", "model"),
     [

@@ -91,6 +91,11 @@ def test_the_network_has_the_average_of_its_weights(tmp_path):
         for ours, theirs in zip(trainer.main.get_weights(), last.get_weights(), strict=True)
     ]
     assert max(differences) > 0
+    # The figures of the validation are those of the average.
+    (inputs, clean) = next(iter(pairs(0.5)))
+    error = float(np.abs(trainer(inputs)[:, 0] - clean).mean())
+    (row,) = json.loads((tmp_path / "history.json").read_text())
+    assert row["val_loss"] == pytest.approx(error, rel=1e-4)
     trained = trainer.main.get_weights()
     trainer.optimizer.put_average(trainer.trainable_variables)
     for ours, theirs in zip(trainer.main.get_weights(), trained, strict=True):

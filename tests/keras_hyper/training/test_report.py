@@ -107,12 +107,12 @@ def concluded(console, objective, task, rows, version):
 def test_figures_results_and_the_next_commands_are_printed(console):
     rows = [
         {"level": level, "psnr_before": 24.684, "psnr_after": 31.5, "gain": np.float32(6.816)}
-        for level in (15.0, 25.5, 50.0)
+        for level in (15.0, 20.0, 25.5, 50.0)
     ]
     lines = concluded(console, "restore", TASKS["denoise"], rows, Path("runs/denoise/1"))
     assert lines[0] == "PSNR in dB on the validation pictures"
     assert lines[2].split()[1::2] == ["level", "before", "after", "gain"]
-    assert lines[5].split()[1::2] == ["25.5", "24.68", "31.50", "+6.82"]
+    assert lines[6].split()[1::2] == ["25.5", "24.68", "31.50", "+6.82"]
     assert lines[-7:] == [
         "network     runs/denoise/model.keras",
         "SavedModel  runs/denoise/1",

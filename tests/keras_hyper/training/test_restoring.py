@@ -41,6 +41,9 @@ def test_psnr_is_that_of_the_clipped_result():
     metric = LevelPSNR(0)
     metric.update_state(clean, clean[:, None] + 0.5)
     assert float(metric.result()) == pytest.approx(100.0)
+    metric.reset_state()
+    metric.update_state(0 * clean, (0 * clean - 0.5)[:, None])
+    assert float(metric.result()) == pytest.approx(100.0)
 
 
 def test_metrics_load_from_configs_of_older_checkpoints():

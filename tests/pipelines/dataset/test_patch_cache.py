@@ -127,3 +127,40 @@ def test_a_budget_below_one_patch_per_picture_is_an_error(large):
     expected = r"One patch of each of 2 pictures takes 0.00439 MiB; .* is 0.00381"
     with pytest.raises(ValueError, match=expected):
         build_patch_cache(large, 1, 48, budget=4000)
+
+
+@pytest.mark.parametrize(
+    ("shrink", "levels", "channels", "needed"),
+    [((), 0, 1, 3 * 48**2), ((0.5,), 1, 3, 3 * 2 * 48**2 * 3 * 2), ((0.5, 0.6), 0, 1, 9 * 48**2)],
+)
+def test_the_budget_holds_a_patch_of_each_version_of_each_picture(
+    paths, shrink, levels, channels, needed
+):
+    def build(budget):
+        return build_patch_cache(paths, channels, 48, lambda picture, _: picture, levels,
+                                 shrink=shrink, budget=budget)  # fmt: skip
+
+    assert build(needed).pictures == 3
+    with pytest.raises(ValueError, match="One patch of each of 3 pictures takes"):
+        build(needed - 1)
+
+
+@pytest.mark.parametrize(
+    ("sides", "room", "corners"),
+    [
+        ((1000, 1400), 3 * 480**2, [(260, 153), (260, 460), (260, 767)]),
+        ((1400, 1000), 3 * 480**2, [(230, 260), (690, 260)]),
+        ((1000, 1400), 4 * 480**2, [(130, 230), (130, 690), (390, 230), (390, 690)]),
+        ((480, 2000), 2 * 480**2, [(0, 380), (0, 1140)]),
+    ],
+)
+def test_windows_are_spread_evenly_over_a_large_picture(tmp_path, sides, room, corners):
+    rows, columns = np.indices(sides)
+    blocks = [rows // 8, columns // 8, rows % 8 * 8 + columns % 8]  # names each pixel
+    Image.fromarray(np.stack(blocks, -1).astype(np.uint8)).save(tmp_path / "a.png")
+    cache = build_patch_cache([tmp_path / "a.png"], 3, 48, budget=3 * room)
+    found = []
+    for start in cache.starts.numpy():
+        down, across, within = (int(value) for value in cache.pixels[start : start + 3])
+        found.append((8 * down + within // 8, 8 * across + within % 8))
+    assert found == corners and (cache.sides.numpy() == 480).all()
