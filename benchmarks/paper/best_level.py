@@ -1,4 +1,4 @@
-"""The manual setting: the level that restores a picture best, with the clean picture or without."""
+"""The manual setting: the best level for a picture, with or without its clean version."""
 
 from collections.abc import Callable
 
@@ -18,10 +18,10 @@ def best_level(
 
     Args:
         restore: ``(picture, level) -> restored``, pictures ``(height, width, channels)`` in [0, 1].
-        degraded: What is restored.
-        clean: What it should be.
-        bounds: Lowest and highest level to look at.
-        tolerance: How near the level has to be found, in its unit.
+        degraded: The picture to restore.
+        clean: Its clean version.
+        bounds: Lowest and highest level to search.
+        tolerance: Tolerance of the level, in its unit.
 
     Returns:
         The level, and its PSNR in dB.
@@ -51,19 +51,19 @@ def least_risk_level(
     """Finds the level of the smallest estimated risk, without the clean picture.
 
     Stein's estimate of the mean squared error of ``f`` on white Gaussian noise, ``|f(y) - y|^2 / n
-    - sigma^2 + 2 sigma^2 / n div f(y)``, with the divergence by one random direction, the same at
-    all levels. Clipping and rounding are not in it: it is true of noise far from black and white.
+    - sigma^2 + 2 sigma^2 / n div f(y)``. The divergence is estimated along one random direction,
+    the same at all levels. It ignores clipping and rounding, so it holds far from black and white.
 
     Args:
-        restore: See `best_level`; differentiable but for rounding, so give it float pictures.
+        restore: See `best_level`; it must return float pictures, not rounded ones.
         noisy: float ``(height, width, channels)`` in [0, 1].
         sigma: The noise's standard deviation on the 0-255 scale.
         bounds: See `best_level`.
         tolerance: See `best_level`.
-        seed: Of the direction.
+        seed: Seed of the direction.
 
     Returns:
-        The level, and the PSNR in dB that its risk stands for.
+        The level, and the PSNR in dB that corresponds to its risk.
 
     Raises:
         ValueError: If scipy is not installed.
@@ -72,9 +72,9 @@ def least_risk_level(
         Ramani, Blu and Unser, IEEE TIP 17 (2008), algorithm 1.
     """
     variance = (sigma / 255.0) ** 2
-    draw = np.random.default_rng(seed)
-    direction = draw.standard_normal(noisy.shape).astype(np.float32)
-    # Small against the noise, large against float32.
+    rng = np.random.default_rng(seed)
+    direction = rng.standard_normal(noisy.shape).astype(np.float32)
+    # Small relative to the noise, large relative to the precision of float32.
     step = np.float32(max(sigma, 1.0) / 255.0 * 0.05)
     shifted = noisy + step * direction
 
@@ -95,7 +95,7 @@ def _smallest(function, bounds, tolerance):
             "the search needs scipy, which is not installed: pip install '.[calibrate]'"
         ) from error
     found = minimize_scalar(function, bounds=bounds, method="bounded", options={"xatol": tolerance})
-    # The search never looks at its own bounds.
+    # The search never evaluates its bounds.
     ends = [(function(end), end) for end in bounds]
     least, level = min([(float(found.fun), float(found.x)), *ends])
     return level, least

@@ -38,9 +38,9 @@ def clean_image_change(
         level: The weakest level, in the task's unit.
 
     Returns:
-        A row a picture: ``picture``; ``change``, the mean absolute difference, and ``drift``, the
-        largest difference of a channel's mean. Both are in 8-bit steps,
-        after clipping and rounding.
+        One row per picture: ``picture``; ``change``, the mean absolute difference, and
+        ``drift``, the largest difference of a channel's mean. Both are in 8-bit steps, after
+        clipping and rounding.
     """
     rows = []
     for name, picture in pictures.items():

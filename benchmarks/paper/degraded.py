@@ -1,14 +1,14 @@
-"""Degraded pictures against known figures: what a correct pipeline and metric give.
+"""Compares PSNR and SSIM of degraded pictures with known figures.
 
 ``python -m benchmarks.paper.degraded --known degraded_psnr.json --data TEST_SETS`` prints every
-figure beside the known one and fails if one is off.
+figure beside the known one and fails if one differs.
 """
 
 import argparse
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,22 +24,22 @@ from pipelines.degradations.bicubic import shrink_and_enlarge
 from pipelines.images import find_pictures
 from pipelines.protocols import Protocol
 
-# In dB for PSNR (the known noise is another draw than ours), and for SSIM.
+# Tolerance in dB of PSNR, of PSNR with noise (whose samples differ), and of SSIM.
 _DB, _NOISE_DB, _SSIM = 0.01, 0.03, 0.001
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to degrade that figures are known of.
+    """A degradation whose figures are known.
 
     Args:
         place: Keys of its rows in the file of known figures.
         pictures: Name of the set's folder.
         protocol: How pictures are degraded.
         channels: 1 for gray, 3 for RGB.
-        figures: Name of a known figure to its metric, plane and border in pixels (``"s"``: the
+        figures: By name of a known figure: metric, plane and border in pixels (``"s"`` is the
             level).
-        tolerance: Of PSNR, dB.
+        tolerance: Tolerance of PSNR in dB.
     """
 
     place: tuple[str, str]
@@ -51,7 +51,7 @@ class Reading:
 
 
 def readings() -> Iterator[Reading]:
-    """Yields what is compared."""
+    """Yields all degradations with known figures."""
     yield from _noise()
     yield from _jpeg()
     yield from _bicubic()
@@ -152,35 +152,35 @@ def _bicubic():
 
 
 def compare(
-    reading: Reading, rows: dict, paths: Sequence[Path], levels: Sequence[float]
+    reading: Reading, rows: dict, paths: Sequence[Path], levels: Iterable[str]
 ) -> Iterator[tuple]:
-    """Measures a reading.
+    """Compares the figures of one degradation.
 
     Args:
-        reading: What is compared.
-        rows: Known figures by level, as words.
+        reading: The degradation.
+        rows: Known figures by level, as text.
         paths: The pictures.
-        levels: Which levels, as words.
+        levels: Levels, as text.
 
     Yields:
-        The level, the figure's name, ours, the known one, and the tolerance.
+        The level, the name of the figure, our figure, the known one and the tolerance.
     """
     for word in levels:
         level, known = float(word), rows[word]
-        wanted = {name: how for name, how in reading.figures.items() if name in known}
-        score = functools.partial(_scores, reading, level, wanted)
+        chosen = {name: how for name, how in reading.figures.items() if name in known}
+        score = functools.partial(_scores, reading, level, chosen)
         with ThreadPoolExecutor(2) as pool:
             ours = np.mean(list(pool.map(score, paths)), axis=0)
-        for (name, (metric, _, _)), value in zip(wanted.items(), ours, strict=True):
+        for (name, (metric, _, _)), value in zip(chosen.items(), ours, strict=True):
             tolerance = _SSIM if metric == "ssim" else reading.tolerance
             yield word, name, float(value), known[name], tolerance
 
 
-def _scores(reading, level, wanted, path):
+def _scores(reading, level, chosen, path):
     degraded, clean = degraded_pair(path, reading.protocol, level, reading.channels)
     # Figures of one plane and border are measured together.
     found: dict = {}
-    for metric, plane, border in wanted.values():
+    for metric, plane, border in chosen.values():
         found.setdefault((plane, border), set()).add(metric)
     for (plane, border), metrics in found.items():
         pictures, on = (degraded, clean), plane
@@ -188,7 +188,7 @@ def _scores(reading, level, wanted, path):
             pictures, on = [_full(picture, plane) for picture in pictures], "picture"
         scoring = Scoring(tuple(sorted(metrics)), on, on, int(level) if border == "s" else border)
         found[plane, border] = scoring.figures(pictures[1], [pictures[0]])[0]
-    return [found[plane, border][metric] for metric, plane, border in wanted.values()]
+    return [found[plane, border][metric] for metric, plane, border in chosen.values()]
 
 
 def _full(picture, plane):
@@ -197,15 +197,15 @@ def _full(picture, plane):
 
 
 def compare_all(known: dict, data: Path, say: Callable[[str], None]) -> tuple[int, int]:
-    """Compares everything that there are pictures for.
+    """Compares all figures whose pictures exist.
 
     Args:
         known: The file of known figures.
-        data: Folder of the sets' folders.
-        say: Called with a line for every figure.
+        data: Folder of test sets.
+        say: Called with one line per figure.
 
     Returns:
-        How many figures were compared, and how many are off.
+        The number of figures compared, and of those that differ.
     """
     count, off = 0, 0
     for reading in readings():
@@ -227,7 +227,7 @@ def compare_all(known: dict, data: Path, say: Callable[[str], None]) -> tuple[in
 
 
 def main() -> int:
-    """Prints every figure; returns 1 if one is off."""
+    """Prints every figure; returns 1 if one differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--known", type=Path, required=True, help="JSON of the known figures")
     parser.add_argument("--data", type=Path, required=True, help="folder with CBSD68, LIVE1, ...")

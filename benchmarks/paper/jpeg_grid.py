@@ -1,7 +1,7 @@
-"""What a JPEG of a JPEG has lost: `python -m benchmarks.paper.jpeg_grid FOLDER ...`.
+"""Measures the loss of recompressed JPEGs: `python -m benchmarks.paper.jpeg_grid FOLDER ...`.
 
-Photographs to train on are JPEGs themselves mostly. Compressed again on the grid of their own
-blocks they come back nearly as they were, and teach a network nothing of that quality.
+Most training photographs are JPEGs. Compressed again on the grid of their own blocks they hardly
+change, so a network learns nothing about that quality.
 """
 
 import argparse
@@ -18,14 +18,14 @@ QUALITIES = (30, 60, 80, 85, 90, 95)
 
 
 def run(folders: list[Path]) -> None:
-    """Prints the PSNR of compressed pictures, on their own grid and off it."""
+    """Prints the PSNR of compressed pictures, on their own block grid and off it."""
     task = TASKS["dejpeg"]
     rows = []
     for folder in folders:
         pictures = [read_picture(path) for path in find_pictures(folder)]
         for skip in (0, task.skip):
-            words = f"{folder.name}, {skip} rows and columns skipped"
-            rows.append((words, *(_mean(pictures, skip, quality) for quality in QUALITIES)))
+            name = f"{folder.name}, {skip} rows and columns skipped"
+            rows.append((name, *(_mean(pictures, skip, quality) for quality in QUALITIES)))
     show("PSNR in dB of compressed pictures", ["quality", *map(str, QUALITIES)], rows)
 
 

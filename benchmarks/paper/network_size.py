@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds, counted from a network itself."""
+"""Counts parameters and multiply-adds of a network."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ import tensorflow as tf
 
 from keras_hyper.models import HyperRes
 
-# Any even side does: the count is of each pixel, and a whole picture has borders like this one.
+# Any even side: counts are per pixel.
 _SIDE = 64
 
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """What a network holds and does.
+    """Counts of a network.
 
     Args:
         stored: Parameters in the file.
-        generated: Parameters that are made anew for each level, by one multiply-add each.
+        generated: Parameters generated for each level, by one multiply-add each.
         one_level: Parameters of the plain network of one level.
-        multiply_adds: A pixel of an even-sized picture, in convolutions.
-        generated_multiply_adds: The part of them that is in convolutions with generated kernels.
+        multiply_adds: Multiply-adds of all convolutions, per pixel of an even-sized picture.
+        generated_multiply_adds: Those of convolutions with generated kernels.
     """
 
     stored: int
@@ -41,33 +41,33 @@ def network_size(model: HyperRes) -> NetworkSize:
     """
     plain = model.at_level(model.level_range[0])
     convolutions = _convolutions(model)
-    # Of a generated parameter two are stored, slope and offset.
+    # Two parameters are stored per generated one, slope and offset.
     generated = model.count_params() - plain.count_params()
     return NetworkSize(
         stored=model.count_params(),
         generated=generated,
         one_level=plain.count_params(),
         multiply_adds=sum(count for count, _ in convolutions),
-        generated_multiply_adds=sum(count for count, made in convolutions if made),
+        generated_multiply_adds=sum(count for count, is_generated in convolutions if is_generated),
     )
 
 
 def _convolutions(model):
-    """Multiply-adds a pixel of each convolution, and whether its kernel is generated."""
+    """Returns multiply-adds per pixel of each convolution, and whether its kernel is generated."""
     image = tf.TensorSpec((1, _SIDE, _SIDE, model.channels), tf.float32)
     run = tf.function(lambda image, level: model({"image": image, "level": level}))
     graph = run.get_concrete_function(image, tf.TensorSpec((), tf.float32)).graph
-    found = []
+    counts = []
     for operation in graph.get_operations():
         if operation.type == "Conv2D":
             kernel, outputs = operation.inputs[1], operation.outputs[0]
             count = np.prod(outputs.shape[1:3]) * np.prod(kernel.shape) / _SIDE**2
-            found.append((float(count), _source(kernel.op) != "ReadVariableOp"))
-    return found
+            counts.append((float(count), _source(kernel.op) != "ReadVariableOp"))
+    return counts
 
 
 def _source(operation):
-    """The kind of operation that makes a kernel, before it is cast to the compute type."""
+    """Returns the type of the operation that computes a kernel, skipping casts."""
     while operation.type in ("Cast", "Identity"):
         operation = operation.inputs[0].op
     return operation.type

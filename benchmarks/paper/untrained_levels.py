@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# PSNR of pictures that were not degraded: a bound instead of infinity.
+# PSNR of pictures that were not degraded: a finite bound.
 _UNDEGRADED = 99.0
 
-# A cubic through two neighbours at each side.
+# A cubic through two neighbours on each side.
 _NEIGHBOURS = 4
 
 
@@ -25,7 +25,7 @@ def below_the_curve(rows: Sequence[dict], trained: Sequence[float]) -> list[dict
         trained: Levels trained on.
 
     Returns:
-        A row for each untrained level: ``level``; ``psnr``; ``curve``, the value at that level of
+        One row per untrained level: ``level``; ``psnr``; ``curve``, the value at that level of
         the cubic over the logarithm of the level through the four nearest other levels; ``below``,
         by how many dB the restored pictures are below the curve; ``before``, the same for the
         degraded pictures.
