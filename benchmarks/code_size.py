@@ -37,6 +37,10 @@ def measure(root: Path, sources: tuple[str, ...] = SOURCES) -> dict[str, float]:
         f"functions above {MAX_FUNCTION_LINES} lines": sum(
             node.end_lineno - node.lineno >= MAX_FUNCTION_LINES for node in functions
         ),
+        "the same without docstrings": sum(
+            node.end_lineno - node.lineno - _docstring_lines(node) >= MAX_FUNCTION_LINES
+            for node in functions
+        ),
         "private helpers used at most once": once_used_helpers(trees),
         "their share of all functions, %": _percent(once_used_helpers(trees), len(functions)),
         "typed arguments of public functions, %": _percent(sum(arguments), len(arguments)),
@@ -64,6 +68,11 @@ def once_used_helpers(trees: list[ast.Module]) -> int:
             uses = sum(u[name] for i, u in enumerate(used) if i == own or name not in defined[i])
             count += definitions if uses <= definitions else 0
     return count
+
+
+def _docstring_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    text = ast.get_docstring(function, clean=False)
+    return len(text.splitlines()) if text else 0
 
 
 def _python_files(source: Path) -> list[Path]:

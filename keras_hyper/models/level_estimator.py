@@ -1,5 +1,8 @@
 """The blind setting: a network that estimates the level of an image, and its training."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -70,21 +73,21 @@ class LevelEstimator(keras.Model):
 
     def __init__(
         self,
-        channels=3,
-        probes=48,
-        filters=64,
-        heads=2,
-        apart=False,
-        floor=1e-5,
-        task="",
-        unit="",
-        level_range=(0.0, 120.0),
-        **kwargs,
+        channels: int = 3,
+        probes: int = 48,
+        filters: int = 64,
+        heads: int = 2,
+        apart: bool = False,
+        floor: float = 1e-5,
+        task: str = "",
+        unit: str = "",
+        level_range: Sequence[float] = (0.0, 120.0),
+        **kwargs: Any,
     ):
         # Keras would round the image to the compute type: weak noise would drown in that.
         super().__init__(autocast=False, **kwargs)
         if channels not in (1, 3):
-            raise ValueError(f"`channels` must be 1 or 3, got channels={channels!r}")
+            raise ValueError(f"expected `channels` of 1 or 3, got {channels!r}")
         self.channels = channels
         self.probes = probes
         self.filters = filters
@@ -100,16 +103,13 @@ class LevelEstimator(keras.Model):
         inner = {"kernel_size": 3, "dtype": self.dtype_policy}
         wide = filters * 3 // 2
         self.look = [
-            layers.Conv2D(filters, strides=2, activation="relu", **inner),
-            layers.Conv2D(filters, activation="relu", **inner),
-            layers.Conv2D(wide, activation="relu", **inner),
-            layers.Conv2D(wide, activation="relu", **inner),
+            layers.Conv2D(width, strides=strides, activation="relu", **inner)
+            for width, strides in ((filters, 2), (filters, 1), (wide, 1), (wide, 1))
         ]
         self.weigh = layers.Conv2D(heads, 1, dtype="float32")
         self.decide = [
-            layers.Dense(96, activation="relu", dtype="float32"),
-            layers.Dense(32, activation="relu", dtype="float32"),
-            layers.Dense(1, dtype="float32"),
+            layers.Dense(width, activation="relu" if width > 1 else None, dtype="float32")
+            for width in (96, 32, 1)
         ]
 
     def build(self, input_shape=None):
@@ -129,8 +129,8 @@ class LevelEstimator(keras.Model):
     def call(self, image):
         if len(image.shape) != 4 or image.shape[-1] != self.channels:
             raise ValueError(
-                f"`image` must have shape (batch, height, width, {self.channels}), "
-                f"got image of shape {tuple(image.shape)}"
+                f"expected `image` of shape (batch, height, width, {self.channels}), "
+                f"got {tuple(image.shape)}"
             )
         x = ops.cast(self._local_statistics(ops.cast(image, "float32")), self.compute_dtype)
         for layer in self.look:
@@ -141,7 +141,7 @@ class LevelEstimator(keras.Model):
             x = layer(x)
         return KNEE * ops.expm1(x[:, 0])
 
-    def over_grid(self, image):
+    def over_grid(self, image: Any) -> Any:
         """Estimates the level by the median over a grid of crops, which overlap in small images.
 
         Args:

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.models import HyperRes
+from keras_hyper.training.numbers import at_least, below_one, one_or_more, positive
 from keras_hyper.training.recipes import Recipe
 
 CHECKPOINT, PREVIOUS_CHECKPOINT = "checkpoint.keras", "checkpoint_previous.keras"
@@ -27,62 +28,87 @@ _FIXED = ("task", "levels", "num_levels", "blocks", "filters", "tail", "channels
 _RENAMED = {"draws": "num_levels", "every": "validate_every", "start": "init_from"}
 
 
+def _option(default: Any, text: str, **parsing: Any) -> Any:
+    """A field of `TrainingConfig`; `parsing` and its help go to argparse."""
+    return field(default=default, metadata={"help": text, **parsing})
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
-    """The settings of one run.
+    """The settings of one run: `task`, and a field for each option of ``keras-hyper train``.
+
+    The metadata of a field has its help. None means the default that the help names;
+    `completed` puts it in.
 
     Args:
         task: Name of the task.
-        data: Folder of photographs; None for those that ship.
-        valid: Folder to validate on; None for a tenth of `data`.
-        out: The run goes to ``out/task``.
-        levels: Levels to train on, or one range ``LOW:HIGH``; None for those of the initial
-            network if it has the same task, else the task's own.
-        num_levels: Levels sampled a step from a range.
-        init_from: Network to initialise from: a path or a preset; None for random weights.
-        blocks: See `HyperRes`; None for the initial network's, else 1. Likewise the next three.
-        filters: Number of features, by default 64.
-        tail: ``"paper"`` (the default) or ``"light"``.
-        channels: 1 for gray, 3 for colour (the default).
-        steps: Training steps in all.
-        batch: Clean patches a step; None for the recipe's.
-        patch: Side of a patch in pixels; None for the recipe's.
-        shrink: Factors below 1 by which every photograph is shrunk as well.
-        validate_every: Steps between validations.
-        recipe: Name of the `Recipe`.
-        rate: Highest learning rate; None for the recipe's.
-        precision: ``"auto"``, ``"float32"`` or ``"bfloat16"``.
-        seed: Of weights, patches and noise.
-        memory: GiB that the pictures may take.
-        device: Where degradation runs, such as ``"/gpu:0"``; None for the first GPU, if any.
-        resume: Whether to continue from the checkpoint in the folder.
-        profile: Whether ten steps are profiled for TensorBoard.
     """
 
     task: str
-    data: Path | None = None
-    valid: Path | None = None
-    out: Path = Path("runs")
-    levels: Sequence[str | float] | None = None
-    num_levels: int = 4
-    init_from: str | None = None
-    blocks: int | list[int] | None = None
-    filters: int | list[int] | None = None
-    tail: str | None = None
-    channels: int | None = None
-    steps: int = 7000
-    batch: int | None = None
-    patch: int | None = None
-    shrink: Sequence[float] | None = None
-    validate_every: int = 250
-    recipe: str = "default"
-    rate: float | None = None
-    precision: str = "auto"
-    seed: int = 0
-    memory: float = 1.0
-    device: str | None = None
-    resume: bool = False
-    profile: bool = False
+    data: Path | None = _option(
+        None, "folder of photographs; by default those that ship", type=Path
+    )
+    valid: Path | None = _option(
+        None, "folder to validate on; by default a tenth of --data", type=Path
+    )
+    out: Path = _option(Path("runs"), "the run goes to OUT/TASK", type=Path)
+    levels: Sequence[str | float] | None = _option(
+        None,
+        "levels to train on, or one range LOW:HIGH; by default those of the initial network if "
+        "it has the same task, else the task's own",
+        nargs="+",
+    )
+    num_levels: int = _option(4, "levels sampled a step from a range", type=at_least(2))
+    init_from: str | None = _option(
+        None, "network to initialise from: a model.keras, a run, or a preset"
+    )
+    blocks: int | list[int] | None = _option(
+        None,
+        "residual blocks: 1 tiny (the default), 4 small, 16 paper; 2,4 is a U-Net",
+        type=one_or_more,
+    )
+    filters: int | list[int] | None = _option(
+        None, "features (default 64); one number a scale: 64,128", type=one_or_more
+    )
+    tail: str | None = _option(
+        None,
+        "paper (the default), or light, which has no convolution at full resolution",
+        choices=["paper", "light"],
+    )
+    channels: int | None = _option(
+        None, "1 for gray, 3 for colour (the default)", type=int, choices=[1, 3]
+    )
+    steps: int = _option(7000, "training steps in all", type=at_least(1))
+    batch: int | None = _option(
+        None, "clean patches a step; the recipe's by default", type=at_least(1)
+    )
+    patch: int | None = _option(
+        None, "side of a patch in pixels; the recipe's by default", type=at_least(8)
+    )
+    shrink: Sequence[float] | None = _option(
+        None,
+        "train on every photograph shrunk by these factors as well, such as 0.5",
+        type=below_one,
+        nargs="+",
+        metavar="FACTOR",
+    )
+    validate_every: int = _option(250, "steps between validations", type=at_least(1))
+    recipe: str = _option("default", "settings of training", choices=["default", "authors"])
+    rate: float | None = _option(
+        None, "highest learning rate; the recipe's by default", type=positive
+    )
+    precision: str = _option("auto", "of the layers", choices=["auto", "float32", "bfloat16"])
+    seed: int = _option(0, "of the weights, the patches and the noise", type=at_least(0))
+    memory: float = _option(1.0, "GiB that the pictures may take", type=positive)
+    device: str | None = _option(
+        None, "where degradation runs, such as /gpu:0; by default the first GPU, if any"
+    )
+    resume: bool = _option(
+        False,
+        "continue from the checkpoint in OUT/TASK; --steps may be more than before",
+        action="store_true",
+    )
+    profile: bool = _option(False, "profile ten steps for TensorBoard", action="store_true")
 
     @property
     def folder(self) -> Path:
@@ -148,21 +174,34 @@ def open_run(folder: Path, record: dict, resume: bool, say: Callable[[str], obje
         ValueError: If ``run.json`` is damaged.
     """
     path = folder / "run.json"
-    if not resume:
-        # A run that ended before its first checkpoint left nothing that could be lost.
-        if folder.exists() and {entry.name for entry in folder.iterdir()} - {"run.json", "logs"}:
-            raise WrongArgumentError(
-                f"{folder} holds another run: --resume continues it, --out names another folder"
-            )
-        shutil.rmtree(folder / "logs", ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(path, record)
+    if resume:
+        before = _run_to_resume(path)
+        _check_same(folder, before, record)
+        if record["steps"] > before["steps"]:
+            say(f"the run becomes longer: {record['steps']} steps instead of {before['steps']}")
+            write_json(path, {**record, **before, "steps": record["steps"]})
         return
-    checkpoints = [folder / CHECKPOINT, folder / PREVIOUS_CHECKPOINT]
+    # A run that ended before its first checkpoint left nothing that could be lost.
+    if folder.exists() and {entry.name for entry in folder.iterdir()} - {"run.json", "logs"}:
+        raise WrongArgumentError(
+            f"{folder} holds another run: --resume continues it, --out names another folder"
+        )
+    shutil.rmtree(folder / "logs", ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, record)
+
+
+def _run_to_resume(path):
+    """The record of a run with a checkpoint, under the names of today."""
+    checkpoints = [path.parent / CHECKPOINT, path.parent / PREVIOUS_CHECKPOINT]
     if not path.exists() or not any(checkpoint.exists() for checkpoint in checkpoints):
-        raise WrongArgumentError(f"{folder} holds no checkpoint to resume from")
+        raise WrongArgumentError(f"{path.parent} holds no checkpoint to resume from")
     before = {_RENAMED.get(name, name): value for name, value in read_json(path, dict).items()}
     before["levels"] = before.get("levels", "").replace("draws", "levels")
+    return {"steps": 0, **before}
+
+
+def _check_same(folder, before, record):
     for name in _FIXED:
         known = name in before or name not in ("data", "valid")
         if known and before.get(name) != record.get(name):
@@ -170,15 +209,11 @@ def open_run(folder: Path, record: dict, resume: bool, say: Callable[[str], obje
                 f"the run in {folder} has {name} {_text(before.get(name))}, which --resume cannot "
                 f"change; got {_text(record.get(name))}"
             )
-    steps = before.get("steps", 0)
-    if record["steps"] < steps:
+    if record["steps"] < before["steps"]:
         raise WrongArgumentError(
-            f"the run in {folder} has steps {steps}; expected as many or more, "
+            f"the run in {folder} has steps {before['steps']}; expected as many or more, "
             f"got {record['steps']}"
         )
-    if record["steps"] > steps:
-        say(f"the run becomes longer: {record['steps']} steps instead of {steps}")
-        write_json(path, {**record, **before, "steps": record["steps"]})
 
 
 def read_json(path: Path, kind: type) -> Any:

@@ -71,7 +71,7 @@ def new_estimator(
     """Returns an untrained estimator; arguments as those of `restoring.new_restorer`."""
     keras.utils.set_random_seed(config.seed)
     model = LevelEstimator(
-        config.channels,
+        config.channels or 3,
         task=task.of.name,
         unit=task.unit,
         level_range=(levels.low, levels.high),

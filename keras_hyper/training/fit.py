@@ -1,5 +1,6 @@
 """A run: from its settings to a trained network."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,18 +84,13 @@ def train(config: TrainingConfig, console: Console) -> None:
     run = Run(config.folder, config.steps, config.validate_every, levels.names(), record,
               config.profile, objective)  # fmt: skip
     trainer = new_trainer(model, recipe, run) if model else load_trainer(run, recipe, console)
-    budget = int(config.memory * 2**30)
-    cache = pipelines.load_patch_cache(
-        paths, task, levels, channels, patch, budget, config.shrink or ()
-    )
+    budget, shrink = int(config.memory * 2**30), config.shrink or ()
+    cache = pipelines.load_patch_cache(paths, task, levels, channels, patch, budget, shrink)
     report.announce(console, config, task, levels, cache, watched, trainer.main)
     device = config.device or report.first_gpu()
-
-    def pairs_from(step):
-        return pipelines.training_pairs(
-            cache, task, levels, batch, patch, config.seed, step, device
-        )
-
+    pairs_from = functools.partial(
+        pipelines.training_pairs, cache, task, levels, batch, patch, config.seed, device=device
+    )
     valid = pipelines.validation_pairs(held_out, task, levels.spread(), channels)
     network = fit(trainer, pairs_from, valid, run, console).with_precision("float32")
     save_whole(network, config.folder / "model.keras")
@@ -158,18 +154,7 @@ def fit(
     checkpoint = Checkpoint(run.folder, step)
     pairs = next(validation.as_numpy_iterator())
     log = TensorBoardLog(run.folder / "logs", pairs, run.names, step, run.settings, run.objective)
-    callbacks = [
-        StopOnNaN(step, run.folder),
-        ProgressBar(step, run.steps, run.names, console, run.objective),
-        # Before the swap: its sheet shows the averaged weights.
-        log,
-        History(run.folder / "history.json", step),
-        checkpoint,
-    ]
-    if run.profile:
-        callbacks.append(Profile(run.folder / "logs" / "train"))
-    if trainer.optimizer.use_ema:
-        callbacks.append(keras.callbacks.SwapEMAWeights())
+    callbacks = callbacks_of(run, step, console, log, checkpoint, trainer.optimizer.use_ema)
     try:
         for first, length, epochs in segments(step, run.validate_every, run.steps):
             trainer.fit(
@@ -186,6 +171,36 @@ def fit(
         log.close()
     trainer.optimizer.put_average(trainer.trainable_variables)
     return trainer.main
+
+
+def callbacks_of(
+    run: Run,
+    step: int,
+    console: Console,
+    log: TensorBoardLog,
+    checkpoint: Checkpoint,
+    average: bool,
+) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks of a run in their order, from its step on.
+
+    Args:
+        run: Where and how long.
+        step: Steps done.
+        console: Where progress is shown.
+        log: Of TensorBoard.
+        checkpoint: Writes the checkpoints.
+        average: Whether the recipe has an average of the weights.
+    """
+    callbacks = [
+        StopOnNaN(step, run.folder),
+        ProgressBar(step, run.steps, run.names, console, run.objective),
+        # Before the swap: its sheet shows the averaged weights.
+        log,
+        History(run.folder / "history.json", step),
+        checkpoint,
+    ]
+    callbacks += [Profile(run.folder / "logs" / "train")] if run.profile else []
+    return callbacks + ([keras.callbacks.SwapEMAWeights()] if average else [])
 
 
 def segments(step: int, validate_every: int, steps: int) -> list[tuple[int, int, int]]:

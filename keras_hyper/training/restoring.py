@@ -98,7 +98,7 @@ def new_restorer(recipe: Recipe, task: Task, levels: Levels, config: TrainingCon
     keras.utils.set_random_seed(config.seed)
     offset, scale = recipe.level_map or (task.level_offset, task.level_scale)
     model = HyperRes(
-        channels=config.channels,
+        channels=config.channels or 3,
         blocks=config.blocks,
         filters=config.filters,
         image_residual=recipe.image_residual,

@@ -1,5 +1,7 @@
 """Training pairs from cached windows, validation pairs from pictures, and the split of both."""
 
+import functools
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import tensorflow as tf
 
 from pipelines.color import LUMA
 from pipelines.dataset.patch_cache import PatchCache, build_patch_cache, extended, skip_first
-from pipelines.images import find_pictures, read_picture
+from pipelines.images import find_pictures, middle, read_picture
 from pipelines.levels import Levels
 from pipelines.task import TrainableTask
 
@@ -78,22 +80,18 @@ def load_patch_cache(
         A cache with the k levels of `levels`, or with none.
 
     Raises:
-        ValueError: If no file could be read, or the budget is below one patch of each.
+        ValueError: As `build_patch_cache` does.
     """
+    build = functools.partial(build_patch_cache, paths, channels, budget=budget, shrink=shrink)
     whole = task.degrade_for_benchmark
     if whole is None or not levels.fixed:
-        size = patch + 2 * task.margin
-        return build_patch_cache(paths, channels, size, budget=budget, shrink=shrink)
-    return build_patch_cache(
-        paths,
-        channels,
+        return build(patch + 2 * task.margin)
+    return build(
         patch,
         degrade=lambda picture, index: whole(picture, levels.fixed[index]),
         num_levels=levels.num_levels,
         multiple=task.multiple(levels.fixed),
         skip=task.skip,
-        budget=budget,
-        shrink=shrink,
     )
 
 
@@ -140,18 +138,9 @@ def training_pairs(
             inputs = {"image": degraded, "level": tf.tile(level[None], (batch, 1))}
             return inputs, task.target(inputs, clean)
 
-    last = tf.int64.max // batch
-    steps = tf.data.Dataset.range(first, last)
-    patches = (
-        tf.data.Dataset.range(first * batch, last * batch)
-        .map(
-            lambda index: cache.patch(index, patch + 2 * margin, seed),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
-        .batch(batch, drop_remainder=True)
-    )
+    steps = tf.data.Dataset.range(first, tf.int64.max)
     return (
-        tf.data.Dataset.zip(steps, patches)
+        tf.data.Dataset.zip(steps, cache.patches(first, batch, patch + 2 * margin, seed))
         .apply(to_device(device))
         .map(pair, num_parallel_calls=2 if device is None else 1)
         .prefetch(4)
@@ -224,28 +213,31 @@ def validation_pairs(
     Raises:
         ValueError: If no file could be read.
     """
+    clean = np.stack(list(_middles(paths, channels, side, most, task.skip)))
+    degraded = np.stack([_at_level(task, clean, level, seed) for level in levels], axis=1)
+    level = np.tile(np.asarray(levels, np.float32), (len(clean), 1))
+    inputs = {"image": degraded, "level": level}
+    pairs = inputs, task.target(inputs, clean)
+    return tf.data.Dataset.from_tensor_slices(pairs).batch(batch)
+
+
+def _middles(paths, channels, side, most, skip):
+    """Yields the middle of `most` readable pictures, one of each of as many parts of the list."""
     most = min(most, len(paths))
     bounds = [i * len(paths) // most for i in range(most + 1)]
-    clean, failure = [], None
-    for first, last in zip(bounds, bounds[1:], strict=False):
+    failure, found = None, 0
+    for first, last in itertools.pairwise(bounds):
         for path in paths[first:last]:
             try:
                 picture = read_picture(path, channels)
             except (ValueError, OSError) as error:
                 failure = error
                 continue
-            picture = extended(skip_first(picture, task.skip, side), side)
-            row, column = ((length - side) // 2 for length in picture.shape[:2])
-            clean.append(picture[row : row + side, column : column + side])
+            yield middle(extended(skip_first(picture, skip, side), side), side)
+            found += 1
             break
-    if not clean:
+    if not found:
         raise ValueError(f"No picture to validate on could be read. The last: {failure}")
-    clean = np.stack(clean)
-    degraded = np.stack([_at_level(task, clean, level, seed) for level in levels], axis=1)
-    level = np.tile(np.asarray(levels, np.float32), (len(clean), 1))
-    inputs = {"image": degraded, "level": level}
-    pairs = inputs, task.target(inputs, clean)
-    return tf.data.Dataset.from_tensor_slices(pairs).batch(batch)
 
 
 def _at_level(task, clean, level, seed):

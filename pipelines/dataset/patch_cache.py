@@ -78,6 +78,19 @@ class PatchCache:
             cuts.append(tf.slice(rows, (0, column, 0), (size, size, self.channels)))
         return _flip_and_transpose(tf.stack(cuts), samples[2:])
 
+    def patches(self, first: int, batch: int, size: int, seed: int) -> tf.data.Dataset:
+        """Returns the endless sequence of patches in batches, from batch number `first` on.
+
+        Returns:
+            A dataset of uint8 ``(batch, 1 + num_levels, size, size, channels)``.
+        """
+        last = tf.int64.max // batch
+        return (
+            tf.data.Dataset.range(first * batch, last * batch)
+            .map(lambda index: self.patch(index, size, seed), num_parallel_calls=tf.data.AUTOTUNE)
+            .batch(batch, drop_remainder=True)
+        )
+
 
 def _position(sample, last):
     # A sample just below 1 rounds up to last + 1 in float32 for very wide pictures.
@@ -114,11 +127,7 @@ def build_patch_cache(
         multiple: Pictures are cut to sides that are multiples of this.
         skip: Rows and columns skipped at the top and left, if enough remain.
         budget: Bytes that the windows may take.
-        shrink: Factors below 1; a copy of each picture, shrunk by the factor with antialiasing, is
-            added. Copies smaller than `size` are skipped.
-
-    Returns:
-        The cache.
+        shrink: Factors of `shrunk` copies, which are added unless smaller than `size`.
 
     Raises:
         ValueError: If no file could be read, or the budget is below one patch of each.
