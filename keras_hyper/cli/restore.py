@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_hyper.errors import WrongArgumentError, checked, error_text
+from keras_hyper.numbers import whole
 from keras_hyper.restoration import folder
 from keras_hyper.restoration import pairs as files
 from keras_hyper.restoration.kinds import outside_range
@@ -27,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--task", required=True, choices=list(TASKS), help="the degradation to remove")
     add("--level", type=level_or_auto, required=True, help="noise sigma, JPEG quality, or factor; "
         "auto estimates it from each picture")  # fmt: skip
+    add("--strength", type=whole(0, 150), default=100, metavar="0..150",
+        help="per cent of the level's strength, such as 70 for a weaker restoration")  # fmt: skip
     add("--estimator", help="of --level auto: a model.keras; by default the one that ships")
     add(
         "--model", help="a model.keras, a run's folder, a SavedModel; by default the one that ships"
@@ -48,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=sorted(name[1:] for name in FORMATS), default="", metavar="F",
         help="of results in a folder, such as png; by default as each source")  # fmt: skip
     add("--suffix", default="", metavar="TEXT", help="after the names of results in a folder")
-    add("--quality", type=_quality, metavar="1..100", help="of JPEG and other lossy formats; by "
-        "default a JPEG keeps its tables and subsampling (dejpeg: 95)")  # fmt: skip
+    add("--quality", type=whole(1, 100), metavar="1..100", help="of JPEG and other lossy formats; "
+        "by default a JPEG keeps its tables and subsampling (dejpeg: 95)")  # fmt: skip
     add("--keep-times", action="store_true", help="results get the times of their sources")
     add("--dry-run", action="store_true", help="read and list all files, and write nothing")
     add("--report", type=Path, metavar="F", help="write what happened to every file, as JSON")
@@ -66,19 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tls-key", type=Path, metavar="PEM", help="its key")
 
 
-def _quality(text):
-    if text.isdecimal() and 1 <= int(text) <= 100:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 100, got {text!r}")
-
-
 def job(args: argparse.Namespace) -> int:
     """Restores; returns 1 if a picture was refused."""
     if args.server and args.model:
         raise WrongArgumentError("expected --server (with --server-model) or --model, got both")
     naming = files.Naming(args.format, args.suffix)
     listing = checked(lambda: files.list_files(args.source, args.out, naming))
-    settings = {"task": args.task, "level": args.level, "same_size": args.same_size,
+    settings = {"task": args.task, "level": args.level, "strength": args.strength,
+                "same_size": args.same_size,
                 "model": str(args.server_model or args.model or args.task)}  # fmt: skip
     pending = files.pending(listing.pairs, args.out, settings, args.resume, args.force)
     begun = time.perf_counter()
@@ -162,7 +160,8 @@ def _restore_all(targets, settings, args):
             raise WrongArgumentError(
                 f"expected --tile as a positive multiple of {restorer.multiple}, got {args.tile}"
             )
-        choose = level_choice(task, args.level, args.estimator, restorer.channels)
+        choose = level_choice(task, args.level, args.estimator, restorer.channels,
+                              args.strength / 100)  # fmt: skip
         # One line for all pictures, instead of a warning for each.
         warnings.filterwarnings("ignore", message=".*outside the range trained on")
         if args.level != AUTO and (

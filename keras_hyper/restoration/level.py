@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,11 @@ def estimator_for(task: str, name: str | None = None) -> "LevelEstimator":
 
 
 def level_choice(
-    task: Task, level: float | str, estimator: str | None = None, channels: int = 3
+    task: Task,
+    level: float | str,
+    estimator: str | None = None,
+    channels: int = 3,
+    strength: float = 1.0,
 ) -> LevelChoice:
     """Returns ``(path, pixels) -> level`` for a restoration.
 
@@ -84,13 +88,21 @@ def level_choice(
         level: In the task's unit, or `AUTO`: estimated from each picture.
         estimator: A `LevelEstimator` by file, folder or name; by default the one that ships.
         channels: Channels of the network that restores.
+        strength: Factor of the level's strength: below 1 for a weaker restoration.
 
     Raises:
-        WrongArgumentError: If the level is invalid, or no such estimator of the task exists.
+        WrongArgumentError: If the level is invalid, no such estimator of the task exists, or the
+            task's level cannot be scaled.
     """
+    if strength != 1.0 and not task.strength:
+        raise WrongArgumentError(f"expected no --strength with --task {task.name}")
+
+    def scaled(used):
+        return replace(used, level=float(task.scaled_level(used.level, strength)))
+
     if level != AUTO:
         given = UsedLevel(checked(lambda: task.check_level(float(level))))
-        return lambda path, pixels: given
+        return lambda path, pixels: given if strength == 1.0 else scaled(given)
     network = estimator_for(task.name, estimator)
 
     def estimated(path, pixels):
@@ -99,7 +111,7 @@ def level_choice(
             raise ValueError(
                 f"{path}: no {task.label} could be estimated. Give the level, such as --level 40"
             )
-        return found
+        return found if strength == 1.0 else scaled(found)
 
     return estimated
 

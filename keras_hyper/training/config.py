@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.models import HyperRes
-from keras_hyper.training.numbers import at_least, below_one, one_or_more, positive
+from keras_hyper.numbers import below_one, one_or_more, positive, whole
 from keras_hyper.training.recipes import Recipe
 
 CHECKPOINT, PREVIOUS_CHECKPOINT = "checkpoint.keras", "checkpoint_previous.keras"
@@ -58,7 +58,7 @@ class TrainingConfig:
         "it has the same task, else the task's own",
         nargs="+",
     )
-    num_levels: int = _option(4, "levels sampled a step from a range", type=at_least(2))
+    num_levels: int = _option(4, "levels sampled a step from a range", type=whole(2))
     init_from: str | None = _option(
         None, "network to initialise from: a model.keras, a run, or a preset"
     )
@@ -78,12 +78,12 @@ class TrainingConfig:
     channels: int | None = _option(
         None, "1 for gray, 3 for colour (the default)", type=int, choices=[1, 3]
     )
-    steps: int = _option(7000, "training steps in all", type=at_least(1))
+    steps: int = _option(7000, "training steps in all", type=whole(1))
     batch: int | None = _option(
-        None, "clean patches a step; the recipe's by default", type=at_least(1)
+        None, "clean patches a step; the recipe's by default", type=whole(1)
     )
     patch: int | None = _option(
-        None, "side of a patch in pixels; the recipe's by default", type=at_least(8)
+        None, "side of a patch in pixels; the recipe's by default", type=whole(8)
     )
     shrink: Sequence[float] | None = _option(
         None,
@@ -92,13 +92,13 @@ class TrainingConfig:
         nargs="+",
         metavar="FACTOR",
     )
-    validate_every: int = _option(250, "steps between validations", type=at_least(1))
+    validate_every: int = _option(250, "steps between validations", type=whole(1))
     recipe: str = _option("default", "settings of training", choices=["default", "authors"])
     rate: float | None = _option(
         None, "highest learning rate; the recipe's by default", type=positive
     )
     precision: str = _option("auto", "of the layers", choices=["auto", "float32", "bfloat16"])
-    seed: int = _option(0, "of the weights, the patches and the noise", type=at_least(0))
+    seed: int = _option(0, "of the weights, the patches and the noise", type=whole(0))
     memory: float = _option(1.0, "GiB that the pictures may take", type=positive)
     device: str | None = _option(
         None, "where degradation runs, such as /gpu:0; by default the first GPU, if any"

@@ -151,3 +151,23 @@ def test_the_quality_of_a_jpeg_is_a_whole_number_with_its_source(estimated, tmp_
     assert level.quality_of_jpeg(tmp_path / "a.png", picture) is None
     found = level.quality_of_jpeg(tmp_path / "a.png", picture, object())
     assert (found.quality, found.exact, found.source) == (42, False, "network")
+
+
+def test_strength_scales_the_level():
+    weaker = level.level_choice(TASKS["denoise"], 20.0, strength=0.5)
+    assert weaker(Path("a.png"), np.zeros((20, 20))) == level.UsedLevel(10.0)
+    # A JPEG of quality 25 is twice as coarse as one of quality 50.
+    milder = level.level_choice(TASKS["dejpeg"], 25.0, strength=0.5)
+    assert milder(Path("a.png"), np.zeros((20, 20))).level == pytest.approx(50.0)
+
+
+def test_strength_scales_an_estimate(estimators, estimated):
+    estimated(12.0)
+    choose = level.level_choice(TASKS["denoise"], level.AUTO, strength=1.5)
+    used = choose(Path("a.png"), np.zeros((20, 20), np.uint8))
+    assert used == level.UsedLevel(18.0, "network", exact=False)
+
+
+def test_an_enlargement_has_no_strength():
+    with pytest.raises(WrongArgumentError, match="expected no --strength with --task sr"):
+        level.level_choice(TASKS["sr"], 2.0, strength=0.5)

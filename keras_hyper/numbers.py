@@ -24,14 +24,13 @@ def below_one(word: str) -> float:
     return number
 
 
-def at_least(bound: int) -> Callable[[str], int]:
-    """Returns a parser of integers of at least `bound`."""
+def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Returns a parser of whole numbers from `least` to `most`; None for no upper bound."""
 
     def number(word: str) -> int:
-        if not word.isdecimal() or int(word) < bound:
-            raise argparse.ArgumentTypeError(
-                f"expected an integer of at least {bound}, got {word!r}"
-            )
+        if not word.isdecimal() or int(word) < least or (most is not None and int(word) > most):
+            bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"expected a whole number {bounds}, got {word!r}")
         return int(word)
 
     return number
@@ -39,5 +38,5 @@ def at_least(bound: int) -> Callable[[str], int]:
 
 def one_or_more(word: str) -> int | list[int]:
     """Returns an integer above 0, or a list of them from a text with commas."""
-    numbers = [at_least(1)(part) for part in word.split(",")]
+    numbers = [whole(1)(part) for part in word.split(",")]
     return numbers[0] if len(numbers) == 1 else numbers

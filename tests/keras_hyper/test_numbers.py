@@ -1,0 +1,39 @@
+import argparse
+
+import pytest
+
+from keras_hyper.numbers import below_one, one_or_more, positive, whole
+
+
+@pytest.mark.parametrize(
+    ("parse", "word", "value"),
+    [
+        (positive, "2.5", 2.5),
+        (below_one, "0.5", 0.5),
+        (whole(2), "2", 2),
+        (whole(0, 150), "150", 150),
+        (one_or_more, "4", 4),
+        (one_or_more, "2,4", [2, 4]),
+    ],
+)
+def test_numbers_are_read(parse, word, value):
+    assert parse(word) == value
+
+
+@pytest.mark.parametrize(
+    ("parse", "word", "text"),
+    [
+        (positive, "0", "expected a number above 0, got '0'"),
+        (positive, "inf", "expected a number above 0, got 'inf'"),
+        (positive, "x", "expected a number above 0, got 'x'"),
+        (below_one, "1", "expected a factor below 1, got '1'"),
+        (whole(2), "1", "expected a whole number of at least 2, got '1'"),
+        (whole(2), "2.0", "expected a whole number of at least 2, got '2.0'"),
+        (whole(0, 150), "151", "expected a whole number from 0 to 150, got '151'"),
+        (one_or_more, "2,0", "expected a whole number of at least 1, got '0'"),
+    ],
+)
+def test_other_words_are_errors(parse, word, text):
+    with pytest.raises(argparse.ArgumentTypeError) as error:
+        parse(word)
+    assert str(error.value) == text
