@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from keras_hyper.restoration.kinds import fill_transparent
 from keras_hyper.restoration.level import LevelChoice, UsedLevel
 from keras_hyper.restoration.restorer import OnTile, Restorer
 from pipelines import Task
@@ -113,7 +114,7 @@ def _enlarged(source, pixels, factor, max_pixels):
             f"{source}: {width}x{height} pixels after enlarging are more than the limit of "
             f"{max_pixels:,}"
         )
-    return enlarge_picture(pixels, height, width)
+    return fill_transparent(enlarge_picture(pixels, height, width))
 
 
 class StoppedError(RuntimeError):

@@ -84,6 +84,38 @@ def split_alpha(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return pixels, None
 
 
+def fill_transparent(picture: np.ndarray) -> np.ndarray:
+    """Gives transparent pixels the mean colour of the nearest others, which a network then sees.
+
+    Args:
+        picture: Of any kind; without transparent pixels it is returned as it is.
+
+    Returns:
+        A picture of the same shape and type: means over squares of 2, 4, 8 ... pixels.
+    """
+    colour, alpha = split_alpha(picture)
+    if alpha is None or alpha.all() or not alpha.any():
+        return picture
+    weight = (alpha > 0).astype(np.float32)
+    scales = [(colour * weight, weight)]
+    while max(scales[-1][1].shape) > 1:
+        height, width = (side + side % 2 for side in scales[-1][1].shape[:2])
+        padded = [np.zeros((height, width, part.shape[2]), np.float32) for part in scales[-1]]
+        for whole, part in zip(padded, scales[-1], strict=True):
+            whole[: part.shape[0], : part.shape[1]] = part
+        scales.append((_halved(padded[0]), _halved(padded[1])))
+    filled = scales[-1][0] / scales[-1][1]
+    for total, weight in reversed(scales[:-1]):
+        filled = filled.repeat(2, 0).repeat(2, 1)[: total.shape[0], : total.shape[1]]
+        filled = np.where(weight > 0, total / np.maximum(weight, 1), filled)
+    filled = np.where(alpha > 0, colour, filled.astype(picture.dtype))
+    return np.concatenate([filled, alpha], axis=-1)
+
+
+def _halved(part):
+    return part[::2, ::2] + part[1::2, ::2] + part[::2, 1::2] + part[1::2, 1::2]
+
+
 def through_channels(
     image: np.ndarray, channels: int, run: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:

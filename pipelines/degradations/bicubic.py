@@ -53,6 +53,8 @@ def shrink_and_enlarge(
 def enlarge_picture(picture: np.ndarray, height: int, width: int, band: int = 256) -> np.ndarray:
     """Enlarges one picture of any kind with OpenCV's bicubic kernel, a band of rows at a time.
 
+    Colour counts by its alpha, so that the colour of transparent pixels does not bleed.
+
     Args:
         picture: ``(h, w)`` or ``(h, w, channels)``, uint8, uint16, or float in [0, 1].
         height: New height in pixels.
@@ -65,6 +67,7 @@ def enlarge_picture(picture: np.ndarray, height: int, width: int, band: int = 25
     whole = np.issubdtype(picture.dtype, np.integer)
     peak = np.iinfo(picture.dtype).max if whole else 1.0
     samples = picture.reshape(*picture.shape[:2], -1)
+    has_alpha = samples.shape[-1] in (2, 4) and bool((samples[..., -1] < peak).any())
     rows = _weights(picture.shape[0], height, None, None).numpy()
     columns = _weights(picture.shape[1], width, None, None)
     enlarged = np.empty((height, width, *picture.shape[2:]), picture.dtype)
@@ -73,8 +76,15 @@ def enlarge_picture(picture: np.ndarray, height: int, width: int, band: int = 25
         used = np.flatnonzero(weights.any(axis=0))
         part = slice(used[0], used[-1] + 1)
         pixels = tf.cast(samples[part], tf.float32)
+        if has_alpha:
+            pixels = tf.concat([pixels[..., :-1] * (pixels[..., -1:] / peak), pixels[..., -1:]], -1)
         pixels = tf.einsum("xw,hwc->hxc", columns, pixels)
-        pixels = np.clip(tf.einsum("yh,hxc->yxc", weights[:, part], pixels), 0, peak)
+        pixels = tf.einsum("yh,hxc->yxc", weights[:, part], pixels).numpy()
+        if has_alpha:
+            # Alpha below half a step is rounded to 0.
+            least = 0.5 / peak if whole else 1e-6
+            pixels[..., :-1] /= np.maximum(pixels[..., -1:] / peak, least)
+        pixels = np.clip(pixels, 0, peak)
         pixels = np.floor(pixels + 0.5) if whole else pixels
         enlarged[first : first + band] = pixels.reshape(-1, *enlarged.shape[1:])
     return enlarged

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ KINDS = {
     "AVIF": Format("avif", _MODERN),
     "HEIF": Format("heic heif", _MODERN, module="pillow_heif", install="'.[heif]'"),
     "JXL": Format("jxl", _MODERN, module="pillow_jxl", install="pillow-jxl-plugin"),
-    "JPEG2000": Format("jp2 j2k jpx jpf"),
+    "JPEG2000": Format("jp2 j2k jpx jpf", deep="gray"),
     "BMP": Format("bmp dib", "dpi"),
     "GIF": Format("gif", "comment"),
     "TGA": Format("tga"),
@@ -54,6 +55,8 @@ KINDS = {
 }  # fmt: skip
 # Pillow's name of the format by suffix, for finding, reading and writing.
 FORMATS = {f".{name}": kind for kind, row in KINDS.items() for name in row.suffixes.split()}
+# Formats that Pillow opens and cannot decode alone, and one without a signature.
+_NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF", "TGA"}
 # RAW files of cameras, which are read and not written.
 RAW = {".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"}
 
@@ -81,11 +84,12 @@ def missing_package(path: Path) -> str:
 
 
 def use_own_pixel_limit() -> None:
-    """Disables Pillow's limit of pixels and its warnings for the whole process.
+    """Disables Pillow's limit of pixels, and warnings about files, for the whole process.
 
     Programs call this at their start and pass `max_pixels`; libraries do not call it.
     """
     Image.MAX_IMAGE_PIXELS = None
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="PIL")
 
 
@@ -117,14 +121,13 @@ def is_hidden(path: Path, folder: Path) -> bool:
 
 
 def is_picture(path: Path) -> bool:
-    """Returns whether a file is a picture, by its suffix, or without a known one by its bytes."""
+    """Returns whether a file is a picture: by a suffix of ours, or else by its bytes."""
     if path.suffix.lower() in FORMATS or path.suffix.lower() in RAW:
         return True
     load_plugins()
-    # TGA has no signature.
-    known = [kind for kind in KINDS if kind in Image.OPEN and kind != "TGA"]
+    Image.init()
     try:
-        with Image.open(path, formats=known):
+        with Image.open(path, formats=[kind for kind in Image.ID if kind not in _NO_PICTURES]):
             return True
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return False

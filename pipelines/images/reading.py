@@ -16,6 +16,7 @@ from pipelines.color import LUMA
 from pipelines.images.formats import MAX_PIXELS, load_plugins, missing_package
 from pipelines.images.metadata import metadata_of
 from pipelines.images.tiff import (
+    BEYOND_PILLOW,
     HEADERS,
     RefusedError,
     deep_pixels,
@@ -150,7 +151,8 @@ def _training_pixels(picture, data):
 def _decode(data, max_pixels, for_training=False):
     try:
         if data[:4] in HEADERS and not for_training:
-            return [_tiff_page(data, page, max_pixels) for page in full_pages(data)]
+            pages, dropped = full_pages(data)
+            return [_tiff_page(data, page, dropped, max_pixels) for page in pages]
         with Image.open(io.BytesIO(data)) as picture:
             _check(picture, data, max_pixels, for_training)
             if for_training:
@@ -265,13 +267,15 @@ def _pixels(picture, data):
     return np.asarray(picture if picture.mode == mode else picture.convert(mode))
 
 
-def _tiff_page(data, page, max_pixels):
+def _tiff_page(data, page, dropped, max_pixels):
     _check_sides(page.imagewidth, page.imagelength, max_pixels)
     kept, bits = metadata_of_page(data, page.offset), page.bitspersample
-    if bits > 8:
+    if bits > 8 or page.compression in BEYOND_PILLOW:
         pixels, notes = deep_pixels(page)
     else:
         with open_page(data, page.offset) as picture:
             pixels, notes = _in_srgb(picture, _pixels(picture, data), kept)
             bits = 1 if picture.mode == "1" else 8
+    if dropped:
+        notes.append(f"{dropped} reduced or nested images were dropped")
     return PictureFile(pixels, kept, True, bits, "TIFF", tuple(notes))

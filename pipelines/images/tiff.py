@@ -20,6 +20,8 @@ from pipelines.images.metadata import (
     read_directory,
 )
 
+# WebP, JPEG 2000, LERC and JPEG XL, which tifffile reads and Pillow does not.
+BEYOND_PILLOW = {33003, 33004, 33005, 34712, 34887, 50001, 50002, 52546}
 HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # The inverse of each orientation, which Pillow applies.
 _UNDO = {
@@ -33,23 +35,30 @@ class RefusedError(ValueError):
     """A valid picture of an unsupported kind."""
 
 
-def full_pages(data: bytes) -> list[Any]:
-    """Returns the pages of a TIFF, as tifffile has them, without reduced images and masks.
+def full_pages(data: bytes) -> tuple[list[Any], int]:
+    """Returns the pages of a TIFF, as tifffile has them, and the number of dropped ones.
+
+    A reduced image gives way to the pictures nested in it, as cameras store them. Masks and further
+    reduced images are dropped.
 
     Raises:
-        RefusedError: If it has none, or is the RAW file of a camera.
+        RefusedError: If it is the RAW file of a camera.
     """
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pages = [page.aspage() for page in file.pages]
-        nested = [child.aspage() for page in pages for child in page.pages or ()]
-    found = [page for page in pages + nested if not page.subfiletype & 5]
-    if not found:
-        raise RefusedError("expected a picture of full size, got reduced images alone")
-    if any(page.photometric == 32803 for page in found):
+        # By position: directories may form a loop.
+        pages: dict[int, Any] = {}
+        for page in file.pages:
+            if page.offset in pages:
+                break
+            pages[page.offset] = page.aspage()
+        nested = [child.aspage() for page in pages.values() for child in page.pages or ()]
+        whole = [page for page in pages.values() if not page.subfiletype & 5]
+    found = whole or [page for page in nested if not page.subfiletype & 5] or [*pages.values()][:1]
+    if any(page.photometric == 32803 for page in (*found, *nested)):
         raise RefusedError("expected a developed picture, got a RAW file")
-    return found
+    return found, len(pages) + len(nested) - len(found)
 
 
 def metadata_of_page(data: bytes, offset: int) -> dict[str, Any]:
@@ -78,29 +87,29 @@ def open_page(data: bytes, offset: int) -> Image.Image:
 
 
 def deep_pixels(page: Any) -> tuple[np.ndarray, list[str]]:
-    """Returns the pixels of a page of more than 8 bits, and what was changed.
+    """Returns the pixels of a page by tifffile, and what was changed.
 
     Returns:
-        uint16 or float32 in [0, 1], as `PictureFile.pixels`.
+        uint16 or float32 in [0, 1], or uint8 of a compression that Pillow does not read, as
+        `PictureFile.pixels`.
 
     Raises:
         RefusedError: If it is of another kind.
     """
     bits, floats = page.bitspersample, page.dtype is not None and page.dtype.kind == "f"
-    if page.photometric > 2 or page.imagedepth > 1 or not (floats or page.dtype == np.uint16):
-        raise RefusedError(
-            f"expected gray or RGB of 9 to 16 bits or floats, got {page.photometric.name} of "
-            f"{bits} bits"
-        )
+    known = floats or page.dtype in (np.uint8, np.uint16)
+    if page.photometric > 2 or page.imagedepth > 1 or not known:
+        kind = f"{page.photometric.name} of {bits} bits"
+        raise RefusedError(f"expected gray or RGB, unsigned of 16 bits or float, got {kind}")
     pixels = page.asarray(maxworkers=1)
     if page.axes.startswith("S"):
         pixels = np.moveaxis(pixels, 0, -1)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
-    pixels = _checked_floats(pixels) if floats else _scaled(pixels, 2**bits - 1)
+    pixels = _checked_floats(pixels) if floats else _at_16_bits(pixels, bits)
     if page.photometric == 0:
-        pixels = (1 if floats else np.uint16(65535)) - pixels
+        pixels = (1 if floats else np.iinfo(pixels.dtype).max) - pixels
     pixels, notes = _with_one_alpha(pixels, 3 if page.photometric == 2 else 1, page.extrasamples)
-    if bits < 16:
+    if 8 < bits < 16:
         notes.append(f"{bits} bits were scaled to 16")
     return pixels[..., 0] if pixels.shape[-1] == 1 else pixels, notes
 
@@ -112,9 +121,10 @@ def _checked_floats(pixels):
     return pixels.astype(np.float32)
 
 
-def _scaled(pixels, peak):
-    """Samples of up to 16 bits, scaled to 16."""
-    if peak == 65535:
+def _at_16_bits(pixels, bits):
+    """Samples of 9 to 16 bits, scaled to 16; others as they are."""
+    peak = 2**bits - 1
+    if bits in (8, 16):
         return pixels
     return np.rint(np.minimum(pixels, peak) * np.float32(65535 / peak)).astype(np.uint16)
 
@@ -128,7 +138,7 @@ def _with_one_alpha(pixels, colours, extra):
     pixels = pixels[..., :keeps]
     if kind != 1 or keeps == colours:
         return pixels, notes
-    peak = 1.0 if pixels.dtype.kind == "f" else 65535.0
+    peak = 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)
     colour = pixels[..., :-1] * (peak / np.maximum(pixels[..., -1:], 1e-6))
     colour = np.clip(colour if peak == 1 else np.rint(colour), 0, peak)
     return np.concatenate([colour.astype(pixels.dtype), pixels[..., -1:]], axis=-1), notes

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -116,7 +117,10 @@ def lost_metadata(picture: PictureFile, path: Path) -> list[str]:
 
 def _save(pages, partial, kind, quality):
     if kind == "TIFF":
-        stored = [page.pixels > 127 if page.bits == 1 else page.pixels for page in pages]
+        stored = [
+            page.pixels > 127 if page.bits == 1 and page.pixels.ndim == 2 else page.pixels
+            for page in pages
+        ]
         kept = [page.kept for page in pages]
         partial.write_bytes(encode_tiff(list(zip(stored, kept, strict=True))))
     elif kind == "PNG":
@@ -140,7 +144,7 @@ def _png(picture):
 def _image(picture, kind):
     """The picture as Pillow has it; of one bit where the file had one and the format holds it."""
     image = Image.fromarray(np.ascontiguousarray(picture.pixels))
-    if picture.bits == 1 and kind in ("PNG", "BMP", "GIF", "PPM"):
+    if image.mode == "L" and picture.bits == 1 and kind in ("PNG", "BMP", "GIF", "PPM"):
         return image.point(lambda value: 255 * (value > 127), "1")
     return image if KINDS[kind].alpha else _without_alpha(image)
 
@@ -162,6 +166,17 @@ def _jpeg(picture, quality):
     return file.getvalue()
 
 
+def _bmp(image):
+    """A BMP with alpha, which Pillow reads and does not write: a header of version 4."""
+    width, height = image.size
+    rows = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).tobytes("raw", "BGRA")
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    header = struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, len(rows), 2835, 2835, 0, 0)
+    header += masks + b"BGRs" + bytes(48)
+    begin = 14 + len(header)
+    return struct.pack("<2sIII", b"BM", begin + len(rows), 0, begin) + header + rows
+
+
 def _other(picture, partial, kind, quality):
     row = KINDS[kind]
     image = _image(picture, kind)
@@ -171,6 +186,9 @@ def _other(picture, partial, kind, quality):
     if "exif" in picture.kept and "exif" not in kept:
         image.info["exif"] = picture.kept["exif"]
         image = ImageOps.exif_transpose(image)
+    if kind == "BMP" and "A" in image.mode:
+        partial.write_bytes(_bmp(image.convert("RGBA")))
+        return
     options: dict = {}
     if kind in ("AVIF", "HEIF", "JXL") or (kind == "WEBP" and not picture.lossless):
         options = {"quality": quality or QUALITY}

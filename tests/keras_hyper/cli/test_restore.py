@@ -187,6 +187,19 @@ def test_super_resolution_enlarges_first(call, tmp_path, rng):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
+def test_enlarged_cut_out_has_no_dark_rim(tmp_path):
+    colour, rows, columns = np.array([220, 180, 150]), *np.mgrid[:24, :24]
+    pixels = np.zeros((24, 24, 4), np.uint8)
+    pixels[(rows - 12) ** 2 + (columns - 12) ** 2 < 60] = [*colour, 255]
+    Image.fromarray(pixels).save(tmp_path / "in.png")
+    command = ["restore", str(tmp_path / "in.png"), str(tmp_path / "out.png")]
+    assert main([*command, "--task", "sr", "--level", "3", "--model", "sr_tiny"]) == 0
+    with Image.open(tmp_path / "out.png") as written:
+        colours, alpha = np.asarray(written)[..., :3], np.asarray(written)[..., 3:] / 255
+    onto_the_same_colour = colours * alpha + colour * (1 - alpha)
+    assert np.abs(onto_the_same_colour - colour).max() <= 3
+
+
 @pytest.mark.parametrize("tile", ["0", "33", "-2"])
 def test_invalid_tile_is_a_wrong_argument(call, tmp_path, rng, capsys, tile):
     noise("RGB", rng).save(tmp_path / "in.png")

@@ -6,6 +6,7 @@ import pytest
 from keras_hyper.restoration.kinds import (
     checked_level,
     checked_picture,
+    fill_transparent,
     split_alpha,
     through_channels,
     to_float,
@@ -113,3 +114,22 @@ def test_floats_are_clipped_both_ways():
     np.testing.assert_array_equal(to_float(values), np.float32([0, 0.25, 1]))
     clipped = to_type(values, np.dtype(np.float64))
     assert clipped.dtype == np.float64 and [*clipped] == [0, 0.25, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_transparent_pixels_get_the_colour_around_them(dtype):
+    picture = np.zeros((9, 14, 4), dtype)
+    picture[2:6, 3:7] = [0, 0, 0, 1]
+    picture[2:6, 3:7, 0] = 1
+    filled = fill_transparent(picture)
+    assert filled.dtype == dtype
+    np.testing.assert_array_equal(filled[..., :3], np.broadcast_to([1, 0, 0], (9, 14, 3)))
+    np.testing.assert_array_equal(filled[..., 3], picture[..., 3])
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_pictures_without_transparent_pixels_are_not_filled(rng, channels):
+    picture = rng.integers(1, 256, (5, 4, channels), dtype=np.uint8)
+    assert fill_transparent(picture) is picture
+    empty = np.zeros((5, 4, 4), np.uint8)
+    assert fill_transparent(empty) is empty
