@@ -46,7 +46,7 @@ KINDS = {
     "WEBP": Format("webp", _MODERN),
     "AVIF": Format("avif", _MODERN),
     "HEIF": Format("heic heif", _MODERN, module="pillow_heif", install="'.[heif]'"),
-    "JXL": Format("jxl", _MODERN, module="pillow_jxl", install="pillow-jxl-plugin"),
+    "JXL": Format("jxl", "exif icc_profile", module="pillow_jxl", install="pillow-jxl-plugin"),
     "JPEG2000": Format("jp2 j2k jpx jpf", deep="gray"),
     "BMP": Format("bmp dib", "dpi"),
     "GIF": Format("gif", "comment"),
@@ -64,12 +64,17 @@ RAW = {".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".orf", ".rw2", "
 @functools.cache
 def load_plugins() -> None:
     """Registers the formats of the packages that are installed, once."""
-    if importlib.util.find_spec("pillow_heif"):
+    if _is_installed("pillow_heif"):
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-    if importlib.util.find_spec("pillow_jxl"):
+    if _is_installed("pillow_jxl"):
         import pillow_jxl  # noqa: F401
+
+
+@functools.cache
+def _is_installed(module):
+    return importlib.util.find_spec(module) is not None
 
 
 def missing_package(path: Path) -> str:
@@ -77,7 +82,7 @@ def missing_package(path: Path) -> str:
     suffix = path.suffix.lower()
     row = KINDS.get(FORMATS.get(suffix, ""))
     module = "rawpy" if suffix in RAW else row.module if row else ""
-    if not module or importlib.util.find_spec(module):
+    if not module or _is_installed(module):
         return ""
     install = "'.[raw]'" if suffix in RAW else row.install if row else ""
     return f"expected {module}, which reads {suffix} files: pip install {install}"

@@ -15,8 +15,8 @@ ORIENTATION, RESOLUTION, PHOTOSHOP = 0x0112, (282, 283, 296), 34377
 PACKETS = {700: "xmp", 33723: "iptc", PHOTOSHOP: "photoshop", 34675: "icc_profile"}
 # TIFF tags of the layout of the pixels; a new file has its own.
 LAYOUT = {
-    *range(254, 260), *range(262, 267), 273, *range(277, 282), 284, 288, 289, 292, 293, 297,
-    301, 317, 318, 319, *range(320, 326), 330, 332, 338, 339, 340, 341, 347, *range(512, 522),
+    *range(254, 260), *range(262, 267), 273, *range(277, 282), 284, 288, 289, 292, 293,
+    301, 317, *range(320, 326), 330, 332, 338, 339, 340, 341, 347, *range(512, 522),
     *range(529, 533), 33421, 33422, 50341,
 }  # fmt: skip
 _SUBDIRECTORIES = {0x8769, 0x8825, 0xA005}
@@ -24,7 +24,6 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _EXIF_POINTER = 0x8769
 # PNG chunks that describe the stored samples, and those with keys of their own in `kept`.
 _SAMPLES = {b"tRNS", b"bKGD", b"hIST", b"sBIT", b"acTL", b"fcTL", b"fdAT", b"eXIf"}
-_PNG_TEXT = {b"tEXt", b"zTXt", b"iTXt"}
 _XMP_KEYWORD = b"XML:com.adobe.xmp\0"
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
@@ -72,8 +71,8 @@ def _of_png(data):
 def _of_jpeg(data):
     kept: dict[str, Any] = {"segments": []}
     for marker, body in jpeg_segments(data):
-        if marker == 0xE1 and body.startswith(_EXIF):
-            kept.setdefault("exif", body)
+        if marker == 0xE1 and body.startswith(_EXIF) and "exif" not in kept:
+            kept["exif"] = body
         elif marker == 0xE1 and body.startswith(_XMP):
             kept["xmp"] = body[len(_XMP) :]
         elif marker == 0xED and body.startswith(_PHOTOSHOP):

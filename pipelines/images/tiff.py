@@ -42,7 +42,7 @@ def full_pages(data: bytes) -> tuple[list[Any], int]:
     reduced images are dropped.
 
     Raises:
-        RefusedError: If it is the RAW file of a camera.
+        RefusedError: If it is the RAW file of a camera, or has no page.
     """
     import tifffile
 
@@ -56,6 +56,8 @@ def full_pages(data: bytes) -> tuple[list[Any], int]:
         nested = [child.aspage() for page in pages.values() for child in page.pages or ()]
         whole = [page for page in pages.values() if not page.subfiletype & 5]
     found = whole or [page for page in nested if not page.subfiletype & 5] or [*pages.values()][:1]
+    if not found:
+        raise RefusedError("expected a TIFF with a page, got none")
     if any(page.photometric == 32803 for page in (*found, *nested)):
         raise RefusedError("expected a developed picture, got a RAW file")
     return found, len(pages) + len(nested) - len(found)

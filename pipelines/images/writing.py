@@ -112,7 +112,12 @@ def lost_metadata(picture: PictureFile, path: Path) -> list[str]:
     """Returns the names of the metadata that a file of this name does not keep."""
     kind = kind_to_write(picture, path)
     held = KINDS[kind].metadata.split()
-    return [name for key, name in _NAMES.items() if key in picture.kept and key not in held]
+    lost = [name for key, name in _NAMES.items() if key in picture.kept and key not in held]
+    if "chunks" not in held:
+        names = {name for name, _ in picture.kept.get("chunks", ())}
+        lost += ["the text"] * bool(names & {b"tEXt", b"zTXt", b"iTXt"})
+        lost += ["the gamma"] * bool(b"gAMA" in names and not names & {b"sRGB", b"iCCP"})
+    return lost
 
 
 def _save(pages, partial, kind, quality):
@@ -192,6 +197,8 @@ def _other(picture, partial, kind, quality):
     options: dict = {}
     if kind in ("AVIF", "HEIF", "JXL") or (kind == "WEBP" and not picture.lossless):
         options = {"quality": quality or QUALITY}
+    elif kind == "JPEG2000":
+        options = {"no_jp2": ".j2k" in partial.suffixes}
     elif kind == "WEBP":
         options = {"lossless": True, "exact": True}
     image.save(partial, kind, **options, **kept)

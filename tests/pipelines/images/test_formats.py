@@ -1,6 +1,16 @@
+import numpy as np
 import pytest
+from PIL import Image
 
-from pipelines.images import find_pictures
+from pipelines.images import (
+    PictureFile,
+    find_pictures,
+    formats,
+    is_picture,
+    read_picture_file,
+    write_picture_file,
+)
+from tests.pipelines.images.conftest import ICC, LIMIT, XMP, exif
 
 
 def test_finds_pictures_below_and_leaves_hidden_files(tmp_path):
@@ -16,3 +26,71 @@ def test_missing_and_empty_folders_say_so(tmp_path):
         find_pictures(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="has no pictures"):
         find_pictures(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".mpo", ".heic", ".avif", ".jxl"])
+def test_lossy_formats_come_back_near_their_pixels(tmp_path, suffix):
+    if suffix in (".heic", ".jxl"):
+        pytest.importorskip("pillow_heif" if suffix == ".heic" else "pillow_jxl")
+    smooth = np.tile(np.arange(64, dtype=np.uint8)[:, None, None] * 3, (1, 64, 3))
+    kept = {"exif": exif(1), "xmp": XMP, "icc_profile": ICC}
+    write_picture_file(PictureFile(smooth, kept, lossless=False), tmp_path / f"out{suffix}")
+    result = read_picture_file(tmp_path / f"out{suffix}", LIMIT)
+    assert np.abs(result.pixels.astype(int) - smooth).max() <= 4
+    # The plugin of JPEG XL drops XMP and stores the parameters of a profile.
+    if suffix != ".jxl":
+        assert result.kept["xmp"] == XMP and result.kept["icc_profile"] == ICC
+    with Image.open(tmp_path / f"out{suffix}") as written:
+        assert written.getexif()[0x010E] == "a description"
+
+
+def test_formats_without_their_package_are_refused_by_name(pixels, tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "_is_installed", lambda module: False)
+    (tmp_path / "in.heic").write_bytes(b"")
+    with pytest.raises(
+        ValueError, match=r"in\.heic: expected pillow_heif, .* pip install '\.\[heif"
+    ):
+        read_picture_file(tmp_path / "in.heic", LIMIT)
+    with pytest.raises(ValueError, match=r"out\.jxl: expected pillow_jxl, which reads \.jxl files"):
+        write_picture_file(PictureFile(pixels), tmp_path / "out.jxl")
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_animations_are_refused_in_one_line(tmp_path, kind):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue", "green")]
+    path = tmp_path / f"moves.{kind.lower()}"
+    frames[0].save(path, kind, save_all=True, append_images=frames[1:])
+    with pytest.raises(ValueError, match="expected a still picture, got 3 frames"):
+        read_picture_file(path, LIMIT)
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".avif"])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_orientation_is_applied_or_kept_and_never_both(tmp_path, suffix, orientation):
+    if suffix == ".heic":
+        pytest.importorskip("pillow_heif")
+    top = np.zeros((32, 48, 3), np.uint8)
+    top[:16] = 250
+    file = PictureFile(top, {"exif": exif(orientation)})
+    write_picture_file(file, tmp_path / f"a{suffix}")
+    write_picture_file(file, tmp_path / "expected.bmp")
+    write_picture_file(read_picture_file(tmp_path / f"a{suffix}", LIMIT), tmp_path / f"b{suffix}")
+    for name in (f"a{suffix}", f"b{suffix}"):
+        write_picture_file(read_picture_file(tmp_path / name, LIMIT), tmp_path / "upright.bmp")
+        upright, expected = (
+            read_picture_file(tmp_path / each, LIMIT).pixels.astype(int)
+            for each in ("upright.bmp", "expected.bmp")
+        )
+        assert upright.shape == expected.shape
+        assert np.abs(upright - expected).mean() < 8
+
+
+def test_pictures_are_known_by_their_bytes(tmp_path):
+    for name, kind in (("jpeg", "JPEG"), ("icon.dat", "ICO"), ("scan.pcx", "PCX")):
+        Image.new("RGB", (16, 16)).save(tmp_path / name, kind)
+        assert is_picture(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("hello " * 99)
+    (tmp_path / "empty").touch()
+    assert not is_picture(tmp_path / "notes.txt") and not is_picture(tmp_path / "empty")
+    with pytest.raises(ValueError, match="expected a suffix that names a format"):
+        write_picture_file(read_picture_file(tmp_path / "scan.pcx", LIMIT), tmp_path / "out.pcx")

@@ -119,6 +119,16 @@ def test_exif_xmp_and_profile_go_to_every_format(tmp_path, pixels, source, targe
     assert after[0x0112] == before[0x0112] and after[0x010E] == before[0x010E]
 
 
+def test_text_and_gamma_that_a_format_does_not_hold_are_named(tmp_path, pixels):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Title", "a title")
+    info.add(b"gAMA", struct.pack(">I", 100000))
+    Image.fromarray(pixels).save(tmp_path / "in.png", pnginfo=info)
+    picture = read_picture_file(tmp_path / "in.png", LIMIT)
+    assert lost_metadata(picture, tmp_path / "out.webp") == ["the text", "the gamma"]
+    assert lost_metadata(picture, tmp_path / "out.png") == []
+
+
 def test_iptc_goes_from_tiff_to_jpeg_and_back(tmp_path, pixels):
     write_picture_file(PictureFile(pixels, {"iptc": IPTC}), tmp_path / "a.jpg")
     assert everything(tmp_path / "a.jpg")[3] == {0x0404: IPTC}

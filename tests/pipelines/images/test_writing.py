@@ -124,8 +124,16 @@ def test_jpeg_is_written_near_its_pixels(tmp_path):
 
 def test_alpha_is_dropped_where_the_format_has_none(pixels, tmp_path):
     rgba = np.dstack([pixels, pixels[..., :1]])
-    write_picture_file(PictureFile(rgba), tmp_path / "out.bmp")
-    np.testing.assert_array_equal(read_picture_file(tmp_path / "out.bmp", LIMIT).pixels, pixels)
+    write_picture_file(PictureFile(rgba), tmp_path / "out.ppm")
+    np.testing.assert_array_equal(read_picture_file(tmp_path / "out.ppm", LIMIT).pixels, pixels)
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".tga", ".jp2", ".tif", ".png", ".webp"])
+def test_alpha_is_kept_by_other_formats(pixels, tmp_path, suffix):
+    rgba = np.dstack([pixels, pixels[..., :1]])
+    write_picture_file(PictureFile(rgba), tmp_path / f"out{suffix}")
+    result = read_picture_file(tmp_path / f"out{suffix}", LIMIT)
+    np.testing.assert_array_equal(result.pixels, rgba)
 
 
 def test_bad_files_say_so(pixels, tmp_path):
