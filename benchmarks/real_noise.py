@@ -21,7 +21,7 @@ from keras_hyper.restoration.restorer import open_restorer
 from pipelines.images import find_pictures, read_picture
 
 LEVELS = {
-    "photo": (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22),
+    "photo": (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20),
     "denoise": (2, 4, 6, 8, 10, 12, 15, 20, 25),
     "non-local means": (2, 3, 4, 5, 6, 8, 10),
     "BM3D": (4, 6, 8, 10, 12, 15, 20),

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("out", metavar="OUT", type=Path, nargs="?", default=Path("preview.png"),
         help="the sheet; by default preview.png")  # fmt: skip
     tasks = [name for name, task in TASKS.items() if not task.enlarges]
-    add("--task", choices=tasks, default="photo", help="the degradation to remove")
+    add("--task", choices=tasks, default="denoise", help="the degradation to remove")
     add("--level", type=level_or_auto, default=AUTO, help="the middle level; by default auto")
     add("--model", help="a model.keras, a run's folder; by default the one that ships")
     add("--estimator", help="of --level auto: a model.keras; by default the one that ships")
