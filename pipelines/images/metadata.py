@@ -13,11 +13,11 @@ Directory = dict[int, tuple[int, Any]]
 ORIENTATION, RESOLUTION, PHOTOSHOP = 0x0112, (282, 283, 296), 34377
 # TIFF tags whose value is metadata of its own.
 PACKETS = {700: "xmp", 33723: "iptc", PHOTOSHOP: "photoshop", 34675: "icc_profile"}
-# TIFF tags of the layout of the pixels; a new file has its own.
+# TIFF tags of the layout of the pixels, and of DNG; a new file has its own.
 LAYOUT = {
     *range(254, 260), *range(262, 267), 273, *range(277, 282), 284, 288, 289, 292, 293,
     301, 317, *range(320, 326), 330, 332, 338, 339, 340, 341, 347, *range(512, 522),
-    *range(529, 533), 33421, 33422, 50341,
+    *range(529, 533), 33421, 33422, *range(50706, 52554),
 }  # fmt: skip
 _SUBDIRECTORIES = {0x8769, 0x8825, 0xA005}
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}

@@ -13,13 +13,14 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from pipelines.color import LUMA
-from pipelines.images.formats import MAX_PIXELS, load_plugins, missing_package
-from pipelines.images.metadata import metadata_of
+from pipelines.images.formats import MAX_PIXELS, RAW, load_plugins, missing_package
+from pipelines.images.metadata import ORIENTATION, metadata_of, with_numbers
 from pipelines.images.tiff import (
     BEYOND_PILLOW,
     HEADERS,
     RefusedError,
     deep_pixels,
+    first_directory,
     full_pages,
     metadata_of_page,
     open_page,
@@ -76,12 +77,12 @@ def read_picture_file(path: Path, max_pixels: int = MAX_PIXELS) -> PictureFile:
 
 def read_pages(path: Path, max_pixels: int = MAX_PIXELS) -> list[PictureFile]:
     """Reads all pages of a TIFF, or the one picture of another file; see `read_picture_file`."""
-    path = Path(path)
+    path, load = Path(path), _developed if Path(path).suffix.lower() in RAW else _decode
     if missing := missing_package(path):
         raise ValueError(f"{path}: {missing}")
     load_plugins()
     try:
-        return _decode(path.read_bytes(), max_pixels)
+        return load(path.read_bytes(), max_pixels)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -168,6 +169,24 @@ def _decode(data, max_pixels, for_training=False):
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0][:120]
         raise ValueError(f"no picture, or a damaged one ({reason})") from error
+
+
+def _developed(data, max_pixels):
+    """A RAW file, developed upright in sRGB with the white balance of the camera."""
+    import rawpy
+
+    try:
+        with rawpy.imread(io.BytesIO(data)) as raw:
+            _check_sides(raw.sizes.width, raw.sizes.height, max_pixels)
+            pixels = raw.postprocess(output_bps=16, use_camera_wb=True, no_auto_bright=True)
+    except rawpy.LibRawError as error:
+        raise ValueError(f"no RAW file, or a damaged one ({error})") from error
+    kept = metadata_of_page(data, first_directory(data)) if data[:4] in HEADERS[:2] else {}
+    if "exif" in kept:
+        kept["exif"] = with_numbers(kept["exif"], {ORIENTATION: 1})
+    notes = ["RAW was developed to 16 bits of sRGB"] + ["its metadata was lost"] * (not kept)
+    kept["icc_profile"] = _srgb()
+    return [PictureFile(pixels, kept, True, 16, "TIFF", tuple(notes))]
 
 
 def _picture_file(picture, data):

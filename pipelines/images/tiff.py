@@ -63,6 +63,11 @@ def full_pages(data: bytes) -> tuple[list[Any], int]:
     return found, len(pages) + len(nested) - len(found)
 
 
+def first_directory(data: bytes) -> int:
+    """Returns the position of the first directory of a TIFF that is no BigTIFF."""
+    return struct.unpack_from(f"{byte_order(data)}I", data, 4)[0]
+
+
 def metadata_of_page(data: bytes, offset: int) -> dict[str, Any]:
     """Returns the metadata of the page at an offset; see `PictureFile.kept`."""
     order, big = byte_order(data), b"+" in data[:4]
@@ -179,7 +184,7 @@ def encode_tiff(pages: Sequence[tuple[np.ndarray, dict[str, Any]]]) -> bytes:
 
 def _with_directories(data, kepts, order):
     out, link = bytearray(data), 4
-    (at,) = struct.unpack_from(f"{order}I", data, 4)
+    at = first_directory(data)
     for kept in kepts:
         directory = read_directory(data, at, order)
         directory = {tag: entry for tag, entry in directory.items() if tag not in RESOLUTION}
