@@ -73,7 +73,8 @@ def test_levels_at_the_ends_of_the_range_cause_no_warning():
 
 
 @pytest.mark.parametrize(
-    ("level", "text"), [(4.9, "level 4.9 is"), (75.1, "75.1"), ([[5, 80]], "level 5 to 80 is")]
+    ("level", "text"),
+    [(4.9, "level 4.9 is"), (75.1, "level 75.1 is"), ([[5, 80]], "level 5 to 80 is")],
 )
 def test_levels_outside_the_range_cause_a_warning(level, text):
     expected = f"{text}.* outside the range trained on, 5 to 75 .sigma.$"

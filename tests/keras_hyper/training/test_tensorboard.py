@@ -72,10 +72,8 @@ def test_the_sheet_has_clean_degraded_and_restored_of_four_pictures(tmp_path, rn
                 np.testing.assert_allclose(cell, part[column], atol=1.01 / 255)
 
 
-def test_settings_and_graph_are_written_once(tmp_path, rng):
+def test_settings_and_graph_are_written_by_the_first_fit_alone(tmp_path, rng):
     log, _ = log_of(tmp_path, "restore", pairs(rng))
-    log.on_train_begin()
-    log.on_train_batch_end(0)
     log.on_train_begin()
     log.close()
     accumulated = EventAccumulator(str(tmp_path / "validation")).Reload()
@@ -89,6 +87,12 @@ def test_settings_and_graph_are_written_once(tmp_path, rng):
     graph = events(tmp_path / "train")[1]
     (image,) = (node for node in graph.node if node.name == "image")
     assert [dim.size for dim in image.attr["shape"].shape.dim] == [1, -1, -1, 3]
+    second, _ = log_of(tmp_path / "second", "restore", pairs(rng))
+    second.on_train_batch_end(0)
+    second.on_train_begin()
+    second.close()
+    assert events(tmp_path / "second" / "validation") == ({}, None)
+    assert events(tmp_path / "second" / "train") == ({}, None)
 
 
 def test_other_backends_have_no_graph(tmp_path, rng, monkeypatch):
