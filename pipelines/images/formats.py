@@ -134,7 +134,8 @@ def is_picture(path: Path) -> bool:
     try:
         with Image.open(path, formats=[kind for kind in Image.ID if kind not in _NO_PICTURES]):
             return True
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    # Pillow raises many kinds of errors for what it does not know.
+    except Exception:
         return False
 
 

@@ -94,3 +94,12 @@ def test_pictures_are_known_by_their_bytes(tmp_path):
     assert not is_picture(tmp_path / "notes.txt") and not is_picture(tmp_path / "empty")
     with pytest.raises(ValueError, match="expected a suffix that names a format"):
         write_picture_file(read_picture_file(tmp_path / "scan.pcx", LIMIT), tmp_path / "out.pcx")
+
+
+def test_files_that_pillow_does_not_support_are_no_pictures(tmp_path, monkeypatch):
+    def unsupported(path, formats):
+        raise NotImplementedError("a kind of DDS")
+
+    (tmp_path / "a.dds").write_bytes(b"DDS ")
+    monkeypatch.setattr(Image, "open", unsupported)
+    assert not is_picture(tmp_path / "a.dds")
