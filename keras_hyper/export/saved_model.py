@@ -95,7 +95,7 @@ def _write(model, partial, card, level, estimator):
     network = model if level is None else model.at_level(level)
 
     def restore(image, level):
-        return network(image) if level is None else network({"image": image, "level": level})
+        return network(image) if level is None else model.infer({"image": image, "level": level})
 
     facts = card_of(model, level, {"tensorflow": tf.__version__, **(card or {})})
     text = json.dumps(facts, indent=1)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from keras_hyper.layers import HyperConv2D
@@ -32,7 +33,9 @@ class HyperRes(MainNetwork):
     Call arguments:
         inputs: A dict of ``image``, float ``(batch, height, width, channels)`` in [0, 1], sides of
             1 and up, odd ones too; and ``level`` in the task's unit: ``()``, ``(batch,)`` or a map
-            ``(batch, height, width)``. A batch of equal levels costs what one level costs.
+            ``(batch, height, width)``; the last two with or without a last axis of 1. `predict`
+            takes a number or a list of levels too, and a batch of equal levels costs there what
+            one level costs.
 
     Output shape:
         That of ``image``, float32. Not clipped: values may leave [0, 1] by a little.
@@ -69,6 +72,7 @@ class HyperRes(MainNetwork):
         self.level_range = [float(level) for level in level_range]
         self.level_offset = float(level_offset)
         self.level_scale = float(level_scale)
+        self._predicting = False
 
     def block_conv(self, filters: int, **kwargs: Any) -> HyperConv2D:
         """Returns a generated convolution."""
@@ -77,26 +81,63 @@ class HyperRes(MainNetwork):
         return HyperConv2D(filters, 3, kernel_initializer=start, **kwargs)
 
     def __call__(self, inputs, *args, **kwargs):
+        _check_keys(inputs)
         # Keras takes tensors alone in its first argument; people write {"level": 25}.
-        if isinstance(inputs, dict) and isinstance(inputs.get("level"), int | float):
+        if isinstance(inputs["level"], int | float | list | tuple | np.generic):
             inputs = {**inputs, "level": ops.convert_to_tensor(inputs["level"], "float32")}
         return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs, training=False):
-        image = self.check_image(ops.convert_to_tensor(inputs["image"]))
-        level = _checked_level(inputs["level"])
-        if len(level.shape) == 1 and image.shape[0] == 1:
-            level = level[0]
-        # TensorFlow 2.17 with oneDNN can crash in the gradient of a loop over images.
-        if len(level.shape) != 1 or training:
-            return self._restore(image, level, training)
+        if self._predicting:
+            return self.infer(inputs)
+        image, level = self._checked(inputs)
+        # TensorFlow has no convolution of an empty batch.
+        return self._restore(image, level, training) if image.shape[0] != 0 else image
+
+    def infer(self, inputs: dict[str, Any]) -> Any:
+        """Restores as the call does, without a gradient with respect to a vector of levels.
+
+        A batch of equal levels costs what one level costs, one of other levels half of the call's
+        multiplications in the blocks. `predict` and the exports use this.
+        """
+        image, level = self._checked(inputs)
+        if len(level.shape) != 1:
+            return self._restore(image, level)
         return ops.cond(
             ops.all(ops.equal(level, level[:1])),
             # The maximum is the one level; unlike level[0] it exists for an empty batch too.
             lambda: self._restore(image, ops.max(level)),
-            # A kernel an image takes half the multiplications of a vector of levels in the layers.
             lambda: ops.map(lambda one: self._restore(one[0][None], one[1])[0], (image, level)),
         )
+
+    def predict(self, x: dict[str, Any], *args: Any, **kwargs: Any) -> np.ndarray:
+        """Restores images in batches, as `keras.Model.predict` does.
+
+        Args:
+            x: As the inputs of the call; the level may be one number for all images.
+            *args: Of `keras.Model.predict`.
+            **kwargs: Of `keras.Model.predict`.
+        """
+        if isinstance(x, dict):
+            _check_keys(x)
+            level = np.asarray(x["level"], np.float32)
+            level = np.full(len(x["image"]), level) if level.ndim == 0 else level
+            # Keras's adapter would take the axis off and lose the rank.
+            level = level[..., 0] if level.ndim in (2, 4) and level.shape[-1] == 1 else level
+            x = {**x, "level": level}
+        self._predicting = True
+        try:
+            return super().predict(x, *args, **kwargs)
+        finally:
+            self._predicting = False
+
+    def _checked(self, inputs):
+        """Image and level of an input, the level as ``()``, ``(batch,)`` or a map."""
+        image = self.check_image(ops.convert_to_tensor(inputs["image"]))
+        level = _checked_level(inputs["level"])
+        if len(level.shape) == 1 and image.shape[0] == 1 and level.shape[0] in (None, 1):
+            level = level[0]
+        return image, level
 
     def _restore(self, image, level, training=False):
         """Restores at one level for the whole batch, one an image, or a map of levels."""
@@ -200,12 +241,20 @@ class HyperRes(MainNetwork):
         }
 
 
+def _check_keys(inputs):
+    if not isinstance(inputs, dict) or set(inputs) != {"image", "level"}:
+        got = sorted(inputs) if isinstance(inputs, dict) else type(inputs).__name__
+        raise ValueError(f"expected a dict of `image` and `level`, got {got}")
+
+
 def _checked_level(level):
     level = ops.cast(ops.convert_to_tensor(level), "float32")
-    if len(level.shape) not in (0, 1, 3):
+    shape = tuple(level.shape)
+    if len(shape) in (2, 4) and shape[-1] == 1:
+        return level[..., 0]
+    if len(shape) not in (0, 1, 3):
         raise ValueError(
-            "expected `level` of shape (), (batch,) or (batch, height, width), "
-            f"got {tuple(level.shape)}"
+            f"expected `level` of shape (), (batch,) or (batch, height, width), got {shape}"
         )
     return level
 
@@ -258,6 +307,9 @@ class MultiLevel(keras.Model):
     Output shape:
         That of ``image``, float32.
 
+    Raises:
+        ValueError: If the rows of levels differ and are known, as outside of a graph.
+
     Reference:
         Aharon and Ben-Artzi, arXiv:2206.05970, figure 1.
     """
@@ -270,6 +322,14 @@ class MultiLevel(keras.Model):
         if not self.main.built:
             self.main.build()
         self.built = True
+
+    def __call__(self, inputs, *args, **kwargs):
+        level = inputs["level"]
+        known = isinstance(level, np.ndarray) or hasattr(level, "numpy")
+        rows = np.asarray(level) if known else np.zeros((1, 1))
+        if rows.ndim == 2 and len(rows) and np.ptp(rows, axis=0).any():
+            raise ValueError(f"expected the same levels in every row, got {rows.tolist()}")
+        return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs, training=False):
         image, level = inputs["image"], inputs["level"]

@@ -195,12 +195,15 @@ class MainNetwork(keras.Model):
         return add(image, x) if self.image_residual else x
 
     def check_image(self, image: Any) -> Any:
-        """Returns `image` as float32, or raises ValueError if its rank or channels do not fit."""
+        """Returns `image` as float32, or raises ValueError if its shape or type does not fit."""
         if len(image.shape) != 4 or image.shape[-1] != self.channels:
             raise ValueError(
                 f"expected an image of shape (batch, height, width, {self.channels}), "
                 f"got {tuple(image.shape)}"
             )
+        dtype = keras.backend.standardize_dtype(image.dtype)
+        if "float" not in dtype:
+            raise ValueError(f"expected a float image in [0, 1], got {dtype}: divide it by 255")
         return ops.cast(image, "float32")
 
     @property

@@ -188,7 +188,7 @@ def test_invalid_arguments_are_refused_with_their_value(options, words):
 
 
 def test_level_of_wrong_rank_is_refused(features):
-    with pytest.raises(ValueError, match=r"level of shape \(3, 7\)"):
+    with pytest.raises(ValueError, match=r"\(3, 7, 9, 1\), got \(3, 7\)"):
         HyperConv2D(8, 3)(features, level=np.zeros((3, 7), np.float32))
 
 
@@ -225,3 +225,106 @@ def test_kernel_is_not_rounded_inside_a_layer_of_mixed_precision(features):
     outer(features)
     np.testing.assert_allclose(outer.kernel, 2.002, rtol=1e-6)
     np.testing.assert_allclose(outer.bias, 2.002, rtol=1e-6)
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_level_may_have_an_axis_of_one(features, data_format):
+    first = data_format == "channels_first"
+    if first and keras.backend.backend() == "tensorflow":
+        pytest.skip("TensorFlow convolves channels_first on a GPU alone")
+    layer = HyperConv2D(3, 3, slope_initializer="ones", data_format=data_format)
+    features = np.moveaxis(features, -1, 1) if first else features
+    vector = np.float32([0.1, 0.4, 0.9])
+    grid = np.linspace(0, 1, 3 * 7 * 9, dtype=np.float32).reshape(3, 7, 9)
+    np.testing.assert_array_equal(layer(features, vector[:, None]), layer(features, vector))
+    column = grid[:, None] if first else grid[..., None]
+    np.testing.assert_array_equal(layer(features, column), layer(features, grid))
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 1), (3, 7, 9), (3, 5, 4), (3, 4, 5, 2)])
+def test_level_of_another_batch_or_size_is_refused(features, shape):
+    layer = HyperConv2D(3, 3, strides=2)  # (3, 7, 9, 4) -> (3, 4, 5, 3)
+    with pytest.raises(ValueError, match=r"\(3, 4, 5\), \(3, 4, 5, 1\), got"):
+        layer(features, np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"strides": 2}, {"padding": "valid"}, {"dilation_rate": 2}, {"padding": "SAME"}],
+)
+def test_output_shape_is_known_without_a_call(features, options):
+    layer = HyperConv2D(6, 3, **options)
+    shape = layer.compute_output_shape(features.shape)
+    image, level = keras.Input((7, 9, 4)), keras.Input(())
+    symbolic = layer(image, level)
+    assert symbolic.shape == (None, *shape[1:])
+    assert tuple(layer(features, level=0.5).shape) == shape
+    model = keras.Model([image, level], symbolic)
+    lines: list[str] = []
+    model.summary(print_fn=lambda line, **_: lines.append(line))
+    assert str((None, *shape[1:])) in "\n".join(lines) and "?" not in "\n".join(lines)
+
+
+def test_regularizers_and_constraints_act_on_slope_and_offset(features):
+    layer = HyperConv2D(
+        2,
+        3,
+        slope_initializer="ones",
+        kernel_initializer="ones",
+        bias_initializer="ones",
+        kernel_regularizer=keras.regularizers.L1(0.5),
+        bias_regularizer=keras.regularizers.L1(2.0),
+        kernel_constraint="non_neg",
+        bias_constraint="non_neg",
+    )
+    layer(features, level=0.5)
+    assert sorted(float(loss) for loss in layer.losses) == [0.0, 4.0, 36.0, 36.0]
+    assert all(weight.constraint is not None for weight in layer.weights)
+    again = HyperConv2D.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+
+
+def test_bias_begins_as_its_initializer_says_at_every_level(features):
+    for use_offset, level in ((True, 0.0), (True, 0.7), (False, 1.0)):
+        layer = HyperConv2D(2, 3, bias_initializer="ones", use_offset=use_offset)
+        layer(features, level=level)
+        np.testing.assert_allclose(layer.bias_at(level), [1.0, 1.0])
+
+
+def test_sizes_may_be_integers_of_numpy(features):
+    layer = HyperConv2D(np.int64(3), np.int32(3), strides=(np.int64(2), np.int64(1)))
+    assert tuple(layer(features, level=0.5).shape) == (3, 4, 9, 3)
+    assert HyperConv2D.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize("level", [np.float32(0.5), np.float32([0.1, 0.5, 0.9])])
+def test_every_precision_of_keras_works(features, policy, level):
+    exact = HyperConv2D(3, 3, slope_initializer="he_normal")
+    expected = np.asarray(exact(features, level=level))
+    layer = HyperConv2D(3, 3, dtype=policy)
+    layer.build(features.shape)
+    layer.set_weights(exact.get_weights())
+    outputs = layer(features, level=level)
+    assert keras.backend.standardize_dtype(outputs.dtype) == layer.compute_dtype
+    error = np.abs(keras.ops.convert_to_numpy(keras.ops.cast(outputs, "float32")) - expected)
+    assert error.max() < 0.05 * np.abs(expected).max()
+
+
+def test_gradient_of_equal_levels_is_that_of_each_image(features):
+    tf = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("GradientTape is TensorFlow's")
+    layer = HyperConv2D(3, 3, slope_initializer="ones")
+    layer.build(features.shape)
+
+    def gradient(levels):
+        levels = tf.constant(levels)
+        with tf.GradientTape() as tape:
+            tape.watch(levels)
+            loss = tf.reduce_sum(tf.square(layer(features, levels)))
+        return tape.gradient(loss, levels).numpy()
+
+    apart = gradient([0.5, 0.5 + 1e-4, 0.5 + 2e-4])
+    np.testing.assert_allclose(gradient([0.5, 0.5, 0.5]), apart, rtol=1e-2)
+    assert np.ptp(apart) > 0.1 * np.abs(apart).max()

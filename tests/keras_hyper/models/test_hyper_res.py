@@ -196,3 +196,70 @@ def test_defaults():
     assert {name: config[name] for name in expected} == expected and "autocast" not in config
     plain = random_network().at_level(40)
     assert plain.get_config()["level"] == plain.level == 40.0 and type(plain)().level == 0.0
+
+
+def test_predict_takes_a_number_or_a_list_of_levels(tiny, rng):
+    images = rng.random((3, 9, 11, 3), np.float32)
+    expected = numpy(tiny({"image": images, "level": 25.0}))
+    for level in (25, 25.0, [25.0, 25.0, 25.0], np.full((3, 1), 25.0)):
+        restored = tiny.predict({"image": images, "level": level}, verbose=0)
+        np.testing.assert_allclose(restored, expected, atol=1e-5)
+    mixed = tiny.predict({"image": images, "level": [5.0, 25.0, 60.0]}, batch_size=2, verbose=0)
+    each = tiny({"image": images, "level": [5.0, 25.0, 60.0]})
+    np.testing.assert_allclose(mixed, numpy(each), atol=1e-5)
+
+
+def test_infer_equals_the_call(tiny, rng):
+    images = rng.random((2, 9, 11, 3), np.float32)
+    for level in ([25.0, 25.0], [5.0, 60.0]):
+        inputs = {"image": images, "level": np.float32(level)}
+        np.testing.assert_allclose(numpy(tiny.infer(inputs)), numpy(tiny(inputs)), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "got"),
+    [
+        ({"image": 0.0}, "\\['image'\\]"),
+        ({"image": 0.0, "level": 1.0, "mask": 0.0}, "\\['image', 'level', 'mask'\\]"),
+        (np.zeros((1, 4, 4, 3)), "ndarray"),
+    ],
+)
+def test_other_keys_are_refused(tiny, inputs, got):
+    with pytest.raises(ValueError, match=f"expected a dict of `image` and `level`, got {got}"):
+        tiny(inputs)
+
+
+def test_bytes_are_refused(tiny):
+    image = np.zeros((1, 4, 4, 3), np.uint8)
+    with pytest.raises(ValueError, match="expected a float image in .*, got uint8: divide it by"):
+        tiny({"image": image, "level": 25.0})
+
+
+def test_an_empty_batch_has_an_empty_answer(tiny):
+    image = np.zeros((0, 8, 6, 3), np.float32)
+    assert tiny({"image": image, "level": np.zeros(0, np.float32)}).shape == (0, 8, 6, 3)
+    assert tiny({"image": image, "level": 25.0}).shape == (0, 8, 6, 3)
+
+
+def test_gradient_of_equal_levels_is_that_of_each_image(tiny, rng):
+    tf = pytest.importorskip("tensorflow")
+    images = rng.random((3, 8, 8, 3), np.float32) * np.float32([0.1, 0.5, 1.0])[:, None, None, None]
+
+    def gradient(images, levels):
+        levels = tf.constant(levels, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(levels)
+            loss = tf.reduce_sum(tf.square(tiny({"image": images, "level": levels})))
+        return tape.gradient(loss, levels).numpy()
+
+    together = gradient(images, [25.0, 25.0, 25.0])
+    alone = [gradient(images[i : i + 1], [25.0])[0] for i in range(3)]
+    np.testing.assert_allclose(together, alone, rtol=1e-3)
+    assert np.ptp(alone) > 0.1 * np.abs(alone).max()
+
+
+def test_rows_of_other_levels_are_refused_by_the_trainer(tiny):
+    trainer = MultiLevel(tiny)
+    inputs = {"image": np.zeros((2, 2, 8, 8, 3), np.float32), "level": np.float32([[5, 9], [5, 8]])}
+    with pytest.raises(ValueError, match="expected the same levels in every row, got"):
+        trainer(inputs)

@@ -66,12 +66,12 @@ def test_grid_estimate_is_the_median_of_its_crops(rng, sides):
 
 @pytest.mark.parametrize("shape", [(1, 16, 16, 1), (16, 16, 3), (1, 1, 16, 16, 3)], ids=str)
 def test_image_of_wrong_shape_is_refused(shape):
-    with pytest.raises(ValueError, match=r"must have shape \(batch, height, width, 3\)"):
+    with pytest.raises(ValueError, match=r"expected `image` of shape \(batch, height, width, 3\)"):
         random_estimator()(np.zeros(shape))
 
 
 def test_invalid_arguments_are_refused():
-    with pytest.raises(ValueError, match="got channels=2"):
+    with pytest.raises(ValueError, match="expected `channels` of 1 or 3, got 2"):
         LevelEstimator(channels=2)
 
 
