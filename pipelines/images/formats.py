@@ -88,6 +88,26 @@ def missing_package(path: Path) -> str:
     return f"expected {module}, which reads {suffix} files: pip install {install}"
 
 
+def stored_bits(data: bytes, kind: str) -> int:
+    """Returns the bits of a sample of an AVIF, HEIF or JPEG 2000 file; 8 if it does not say.
+
+    Args:
+        data: The file.
+        kind: Pillow's name of the format.
+
+    Reference:
+        ISO/IEC 23008-12, `pixi`; ISO/IEC 15444-1, the SIZ marker.
+    """
+    if kind in ("AVIF", "HEIF"):
+        place, offset, less = data.find(b"pixi"), 9, 0
+    elif kind == "JPEG2000":
+        place, offset, less = data.find(b"\xff\x51"), 40, 1
+    else:
+        return 8
+    known = place >= 0 and place + offset < len(data)
+    return (data[place + offset] & 0x7F) + less if known else 8
+
+
 def use_own_pixel_limit() -> None:
     """Disables Pillow's limit of pixels, and warnings about files, for the whole process.
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from pipelines.color import LUMA
-from pipelines.images.formats import MAX_PIXELS, RAW, load_plugins, missing_package
+from pipelines.images.formats import MAX_PIXELS, RAW, load_plugins, missing_package, stored_bits
 from pipelines.images.metadata import ORIENTATION, metadata_of, with_numbers
 from pipelines.images.tiff import (
     BEYOND_PILLOW,
@@ -197,11 +197,11 @@ def _picture_file(picture, data):
         kept["tables"] = _jpeg_tables(picture)
     if getattr(picture, "n_frames", 1) > 1:
         notes.append(f"only the first of {picture.n_frames} pictures was kept")
-    lossy = picture.format in ("JPEG", "MPO", "AVIF", "HEIF") or (
-        picture.format == "WEBP" and b"VP8L" not in data[:64]
-    )
-    bits = 1 if picture.mode == "1" else 8 * pixels.itemsize
+    if pixels.itemsize == 1 and (stored := stored_bits(data, picture.format)) > 8:
+        notes.append(f"{stored} bits were reduced to 8")
     kind = "JPEG" if picture.format == "MPO" else picture.format
+    lossy = kind in ("JPEG", "AVIF", "HEIF") or (kind == "WEBP" and b"VP8L" not in data[:64])
+    bits = 1 if picture.mode == "1" else 8 * pixels.itemsize
     return PictureFile(pixels, kept, not lossy, bits, kind, tuple(notes))
 
 

@@ -1,3 +1,4 @@
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -103,3 +104,15 @@ def test_files_that_pillow_does_not_support_are_no_pictures(tmp_path, monkeypatc
     (tmp_path / "a.dds").write_bytes(b"DDS ")
     monkeypatch.setattr(Image, "open", unsupported)
     assert not is_picture(tmp_path / "a.dds")
+
+
+@pytest.mark.parametrize(
+    ("name", "encode", "bits"),
+    [("a.avif", imagecodecs.avif_encode, 10), ("a.jp2", imagecodecs.jpeg2k_encode, 12)],
+)
+def test_a_reduced_depth_is_said(tmp_path, rng, name, encode, bits):
+    for depth, notes in ((bits, (f"{bits} bits were reduced to 8",)), (8, ())):
+        pixels = rng.integers(0, 2**depth, (32, 40, 3)).astype("u1" if depth == 8 else "u2")
+        (tmp_path / name).write_bytes(encode(pixels, bitspersample=depth))
+        picture = read_picture_file(tmp_path / name)
+        assert picture.pixels.dtype == np.uint8 and picture.notes == notes
