@@ -7,20 +7,31 @@ from collections.abc import Callable
 
 def positive(word: str) -> float:
     """Returns a finite number above 0."""
-    try:
-        number = float(word)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {word!r}")
-    return number
+    return _number(word, lambda number: number > 0, "a number above 0")
+
+
+def not_negative(word: str) -> float:
+    """Returns a finite number of 0 and above."""
+    return _number(word, lambda number: number >= 0, "a number of 0 or more")
+
+
+def share(word: str) -> float:
+    """Returns a number from 0 to 1."""
+    return _number(word, lambda number: 0 <= number <= 1, "a number from 0 to 1")
 
 
 def below_one(word: str) -> float:
     """Returns a number between 0 and 1."""
-    number = positive(word)
-    if number >= 1:
-        raise argparse.ArgumentTypeError(f"expected a factor below 1, got {word!r}")
+    return _number(word, lambda number: 0 < number < 1, "a factor above 0 and below 1")
+
+
+def _number(word, fits, expected):
+    try:
+        number = float(word)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and fits(number)):
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {word!r}")
     return number
 
 

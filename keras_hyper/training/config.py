@@ -15,15 +15,15 @@ import tensorflow as tf
 
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.models import HyperRes
-from keras_hyper.numbers import below_one, one_or_more, positive, whole
+from keras_hyper.numbers import below_one, not_negative, one_or_more, positive, share, whole
 from keras_hyper.training.recipes import Recipe
 
 CHECKPOINT, PREVIOUS_CHECKPOINT = "checkpoint.keras", "checkpoint_previous.keras"
 
 # What a resumed run must have in common with the one it continues; `steps` may grow.
 _FIXED = ("task", "levels", "num_levels", "blocks", "filters", "tail", "channels", "batch", "patch",
-          "shrink", "recipe", "rate", "seed", "validate_every", "precision", "init_from", "data",
-          "valid")  # fmt: skip
+          "shrink", "recipe", "rate", "clip", "gray", "seed", "validate_every", "precision",
+          "init_from", "data", "valid")  # fmt: skip
 # Keys of run.json before they were renamed. Such files have no `data` and no `valid`.
 _RENAMED = {"draws": "num_levels", "every": "validate_every", "start": "init_from"}
 
@@ -96,6 +96,12 @@ class TrainingConfig:
     recipe: str = _option("default", "settings of training", choices=["default", "authors"])
     rate: float | None = _option(
         None, "highest learning rate; the recipe's by default", type=positive
+    )
+    clip: float | None = _option(
+        None, "largest norm of the gradient, 0 for none; the recipe's by default", type=not_negative
+    )
+    gray: float | None = _option(
+        None, "share of colour patches that become gray; the task's by default", type=share
     )
     precision: str = _option("auto", "of the layers", choices=["auto", "float32", "bfloat16"])
     seed: int = _option(0, "of the weights, the patches and the noise", type=whole(0))

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -67,7 +67,8 @@ def train(config: TrainingConfig, console: Console) -> None:
     """
     task = checked(lambda: pipelines.get_task(config.task))
     objective = OBJECTIVES[task.objective]
-    recipe = checked(lambda: objective.recipe(config.recipe)).with_rate(config.rate)
+    recipe = checked(lambda: objective.recipe(config.recipe)).changed(config.rate, config.clip)
+    task = task if config.gray is None else replace(task, gray=config.gray)
     if config.init_from and not objective.restores:
         raise WrongArgumentError(f"expected no --init-from with --task {config.task}, an estimator")
     initial = load_hyper_res(config.init_from) if config.init_from else None

@@ -48,9 +48,13 @@ class Recipe:
     level_map: tuple[float, float] | None = None
     clip: float | None = None
 
-    def with_rate(self, rate: float | None) -> "Recipe":
-        """Returns this recipe with another highest rate, or itself for None."""
-        return self if rate is None else replace(self, rate=rate)
+    def changed(self, rate: float | None = None, clip: float | None = None) -> "Recipe":
+        """Returns this recipe with another rate or clip; None keeps it, a clip of 0 is none."""
+        return replace(
+            self,
+            rate=self.rate if rate is None else rate,
+            clip=self.clip if clip is None else clip or None,
+        )
 
     def schedule(self, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
         """Returns the learning rate over `steps` steps."""

@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from keras_hyper.numbers import below_one, one_or_more, positive, whole
+from keras_hyper.numbers import below_one, not_negative, one_or_more, positive, share, whole
 
 
 @pytest.mark.parametrize(
@@ -10,6 +10,8 @@ from keras_hyper.numbers import below_one, one_or_more, positive, whole
     [
         (positive, "2.5", 2.5),
         (below_one, "0.5", 0.5),
+        (not_negative, "0", 0.0),
+        (share, "1", 1.0),
         (whole(2), "2", 2),
         (whole(0, 150), "150", 150),
         (one_or_more, "4", 4),
@@ -26,7 +28,10 @@ def test_numbers_are_read(parse, word, value):
         (positive, "0", "expected a number above 0, got '0'"),
         (positive, "inf", "expected a number above 0, got 'inf'"),
         (positive, "x", "expected a number above 0, got 'x'"),
-        (below_one, "1", "expected a factor below 1, got '1'"),
+        (below_one, "1", "expected a factor above 0 and below 1, got '1'"),
+        (not_negative, "-1", "expected a number of 0 or more, got '-1'"),
+        (share, "1.1", "expected a number from 0 to 1, got '1.1'"),
+        (share, "nan", "expected a number from 0 to 1, got 'nan'"),
         (whole(2), "1", "expected a whole number of at least 2, got '1'"),
         (whole(2), "2.0", "expected a whole number of at least 2, got '2.0'"),
         (whole(0, 150), "151", "expected a whole number from 0 to 150, got '151'"),

@@ -41,8 +41,10 @@ def test_recipes_are_as_documented(recipes, name, expected):
 
 def test_another_rate_changes_nothing_else():
     recipe = RECIPES["default"]
-    assert recipe.with_rate(None) is recipe
-    assert recipe.with_rate(0.5) == dataclasses.replace(recipe, rate=0.5)
+    assert recipe.changed() == recipe
+    assert recipe.changed(0.5) == dataclasses.replace(recipe, rate=0.5)
+    assert recipe.changed(clip=0.0) == dataclasses.replace(recipe, clip=None)
+    assert recipe.changed(clip=2.0) == dataclasses.replace(recipe, clip=2.0)
 
 
 @pytest.mark.parametrize(("steps", "window"), [(10, 1), (100, 4), (5000, 200), (100_000, 1000)])
