@@ -1,3 +1,4 @@
+import importlib
 import io
 import json
 
@@ -8,6 +9,7 @@ import tensorflow as tf
 from PIL import Image
 from rich.console import Console
 
+import pipelines
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.export.card import read_card
 from keras_hyper.training import (
@@ -21,6 +23,7 @@ from keras_hyper.training import (
     train,
 )
 from keras_hyper.training.fit import segments
+from pipelines.dataset.pairs import training_pairs
 from tests.conftest import random_network
 
 
@@ -153,3 +156,26 @@ def test_settings_that_do_not_fit_are_wrong_arguments(photographs, tmp_path):
             trained(photographs, tmp_path / "runs", **settings)
     with pytest.raises(ValueError, match="the memory for pictures is 0.000977 MiB"):
         trained(photographs, tmp_path / "runs", memory=2**-20)
+
+
+def test_clip_and_gray_are_those_of_the_settings(photographs, tmp_path, monkeypatch):
+    seen = []
+
+    def pairs(cache, task, *args, **kwargs):
+        dataset = training_pairs(cache, task, *args, **kwargs)
+        seen.append(next(dataset.as_numpy_iterator())[1])
+        return dataset
+
+    monkeypatch.setattr(pipelines, "training_pairs", pairs)
+    module = importlib.import_module("keras_hyper.training.fit")
+
+    def remembered(model, recipe, run):
+        seen.append(recipe)
+        return new_trainer(model, recipe, run)
+
+    monkeypatch.setattr(module, "new_trainer", remembered)
+    trained(photographs, tmp_path / "a", gray=1.0, clip=0.0)
+    trained(photographs, tmp_path / "b", gray=0.0)
+    unclipped, gray, clipped, colour = seen
+    assert unclipped.clip is None and clipped.clip == 0.3
+    assert np.ptp(gray, axis=-1).max() == 0 and np.ptp(colour, axis=-1).max() > 0.1
