@@ -7,6 +7,7 @@ the package ``bm3d`` is installed (its licence allows non-commercial use alone).
 """
 
 import argparse
+import functools
 import importlib.util
 import json
 import warnings
@@ -16,16 +17,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from keras_hyper import estimate
 from keras_hyper.restoration.level import estimator_for
 from keras_hyper.restoration.restorer import open_restorer
 from pipelines.images import find_pictures, read_picture
 
-LEVELS = {
-    "photo": (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20),
-    "denoise": (2, 4, 6, 8, 10, 12, 15, 20, 25),
-    "non-local means": (2, 3, 4, 5, 6, 8, 10),
-    "BM3D": (4, 6, 8, 10, 12, 15, 20),
-}
+NETWORK_LEVELS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25)
+PEERS = {"non-local means": (2, 3, 4, 5, 6, 8, 10), "BM3D": (4, 6, 8, 10, 12, 15, 20)}
 Restore = Callable[[np.ndarray, float], np.ndarray]
 
 
@@ -33,10 +31,10 @@ def main(argv: list[str] | None = None) -> None:
     """Measures the methods and prints a table in Markdown."""
     parser = argparse.ArgumentParser(prog="benchmarks.real_noise", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of pairs")
-    parser.add_argument("--methods", nargs="+", choices=list(LEVELS), default=list(LEVELS))
-    parser.add_argument("--photo", default="photo", help="network of photographs: a file or preset")
-    parser.add_argument("--denoise", default="denoise", help="network of white noise")
-    parser.add_argument("--estimator", help="estimator of photographs; the one that ships")
+    parser.add_argument("--networks", nargs="*", default=["denoise"], metavar="TASK[=MODEL]")
+    parser.add_argument("--estimators", nargs="*", default=[], metavar="TASK=MODEL",
+                        help="by default those that ship")  # fmt: skip
+    parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--json", type=Path, help="file for the PSNR of every picture")
     args = parser.parse_args(argv)
     warnings.filterwarnings("ignore", message=".*outside the range trained on")
@@ -46,13 +44,21 @@ def main(argv: list[str] | None = None) -> None:
     print("| method | best constant level | dB | best level of each picture, dB | auto, dB |")
     print("|---|---:|---:|---:|---:|")
     record = {}
-    for name in args.methods:
+    estimators = dict(text.split("=", 1) for text in args.estimators)
+    for text in args.networks:
+        task, _, model = text.partition("=")
+        estimator = estimator_for(task, estimators.get(task))
+        restorer = open_restorer(model or task, task)
+        record[task] = measure(
+            pairs, restorer.restore, NETWORK_LEVELS, functools.partial(estimate, model=estimator)
+        )
+        print(table_row(task, record[task]), flush=True)
+    for name in args.peers:
         if name == "BM3D" and not importlib.util.find_spec("bm3d"):
             continue
-        restore, estimate = method(name, args)
-        rows = measure(pairs, restore, LEVELS[name], estimate)
-        record[name] = rows
-        print(table_row(name, rows), flush=True)
+        restore = {"non-local means": non_local_means, "BM3D": bm3d}[name]
+        record[name] = measure(pairs, restore, PEERS[name])
+        print(table_row(name, record[name]), flush=True)
     if args.json:
         args.json.write_text(json.dumps(record, indent=1) + "\n")
 
@@ -69,24 +75,6 @@ def read_pairs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     for path in noisy:
         clean = path.with_stem(path.stem.removesuffix("_noisy") + "_clean")
         yield path.stem.removesuffix("_noisy"), read_picture(path), read_picture(clean)
-
-
-def method(
-    name: str, args: argparse.Namespace
-) -> tuple[Restore, Callable[[np.ndarray], float] | None]:
-    """Returns ``(picture, level) -> restored`` and ``picture -> level``, None without one."""
-    if name in ("photo", "denoise"):
-        restorer = open_restorer(getattr(args, name), name)
-        found = args.estimator if name == "photo" else None
-        estimator = estimator_for(name, found)
-
-        def estimate(picture):
-            from keras_hyper import estimate
-
-            return estimate(picture, estimator)
-
-        return restorer.restore, estimate
-    return {"non-local means": non_local_means, "BM3D": bm3d}[name], None
 
 
 def non_local_means(picture: np.ndarray, level: float) -> np.ndarray:

@@ -170,7 +170,7 @@ class HyperConv2D(keras.layers.Layer):
             level = ops.cast(level, self.compute_dtype)
             outputs = level * self.convolve(features, self.w, self.bias_w)
             if self.use_offset:
-                outputs = outputs + self.convolve(features, self.b, self.bias_b)
+                outputs = outputs + apart(self.convolve(features, self.b, self.bias_b))
         return self.activation(outputs)
 
     def convolve(self, features: Any, kernel: Any, bias: Any) -> Any:
@@ -234,6 +234,18 @@ class HyperConv2D(keras.layers.Layer):
             "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
             "bias_constraint": keras.constraints.serialize(self.bias_constraint),
         }
+
+
+def apart(outputs: Any) -> Any:
+    """Returns the outputs of a convolution as they are, for an addition that is to follow.
+
+    TensorFlow makes convolution, bias and addition one kernel. oneDNN's (2.17 to 2.21 at least)
+    adds in place where it can, and elsewhere keeps a copy in the kernel itself, not in the run: two
+    runs at once then crash, or add each other's, and two convolutions of the same features that are
+    added give a wrong sum. An activation that changes nothing joins the kernel in place of the
+    addition.
+    """
+    return ops.leaky_relu(outputs, negative_slope=1.0)
 
 
 def _affine(level, slope, offset):

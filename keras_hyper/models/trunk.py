@@ -7,6 +7,7 @@ import keras
 from keras import layers, ops
 
 from keras_hyper.layers import DepthToSpace
+from keras_hyper.layers.hyper_conv2d import apart
 
 TAILS = ("paper", "light")
 
@@ -163,12 +164,9 @@ class MainNetwork(keras.Model):
         convs = iter(self.block_convs)
 
         def add(features, outputs):
-            # TensorFlow makes convolution, bias and addition one kernel. oneDNN's (2.17 to 2.21 at
-            # least) adds in place where it can, and elsewhere keeps a copy in the kernel itself,
-            # not in the run: two runs at once then crash, or add each other's. An activation that
-            # changes nothing joins the kernel in place of the addition. In training one run follows
-            # another, and its gradient would make a step take 5 to 10 % longer.
-            return features + (outputs if training else ops.leaky_relu(outputs, negative_slope=1.0))
+            # In training one run follows another, and the gradient of `apart` would make a step
+            # take 5 to 10 % longer.
+            return features + (outputs if training else apart(outputs))
 
         def run(x, blocks, scale):
             for _ in range(blocks):

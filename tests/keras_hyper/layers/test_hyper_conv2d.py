@@ -328,3 +328,16 @@ def test_gradient_of_equal_levels_is_that_of_each_image(features):
     apart = gradient([0.5, 0.5 + 1e-4, 0.5 + 2e-4])
     np.testing.assert_allclose(gradient([0.5, 0.5, 0.5]), apart, rtol=1e-2)
     assert np.ptp(apart) > 0.1 * np.abs(apart).max()
+
+
+def test_a_level_an_image_is_exact_in_a_graph(features):
+    tf = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("tf.function is TensorFlow's")
+    layer = filled(HyperConv2D(4, 3), features)
+    level = np.float32([0.1, 0.5, 0.9])
+    expected = np.concatenate(
+        [layer(features[i : i + 1], level=level[i]) for i in range(3)]  # one kernel an image
+    )
+    traced = tf.function(lambda features, level: layer(features, level=level))
+    np.testing.assert_allclose(traced(features, level), expected, atol=1e-4)
