@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 needs_bfloat16 = pytest.mark.skipif(
     os.environ.get("ONEDNN_MAX_CPU_ISA", "") == "AVX2" and multiplies_in_bfloat16(),
-    reason="TensorFlow asks oneDNN for bfloat16 by the processor; held to AVX2, oneDNN refuses it",
+    reason="TensorFlow asks oneDNN for 16 bits by the processor; held to AVX2, oneDNN refuses them",
 )
 
 

@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 
 from keras_hyper.layers import HyperConv2D, hyper_conv2d
+from tests.conftest import needs_bfloat16
 
 
 @pytest.fixture
@@ -208,6 +209,7 @@ def test_a_saved_layer_is_loaded_by_its_registered_name(features):
     assert loaded.bias_w is None and loaded.b is None
 
 
+@needs_bfloat16
 def test_kernel_is_not_rounded_inside_a_layer_of_mixed_precision(features):
     class Outer(keras.layers.Layer):
         def __init__(self):
@@ -297,7 +299,16 @@ def test_sizes_may_be_integers_of_numpy(features):
     assert HyperConv2D.from_config(layer.get_config()).get_config() == layer.get_config()
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "float64",
+        *(
+            pytest.param(name, marks=needs_bfloat16)
+            for name in ("mixed_float16", "float16", "mixed_bfloat16")
+        ),
+    ],
+)
 @pytest.mark.parametrize("level", [np.float32(0.5), np.float32([0.1, 0.5, 0.9])])
 def test_every_precision_of_keras_works(features, policy, level):
     exact = HyperConv2D(3, 3, slope_initializer="he_normal")
