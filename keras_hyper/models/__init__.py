@@ -1,7 +1,8 @@
 """Networks."""
 
-from keras_hyper.models.hyper_res import HyperRes, MultiLevel, PlainRes
-from keras_hyper.models.level_estimator import LevelEstimator, MultiLevelEstimator
+from keras_hyper.models.hyper_res import HyperRes, PlainRes
+from keras_hyper.models.level_estimator import LevelEstimator
+from keras_hyper.models.multi_level import MultiLevel, MultiLevelEstimator
 from keras_hyper.models.presets import load
 
 __all__ = [

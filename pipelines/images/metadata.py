@@ -11,7 +11,7 @@ from typing import Any
 # {tag: (type, bytes or a directory)}
 Directory = dict[int, tuple[int, Any]]
 ORIENTATION, RESOLUTION, PHOTOSHOP = 0x0112, (282, 283, 296), 34377
-# TIFF tags whose value is metadata of its own.
+# TIFF tags whose value is a block of metadata.
 PACKETS = {700: "xmp", 33723: "iptc", PHOTOSHOP: "photoshop", 34675: "icc_profile"}
 # TIFF tags of the layout of the pixels, and of DNG; a new file has its own.
 LAYOUT = {

@@ -224,7 +224,7 @@ def _in_srgb(picture, pixels, kept):
         inks, srgb = (ImageCms.ImageCmsProfile(io.BytesIO(data)) for data in (profile, _srgb()))
         converted = ImageCms.profileToProfile(picture, inks, srgb, outputMode="RGB")
     except (OSError, ImageCms.PyCMSError):
-        return pixels, ["CMYK without a profile of its own was converted to sRGB"]
+        return pixels, ["CMYK without a profile was converted to sRGB"]
     return np.asarray(converted), ["CMYK was converted to sRGB by its profile"]
 
 

@@ -262,9 +262,7 @@ def mixed(tmp_path, rng):
 def test_every_file_of_a_folder_is_counted_and_reported(call, mixed, tmp_path, capsys):
     assert call(mixed, tmp_path / "out", "--report", str(tmp_path / "new" / "report.json")) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == (
-        f"{mixed / 'inks.jpg'}: CMYK without a profile of its own was converted to sRGB"
-    )
+    assert lines[0] == (f"{mixed / 'inks.jpg'}: CMYK without a profile was converted to sRGB")
     assert lines[1].startswith("2 of 3 restored in ")
     assert lines[1].endswith(f"{tmp_path / 'out'}; 1 refused; 2 skipped (1 hidden, 1 no picture)")
     assert lines[2].startswith("refused: ") and "torn.png: no picture, or a dam" in lines[2]

@@ -259,7 +259,7 @@ def test_inks_whose_profile_is_of_no_inks_are_converted_without_it(tmp_path):
         expected = np.asarray(picture.convert("RGB"))
     result = read_picture_file(tmp_path / "in.jpg", LIMIT)
     np.testing.assert_array_equal(result.pixels, expected)
-    assert result.notes == ("CMYK without a profile of its own was converted to sRGB",)
+    assert result.notes == ("CMYK without a profile was converted to sRGB",)
 
 
 def test_threads_leave_the_state_of_pillow_and_of_warnings_alone(pixels, tmp_path, monkeypatch):
