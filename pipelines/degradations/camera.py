@@ -9,7 +9,7 @@ from pipelines.degradations.noise import same_in_gray
 # the range of each one's share of the variance, before the shares are scaled to a sum of 1. With
 # sharpening the noise has correlations of 0.66, 0.36, 0.23 and 0.14 at distances of 1 to 4 pixels;
 # 0.70, 0.35, 0.20 and 0.12 were measured over three sets of photographs with known noise.
-BLURS = (0.0, 0.65, 1.8, 3.5)
+BLURS = (0.01, 0.65, 1.8, 3.5)
 LUMA_SHARES = ((0.0, 0.06), (0.3, 1.0), (0.3, 0.9), (0.0, 0.05))
 CHROMA_SHARES = ((0.0, 0.1), (0.3, 1.0), (0.2, 1.0), (0.0, 0.3))
 # Share of photographs whose noise is white, as that of a raw file that nothing has denoised.
@@ -87,53 +87,51 @@ def noise_field(image, sample):
         sample: A `_Sampler`.
 
     Returns:
-        float32 of the image's shape.
+        float32 of the image's shape. Edges are wrapped, so the variance is even.
     """
-    shape = tf.shape(image)
-    luma = _blurred_sum(sample, "luma", (*tf.unstack(shape[:3]), 1), LUMA_SHARES)
-    noise = luma
-    if image.shape[-1] == 3:
-        shared = sample("shared", SHARED)
-        own = _blurred_sum(sample, "chroma", shape, CHROMA_SHARES)
-        noise = tf.sqrt(shared) * luma + tf.sqrt(1.0 - shared) * own
+    batch, height, width, channels = (*tf.unstack(tf.shape(image)[:3]), image.shape[-1])
     amount = sample("sharpening", SHARPENING)
-    sharpened = noise + amount * (noise - _blur(noise, 1.0))
-    # What sharpening does to the variance depends on the blur: it is measured.
-    energy = tf.reduce_mean(tf.square(sharpened), axis=(1, 2, 3), keepdims=True)
-    before = tf.reduce_mean(tf.square(noise), axis=(1, 2, 3), keepdims=True)
-    correlated = sharpened * tf.sqrt(before / tf.maximum(energy, 1e-12))
-    return tf.where(sample("is white") < WHITE, sample.white("white", shape), correlated)
+    # Sums of blurred noise, sharpened: one field of this power at every frequency.
+    sharpened = tf.square(1.0 + amount[..., 0] * (1.0 - _response(height, width, 1.0)))
+    luma, chroma = (
+        sharpened * _blurred_power(sample, name, height, width, shares)
+        for name, shares in (("luma", LUMA_SHARES), ("chroma", CHROMA_SHARES))
+    )
+    shared = sample("shared", SHARED)[..., 0] if channels == 3 else tf.ones((batch, 1, 1))
+    luma, chroma = shared * luma, (1.0 - shared) * chroma
+    scale = tf.math.rsqrt(tf.reduce_mean(luma + chroma, axis=(1, 2), keepdims=True))
+    luma, chroma = (
+        tf.cast(scale * tf.sqrt(power)[..., : width // 2 + 1], tf.complex64)[:, None]
+        for power in (luma, chroma)
+    )
+    white = sample.white("white", (batch, 1 + channels, height, width))
+    spectrum = tf.signal.rfft2d(white)
+    spectrum = luma * spectrum[:, :1] + chroma * spectrum[:, 1:]
+    correlated = tf.signal.irfft2d(spectrum, (height, width))
+    noise = tf.where(sample("is white") < WHITE, white[:, 1:], correlated)
+    return tf.transpose(noise, (0, 2, 3, 1))
 
 
-def _blurred_sum(sample, name, shape, shares):
-    """A weighted sum of white noise blurred by each of `BLURS`, of unit variance."""
+def _blurred_power(sample, name, height, width, shares):
+    """The power at each frequency, mean 1, of noise blurred by each of `BLURS` and summed."""
     shares = tf.stack([sample(f"{name} {i}", bounds) for i, bounds in enumerate(shares)])
-    shares /= tf.reduce_sum(shares, axis=0, keepdims=True)
-    fields = [
-        _blur(sample.white(f"{name} white {i}", shape), width, unit_variance=True)
-        for i, width in enumerate(BLURS)
-    ]
+    shares = tf.unstack((shares / tf.reduce_sum(shares, axis=0, keepdims=True))[..., 0])
+    powers = [tf.square(_response(height, width, blur)) for blur in BLURS]
     return tf.add_n(
-        [tf.sqrt(share) * field for share, field in zip(tf.unstack(shares), fields, strict=True)]
+        [share * power / tf.reduce_mean(power) for share, power in zip(shares, powers, strict=True)]
     )
 
 
-def _blur(noise, width, unit_variance=False):
-    """Blurs by a Gaussian of `width` pixels; edges are wrapped, so the variance is even."""
-    if not width:
-        return noise
+def _response(height, width, blur):
+    """What a Gaussian blur of `blur` pixels leaves of each frequency, ``(height, width)``."""
 
-    def matrix(side):
-        offset = tf.range(side, dtype=tf.float32)[:, None] - tf.range(side, dtype=tf.float32)
-        side = tf.cast(side, tf.float32)
-        offset -= side * tf.round(offset / side)
-        taps = tf.exp(-0.5 * tf.square(offset / width))
-        norm = tf.norm(taps, axis=1) if unit_variance else tf.reduce_sum(taps, axis=1)
-        return taps / norm[:, None]
+    def along(side):
+        offset = tf.range(side, dtype=tf.float32)
+        offset = tf.minimum(offset, tf.cast(side, tf.float32) - offset)
+        taps = tf.exp(-0.5 * tf.square(offset / blur))
+        return tf.math.real(tf.signal.fft(tf.cast(taps / tf.reduce_sum(taps), tf.complex64)))
 
-    height, width_ = tf.unstack(tf.shape(noise)[1:3])
-    noise = tf.einsum("yh,bhwc->bywc", matrix(height), noise)
-    return tf.einsum("xw,bhwc->bhxc", matrix(width_), noise)
+    return along(height)[:, None] * along(width)
 
 
 def _relative_deviation(image, sample):
@@ -143,14 +141,16 @@ def _relative_deviation(image, sample):
         [sample("red", RED_GAIN), tf.ones_like(contrast), sample("blue", BLUE_GAIN)], -1
     )
     gains = gains if image.shape[-1] == 3 else tf.ones_like(contrast)
-
-    def deviation(value):
-        light, slope = _linear(value, contrast)
-        # White balance amplifies the light of a channel and its noise.
-        return slope * gains * tf.sqrt(light / gains + equal_at)
-
-    middle = tf.fill(tf.stack([tf.shape(image)[0], 1, 1, 1]), 0.5)
-    return deviation(image) / tf.reduce_mean(deviation(middle), axis=-1, keepdims=True)
+    # For each of 256 values: the curves cost more than finding each sample's.
+    light, slope = _linear(tf.reshape(tf.range(256.0) / 255.0, (1, 256, 1)), contrast[:, 0])
+    gains, equal_at = gains[:, 0], equal_at[:, 0]
+    # White balance amplifies the light of a channel and its noise.
+    deviations = slope * gains * tf.sqrt(light / gains + equal_at)
+    deviations /= tf.reduce_mean(deviations[:, 127:129], axis=(1, 2), keepdims=True)
+    value = tf.cast(tf.round(tf.clip_by_value(image, 0.0, 1.0) * 255.0), tf.int32)
+    channels = image.shape[-1]
+    first = tf.range(tf.shape(image)[0])[:, None, None, None] * 256 * channels
+    return tf.gather(tf.reshape(deviations, (-1,)), first + value * channels + tf.range(channels))
 
 
 def _linear(value, contrast):
