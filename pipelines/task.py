@@ -102,7 +102,10 @@ class Task(TrainableTask):
         enlarges: Whether the level is a factor by which a small picture is enlarged first.
         preset: Name of the network that ships; empty if none does.
         estimator: Name of the estimator of the level that ships; empty if none does.
-        estimator_limit: An estimate at or above this means an undegraded picture.
+        estimator_limit: An estimate of less damage than this level has means an undegraded
+            picture; None if every estimate counts.
+        automatic: A picture that is restored by no chosen task needs this one if it has at least
+            the damage of this level. None if this task is never chosen.
         whole_levels: Whether estimated levels are rounded to whole numbers.
         level_of_file: ``path -> level``: the level that a file records, as a `JpegQuality`; None
             if it records none.
@@ -133,7 +136,8 @@ class Task(TrainableTask):
     enlarges: bool = False
     preset: str = ""
     estimator: str = ""
-    estimator_limit: float = math.inf
+    estimator_limit: float | None = None
+    automatic: float | None = None
     whole_levels: bool = False
     level_of_file: Callable[[Path], Any] | None = None
     level_of_pixels: Callable[[np.ndarray], float | None] | None = None
@@ -172,6 +176,10 @@ class Task(TrainableTask):
             return np.asarray(self.degrade(clean[None], tf.constant(level, tf.float32), seed)[0])
 
         return Protocol("plain", "plain: even crop; " + ROUNDED, degrade, self.all_levels)
+
+    def is_damage(self, level: float, limit: float | None) -> bool:
+        """Returns whether a level means at least the damage of a limit; None is no limit."""
+        return limit is None or (level >= limit if self.rising else level <= limit)
 
     def scaled_level(self, level: float | np.ndarray, factor: float) -> float | np.ndarray:
         """Returns the level, or map of levels, of a degradation that is `factor` times as strong.

@@ -126,9 +126,11 @@ register_task(
         rising=False,
         preset="dejpeg",
         estimator="estimate_quality",
-        # The estimator answers with this or more for most pictures that never were a JPEG, and
-        # restoring gains little there (docs/blind.md).
-        estimator_limit=80.0,
+        # The estimator answers with more for most pictures that never were a JPEG, and restoring
+        # gains little there (docs/blind.md).
+        estimator_limit=79.5,
+        # Finer artifacts are hard to see at full size.
+        automatic=75.0,
         whole_levels=True,
         level_of_file=lambda path: jpeg_quality(path) if is_jpeg(path) else None,
         level_of_pixels=quality_of_pixels,

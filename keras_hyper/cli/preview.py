@@ -46,6 +46,8 @@ def job(args: argparse.Namespace) -> None:
     restorer = checked(lambda: open_restorer(args.model or args.task, args.task))
     choose = level_choice(task, args.level, args.estimator, restorer.channels)
     used = choose(args.source, pixels)
+    if used is None:
+        raise ValueError(f"{args.source}: no {task.label} was found; give one, such as --level 20")
     crop = _crop(pixels, args.at, args.side + 2 * MARGIN)
     cells, lines = [("as it is", _shown(crop, args.side))], []
     for level in levels_around(task, used.level):

@@ -1,6 +1,7 @@
 """Restores a picture or a folder of pictures at a level."""
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -25,9 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("source", metavar="IN", type=Path, help="a picture, or a folder of pictures")
     add("out", metavar="OUT", type=Path, help="the file or folder to write")
-    add("--task", required=True, choices=list(TASKS), help="the degradation to remove")
-    add("--level", type=level_or_auto, required=True, help="noise sigma, JPEG quality, or factor; "
-        "auto estimates it from each picture")  # fmt: skip
+    add("--task", choices=list(TASKS), help="the degradation to remove; by default each picture's")
+    add("--level", type=level_or_auto, default=AUTO, help="noise sigma, JPEG quality, or factor; "
+        "by default auto: estimated from each picture")  # fmt: skip
+    add("--explain", action="store_true", help="say of every picture why it is restored or not")
     add("--strength", type=whole(0, 150), default=100, metavar="0..150",
         help="per cent of the level's strength, such as 70 for a weaker restoration")  # fmt: skip
     add("--estimator", help="of --level auto: a model.keras; by default the one that ships")
@@ -71,8 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def job(args: argparse.Namespace) -> int:
     """Restores; returns 1 if a picture was refused."""
-    if args.server and args.model:
-        raise WrongArgumentError("expected --server (with --server-model) or --model, got both")
+    _check(args)
     naming = files.Naming(args.format, args.suffix)
     listing = checked(lambda: files.list_files(args.source, args.out, naming))
     settings = {"task": args.task, "level": args.level, "strength": args.strength,
@@ -91,7 +92,7 @@ def job(args: argparse.Namespace) -> int:
         args.report.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     if errors and not args.source.is_dir():
         raise errors[args.source]
-    _print_changes(done, args.level == AUTO)
+    _print_changes(done, args)
     print(_summary(rows, "can be restored" if args.dry_run else f"restored in {seconds:.1f} s",
                    args.out))  # fmt: skip
     for row in rows:
@@ -100,11 +101,43 @@ def job(args: argparse.Namespace) -> int:
     return 1 if errors else 0
 
 
-def _print_changes(done, with_levels):
+def _check(args):
+    if args.server and args.model:
+        raise WrongArgumentError("expected --server (with --server-model) or --model, got both")
+    if not args.task:
+        given = {"level": args.level != AUTO, "model": args.model, "estimator": args.estimator,
+                 "server": args.server}  # fmt: skip
+        for name in (name for name, value in given.items() if value):
+            raise WrongArgumentError(f"expected --task with --{name}")
+
+
+def _print_changes(done, args):
     for source in sorted(done):
-        level = [str(done[source].used)] if with_levels and done[source].used else []
-        if words := "; ".join([*level, *done[source].notes]):
-            print(f"{source}: {words}")
+        words = list(done[source].notes)
+        if args.level == AUTO and done[source].levels:
+            words.insert(0, _what_was_done(done[source], args))
+        if words:
+            print(f"{source}: {'; '.join(words)}")
+
+
+def _what_was_done(file, args):
+    """Such as "level 40 (from the file's tables)"; with the task unless the user chose it."""
+    names = {name: "" if args.task else f"{name} at " for name, _ in file.levels}
+    text = ", ".join(f"{names[name]}{used}" for name, used in file.restored) or "unchanged"
+    if not args.explain:
+        return text
+    reasons = [
+        f"{TASKS[name].label} {_reason(TASKS[name], used, args)}" for name, used in file.levels
+    ]
+    return f"{text} [{'; '.join(reasons)}]"
+
+
+def _reason(task, used, args):
+    if used is None:
+        return "not found"
+    limit = task.estimator_limit if args.task else task.automatic
+    limits = "" if limit is None else f", restored {'from' if task.rising else 'to'} {limit:g}"
+    return f"{used}{limits}".removeprefix("level ")
 
 
 def _rows(listing, done, errors):
@@ -117,9 +150,15 @@ def _rows(listing, done, errors):
             reason = error_text(errors[source], source)
             rows[source] = {"status": "refused", "reason": reason}
         elif source in done:
-            used, notes = done[source].used, list(done[source].notes)
-            level = {"level": used.level, "source": used.source or "given"} if used else {}
-            rows[source] = {"status": "restored", "out": str(out), **level, "changed": notes}
+            file = done[source]
+            unchanged = file.levels and not file.restored
+            levels = [
+                {"task": name, "level": used.level, "source": used.source or "given"}
+                for name, used in file.restored
+            ]
+            rows[source] = {"status": "unchanged" if unchanged else "restored",
+                            "out": str(out), "levels": levels,
+                            "changed": list(file.notes)}  # fmt: skip
         else:
             rows[source] = {"status": "existed", "out": str(out)}
     return [{"file": str(source), **rows[source]} for source in sorted(rows)]
@@ -129,7 +168,8 @@ def _summary(rows, restored, out):
     """The numbers of files, such as "2 of 3 restored in 4 s: out; 1 refused"."""
     count = Counter(row["status"] for row in rows)
     parts = [f"{count['restored']} of {len(rows) - count['skipped']} {restored}: {out}"]
-    parts += [f"{count[status]} {status}" for status in ("existed", "refused") if count[status]]
+    others = ("unchanged", "existed", "refused")
+    parts += [f"{count[status]} {status}" for status in others if count[status]]
     kinds = Counter(row["reason"] for row in rows if row["status"] == "skipped")
     skipped = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
     return "; ".join(parts + [f"{count['skipped']} skipped ({skipped})"] * bool(kinds))
@@ -141,7 +181,7 @@ def _read_all(targets, settings, args):
     for source, out in targets.items():
         try:
             pages = folder.read_pages_for(source, out, args.max_pixels)
-            done[source] = folder.RestoredFile(None, folder.notes_of(pages, out))
+            done[source] = folder.RestoredFile((), folder.notes_of(pages, out))
             print(f"{source} -> {out}")
         except folder.PICTURE_ERRORS as error:
             errors[source] = error
@@ -153,15 +193,11 @@ def _restore_all(targets, settings, args):
     from rich.console import Console
     from rich.progress import Progress
 
-    console, task, done = Console(stderr=True), TASKS[args.task], {}
+    console, done = Console(stderr=True), {}
     bar = Progress(console=console, disable=not console.is_terminal)
-    with _open(args) as restorer, bar:
-        if args.tile < 2 or args.tile % restorer.multiple:
-            raise WrongArgumentError(
-                f"expected --tile as a positive multiple of {restorer.multiple}, got {args.tile}"
-            )
-        choose = level_choice(task, args.level, args.estimator, restorer.channels,
-                              args.strength / 100)  # fmt: skip
+    with contextlib.ExitStack() as opened, bar:
+        stages = _stages(args, opened)
+        restorer = stages[0].restorer
         # One line for all pictures, instead of a warning for each.
         warnings.filterwarnings("ignore", message=".*outside the range trained on")
         if args.level != AUTO and (
@@ -176,9 +212,9 @@ def _restore_all(targets, settings, args):
             line = bar.add_task(source.name, total=None)
             try:
                 done[source] = folder.restore_file(
-                    source, targets[source], restorer, choose, task, same_size=args.same_size,
-                    max_pixels=args.max_pixels, tile=args.tile,
-                    quality=args.quality, keep_times=args.keep_times,
+                    source, targets[source], stages, same_size=args.same_size,
+                    max_pixels=args.max_pixels, tile=args.tile, quality=args.quality,
+                    keep_times=args.keep_times,
                     on_tile=lambda tiles, count: bar.update(line, completed=tiles, total=count),
                 )  # fmt: skip
             finally:
@@ -194,9 +230,27 @@ def _restore_all(targets, settings, args):
         return done, {}
 
 
-def _open(args):
+def _stages(args, opened):
+    """The restorations of the chosen task, or of all that a picture may need, in their order."""
+    automatic = [name for name, task in TASKS.items() if task.automatic is not None and task.preset]
+    stages = []
+    for name in [args.task] if args.task else automatic:
+        restorer = opened.enter_context(_open(name, args))
+        choose = level_choice(
+            TASKS[name], args.level, args.estimator, restorer.channels, args.strength / 100,
+            chosen=bool(args.task),
+        )  # fmt: skip
+        stages.append(folder.Stage(TASKS[name], restorer, choose))
+        if args.tile < 2 or args.tile % restorer.multiple:
+            raise WrongArgumentError(
+                f"expected --tile as a positive multiple of {restorer.multiple}, got {args.tile}"
+            )
+    return stages
+
+
+def _open(task, args):
     if not args.server:
-        return open_restorer(args.model or args.task, args.task, args.precision)
+        return open_restorer(args.model or task, task, args.precision)
     options: dict[str, Any] = {"compress": args.compress, "halo": args.halo}
     options |= {"concurrency": args.concurrency, "timeout": args.timeout}
     files = (args.tls_ca, args.tls_cert, args.tls_key)
@@ -204,5 +258,4 @@ def _open(args):
         from keras_hyper.serving.client import tls
 
         options["credentials"] = checked(lambda: tls(*files))
-    name = f"{args.server}/{args.server_model or args.task}"
-    return open_restorer(name, args.task, **options)
+    return open_restorer(f"{args.server}/{args.server_model or task}", task, **options)

@@ -85,7 +85,7 @@ def live_task(name: str, model: HyperRes, task: Task, estimator: LevelEstimator 
 
     def estimate(path, pixels):
         found = find_level(task, path, pixels, estimator if fits else None)
-        return found and found.level
+        return found.level if found and found.needed else None
 
     def enlarge(pixels, factor):
         return enlarge_picture(pixels, *(max(1, round(side * factor)) for side in pixels.shape[:2]))

@@ -1,7 +1,7 @@
 """Restoration of files: pages, levels, concurrency."""
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from pipelines.images import (
     PictureFile,
     check_holds,
     check_pages,
+    copy_file,
+    kind_to_write,
     lost_metadata,
     read_pages,
     with_pixels,
@@ -31,20 +33,40 @@ class RestoredFile:
     """What was done to one file.
 
     Args:
-        used: The level; of several pages that of the first. None if nothing was restored.
+        levels: The name of each task with its level; of several pages that of the first. The level
+            is None if none was found.
         notes: What else changed, a line each.
     """
 
-    used: UsedLevel | None
+    levels: tuple[tuple[str, UsedLevel | None], ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def restored(self) -> list[tuple[str, UsedLevel]]:
+        """The tasks that the file needed, with their levels."""
+        return [(task, used) for task, used in self.levels if used and used.needed]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the restorations that a file may need.
+
+    Args:
+        task: Of super-resolution the picture is enlarged first.
+        restorer: Restores the pixels.
+        choose_level: ``(path, pixels) -> level``; the picture stays as it is if the level is None
+            or not needed.
+    """
+
+    task: Task
+    restorer: Restorer
+    choose_level: LevelChoice
 
 
 def restore_file(
     source: Path,
     out: Path,
-    restorer: Restorer,
-    choose_level: LevelChoice,
-    task: Task,
+    stages: Sequence[Stage],
     *,
     same_size: bool = False,
     max_pixels: int,
@@ -53,18 +75,16 @@ def restore_file(
     keep_times: bool = False,
     on_tile: OnTile = lambda done, count: None,
 ) -> RestoredFile:
-    """Restores one file, of a TIFF every page.
+    """Restores one file, of a TIFF every page. A file that needs nothing is copied.
 
     Args:
         source: The picture.
         out: The file to write; its suffix names the format.
-        restorer: Restores the pixels.
-        choose_level: ``(path, pixels) -> level``.
-        task: Of super-resolution the picture is enlarged first.
+        stages: Applied one after the other; each sees the pixels that the one before left.
         same_size: Whether a picture for super-resolution is enlarged already.
         max_pixels: Larger pictures are refused, also after enlarging.
         tile: Tile size in pixels without the margin.
-        quality: Of lossy formats. None: a JPEG keeps its tables and subsampling, unless the task
+        quality: Of lossy formats. None: a JPEG keeps its tables and subsampling, unless a task
             removes what they caused.
         keep_times: Whether the file gets the times of the source.
         on_tile: Called with the tiles done and their number.
@@ -74,21 +94,31 @@ def restore_file(
         OSError: If a file cannot be read or written.
     """
     pages = read_pages_for(source, out, max_pixels)
-    levels, restored = [], []
+    restored, levels = [], []
     for page in pages:
-        levels.append(choose_level(source, page.pixels))
         pixels = page.pixels
-        if task.enlarges and not same_size:
-            pixels = _enlarged(source, pixels, levels[-1].level, max_pixels)
-        pixels = restorer.restore(pixels, levels[-1].level, tile=tile, on_tile=on_tile)
-        restored.append(with_pixels(page, pixels))
-    if quality is None and task.level_of_file:
-        quality = QUALITY
-    write_pages(restored, out, quality)
+        for stage in stages:
+            used = stage.choose_level(source, pixels)
+            levels.append((stage.task.name, used))
+            if not (used and used.needed):
+                continue
+            if stage.task.enlarges and not same_size:
+                pixels = _enlarged(source, pixels, used.level, max_pixels)
+            pixels = stage.restorer.restore(pixels, used.level, tile=tile, on_tile=on_tile)
+            if stage.task.level_of_file:
+                quality = quality or QUALITY
+        restored.append(page if pixels is page.pixels else with_pixels(page, pixels))
+    notes: tuple[str, ...] = ()
+    unchanged = all(page is before for page, before in zip(restored, pages, strict=True))
+    if unchanged and kind_to_write(pages[0], out) == pages[0].kind:
+        copy_file(source, out)
+    else:
+        write_pages(restored, out, quality)
+        notes = notes_of(pages, out)
     if keep_times:
         times = source.stat()
         os.utime(out, ns=(times.st_atime_ns, times.st_mtime_ns))
-    return RestoredFile(levels[0], notes_of(pages, out))
+    return RestoredFile(tuple(levels[: len(stages)]), notes)
 
 
 def read_pages_for(source: Path, out: Path, max_pixels: int) -> list[PictureFile]:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pipelines.jpeg_analysis import JpegQuality
 
 AUTO = "auto"
-LevelChoice = Callable[[Path, np.ndarray], "UsedLevel"]
+# Side in pixels that the analyses of pixels and the estimators need.
+_SMALLEST_SIDE = 16
+LevelChoice = Callable[[Path, np.ndarray], "UsedLevel | None"]
 _SOURCES = {"tables": "the file's tables", "pixels": "its pixels", "network": "the network"}
 
 
@@ -33,14 +35,17 @@ class UsedLevel:
         source: Of an estimate ``"tables"`` (of the file), ``"pixels"`` or ``"network"``; empty for
             a given level.
         exact: False for an approximate level.
+        needed: False if the picture is left as it is, because it has next to no such damage.
     """
 
     level: float
     source: str = ""
     exact: bool = True
+    needed: bool = True
 
     def __str__(self):
-        return f"level {self.level:.3g} (from {_SOURCES[self.source]})"
+        source = f" (from {_SOURCES[self.source]})" if self.source else ""
+        return f"level {self.level:.3g}{source}"
 
 
 def level_or_auto(text: str) -> float | str:
@@ -80,8 +85,9 @@ def level_choice(
     estimator: str | None = None,
     channels: int = 3,
     strength: float = 1.0,
+    chosen: bool = True,
 ) -> LevelChoice:
-    """Returns ``(path, pixels) -> level`` for a restoration.
+    """Returns ``(path, pixels) -> level`` for a restoration; the level is None if none is found.
 
     Args:
         task: The task; a converted network may have none.
@@ -89,6 +95,8 @@ def level_choice(
         estimator: A `LevelEstimator` by file, folder or name; by default the one that ships.
         channels: Channels of the network that restores.
         strength: Factor of the level's strength: below 1 for a weaker restoration.
+        chosen: Whether the user chose the task. Otherwise a picture needs it only from the level
+            `Task.automatic` on, and an estimator is not asked if files record the level.
 
     Raises:
         WrongArgumentError: If the level is invalid, no such estimator of the task exists, or the
@@ -103,15 +111,17 @@ def level_choice(
     if level != AUTO:
         given = UsedLevel(checked(lambda: task.check_level(float(level))))
         return lambda path, pixels: given if strength == 1.0 else scaled(given)
-    network = estimator_for(task.name, estimator)
+    asks = chosen or not task.level_of_file
+    network = estimator_for(task.name, estimator) if asks else None
 
     def estimated(path, pixels):
+        if not chosen and min(pixels.shape[:2]) < _SMALLEST_SIDE:
+            return None
         found = find_level(task, path, pixels, network, channels)
-        if found is None:
-            raise ValueError(
-                f"{path}: no {task.label} could be estimated. Give the level, such as --level 40"
-            )
-        return found if strength == 1.0 else scaled(found)
+        if found and not chosen:
+            needed = found.needed and task.is_damage(found.level, task.automatic)
+            found = replace(found, needed=needed)
+        return found and (found if strength == 1.0 else scaled(found))
 
     return estimated
 
@@ -148,10 +158,10 @@ def find_level(
     if channels == 1 and task.luma_differs and pixels.shape[-1] == 3:
         pixels = luma(to_float(pixels))
     level = estimate(pixels, estimator)
-    if level >= task.estimator_limit:
-        return None
-    level = max(level, task.minimum)
-    return UsedLevel(float(round(level)) if task.whole_levels else level, "network", exact=False)
+    needed = task.is_damage(level, task.estimator_limit)
+    level = min(max(level, task.minimum), task.maximum)
+    level = float(round(level)) if task.whole_levels else level
+    return UsedLevel(level, "network", exact=False, needed=needed)
 
 
 def quality_of_jpeg(
@@ -161,4 +171,6 @@ def quality_of_jpeg(
     from pipelines.jpeg_analysis import JpegQuality
 
     found = find_level(TASKS["dejpeg"], path, picture, estimator)
-    return JpegQuality(round(found.level), found.exact, found.source) if found else None
+    if not (found and found.needed):
+        return None
+    return JpegQuality(round(found.level), found.exact, found.source)

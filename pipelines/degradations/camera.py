@@ -9,6 +9,7 @@ from pipelines.degradations.noise import same_in_gray
 # the range of each one's share of the variance, before the shares are scaled to a sum of 1. With
 # sharpening the noise has correlations of 0.66, 0.36, 0.23 and 0.14 at distances of 1 to 4 pixels;
 # 0.70, 0.35, 0.20 and 0.12 were measured over three sets of photographs with known noise.
+# A width of 0.01 is no blur.
 BLURS = (0.01, 0.65, 1.8, 3.5)
 LUMA_SHARES = ((0.0, 0.06), (0.3, 1.0), (0.3, 0.9), (0.0, 0.05))
 CHROMA_SHARES = ((0.0, 0.1), (0.3, 1.0), (0.2, 1.0), (0.0, 0.3))
@@ -89,7 +90,8 @@ def noise_field(image, sample):
     Returns:
         float32 of the image's shape. Edges are wrapped, so the variance is even.
     """
-    batch, height, width, channels = (*tf.unstack(tf.shape(image)[:3]), image.shape[-1])
+    batch, height, width = tf.unstack(tf.shape(image)[:3])
+    channels = image.shape[-1]
     amount = sample("sharpening", SHARPENING)
     # Sums of blurred noise, sharpened: one field of this power at every frequency.
     sharpened = tf.square(1.0 + amount[..., 0] * (1.0 - _response(height, width, 1.0)))

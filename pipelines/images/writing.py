@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import shutil
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
@@ -54,10 +55,23 @@ def write_pages(pages: Sequence[PictureFile], path: Path, quality: int | None = 
     for page in pages:
         check_holds(path, page)
     check_pages(path, pages)
+    with _replacing(path) as partial:
+        _save(pages, partial, kind, quality)
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Copies the bytes of a file; errors as those of `write_picture_file`."""
+    with _replacing(path) as partial:
+        shutil.copyfile(source, partial)
+
+
+@contextlib.contextmanager
+def _replacing(path):
+    """Gives the name of a file that becomes `path` at the end."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _save(pages, partial, kind, quality)
+        yield partial
         os.replace(partial, path)
     except OSError as error:
         raise OSError(f"{path} cannot be written: {error.strerror or error}") from error

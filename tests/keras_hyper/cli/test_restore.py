@@ -274,7 +274,7 @@ def test_every_file_of_a_folder_is_counted_and_reported(call, mixed, tmp_path, c
     }  # fmt: skip
     assert rows[1] == {
         "file": str(mixed / "a.png"), "status": "restored", "out": str(tmp_path / "out" / "a.png"),
-        "level": 25.0, "source": "given", "changed": [],
+        "levels": [{"task": "denoise", "level": 25.0, "source": "given"}], "changed": [],
     }  # fmt: skip
     (mixed / "torn.png").unlink()
     assert call(mixed, tmp_path / "out", "--resume") == 0
@@ -315,3 +315,35 @@ def test_a_refused_single_picture_is_reported_too(call, mixed, tmp_path, capsys)
 def test_an_invalid_quality_is_a_wrong_argument(call, mixed, tmp_path, capsys, quality):
     assert call(mixed / "a.png", tmp_path / "out.jpg", "--quality", quality) == 2
     assert f"from 1 to 100, got '{quality}'" in capsys.readouterr().err
+
+
+def test_without_a_task_each_picture_gets_what_it_needs(tmp_path, rng, capsys):
+    (tmp_path / "in").mkdir()
+    noise("RGB", rng, (9, 20)).save(tmp_path / "in" / "small.png")  # too small to be analysed
+    noise("RGB", rng, (20, 24)).save(tmp_path / "in" / "clean.png")
+    noise("RGB", rng, (20, 24)).save(tmp_path / "in" / "coarse.jpg", quality=30)
+    noise("RGB", rng, (20, 24)).save(tmp_path / "in" / "fine.jpg", quality=90)
+    words = ["restore", str(tmp_path / "in"), str(tmp_path / "out"), "--explain"]
+    assert main([*words, "--report", str(tmp_path / "report.json")]) == 0
+    lines = {line.split(": ")[0].rpartition("/")[2]: line for line in
+             capsys.readouterr().out.splitlines()}  # fmt: skip
+    assert ": dejpeg at level 30 (from the file's tables) [" in lines["coarse.jpg"]
+    assert (
+        "unchanged [JPEG quality 90 (from the file's tables), restored to 75" in lines["fine.jpg"]
+    )
+    assert ": unchanged [JPEG quality not found" in lines["clean.png"]
+    for name in ("clean.png", "fine.jpg", "small.png"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "in" / name).read_bytes()
+    rows = {
+        Path(row["file"]).name: row for row in json.loads((tmp_path / "report.json").read_text())
+    }
+    assert rows["clean.png"]["status"] == "unchanged" and rows["clean.png"]["levels"] == []
+    assert rows["coarse.jpg"]["levels"] == [{"task": "dejpeg", "level": 30.0, "source": "tables"}]
+
+
+@pytest.mark.parametrize("option", ["--level 20", "--model denoise", "--server a:1"])
+def test_options_of_a_task_need_the_task(tmp_path, rng, capsys, option):
+    noise("RGB", rng).save(tmp_path / "a.png")
+    words = ["restore", str(tmp_path / "a.png"), str(tmp_path / "b.png"), *option.split()]
+    assert main(words) == 2
+    assert f"expected --task with {option.split()[0]}" in capsys.readouterr().err

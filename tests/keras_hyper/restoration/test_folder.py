@@ -1,3 +1,4 @@
+import functools
 import os
 import threading
 
@@ -44,8 +45,8 @@ class Inverter(Restorer):
 
 def restore_file(source, out, restorer, task="denoise", level=25.0, **options):
     options = {"max_pixels": 1000, **options}
-    choose = lambda path, pixels: UsedLevel(level)  # noqa: E731
-    return folder.restore_file(source, out, restorer, choose, TASKS[task], **options)
+    stage = folder.Stage(TASKS[task], restorer, lambda path, pixels: UsedLevel(level))
+    return folder.restore_file(source, out, [stage], **options)
 
 
 def restore_many(pairs, restorer):
@@ -132,7 +133,9 @@ def test_an_interruption_ends_the_work_and_calls_under_way(pairs, concurrency):
 def test_enlarged_pictures_may_reach_the_limit_of_pixels(pairs):
     source, out = pairs[0]
     sr = {"task": "sr", "level": 2.0}
-    assert restore_file(source, out, Inverter(), **sr, max_pixels=48).used.level == 2.0
+    assert restore_file(source, out, Inverter(), **sr, max_pixels=48).levels == (
+        ("sr", UsedLevel(2.0)),
+    )
     assert read(out).shape == (6, 8, 3)
     with pytest.raises(ValueError, match="8x6 pixels after enlarging .* limit of 47"):
         restore_file(source, out, Inverter(), **sr, max_pixels=47)
@@ -157,17 +160,53 @@ def test_each_page_of_a_tiff_is_restored_at_its_own_level(tmp_path):
             seen.append((int(picture[0, 0]), level, options["tile"]))
             return super().restore(picture, level, **options)
 
+    choose = lambda path, pixels: UsedLevel(float(pixels[0, 0]), "network")  # noqa: E731
+    stage = folder.Stage(TASKS["denoise"], Recorder(), choose)
     restored = folder.restore_file(
-        tmp_path / "in.tif", tmp_path / "out.tif", Recorder(),
-        lambda path, pixels: UsedLevel(float(pixels[0, 0]), "network"), TASKS["denoise"],
-        max_pixels=12,
-    )  # fmt: skip
+        tmp_path / "in.tif", tmp_path / "out.tif", [stage], max_pixels=12
+    )
     assert seen == [(10, 10.0, 512), (200, 200.0, 512)]
-    assert restored.used == UsedLevel(10.0, "network") and restored.notes == ()
+    assert restored.levels == (("denoise", UsedLevel(10.0, "network")),) and restored.notes == ()
     with Image.open(tmp_path / "out.tif") as written:
         assert written.n_frames == 2
         written.seek(1)
         assert np.asarray(written)[0, 0] == 55
+
+
+def stages_with(levels):
+    """A stage that removes JPEG artifacts and one that removes noise, at these levels."""
+    seen = []
+
+    def choose(path, pixels, used):
+        seen.append(int(pixels[0, 0, 0]))
+        return used
+
+    return seen, [
+        folder.Stage(TASKS[task], Inverter(), functools.partial(choose, used=used))
+        for task, used in zip(("dejpeg", "denoise"), levels, strict=True)
+    ]
+
+
+def test_stages_follow_one_another(pairs):
+    source, out = pairs[0]
+    first = int(read(source)[0, 0, 0])
+    seen, stages = stages_with([UsedLevel(40.0, "tables"), UsedLevel(5.0, "network")])
+    restored = folder.restore_file(source, out, stages, max_pixels=1000)
+    assert seen == [first, 255 - first]  # the second sees what the first left
+    np.testing.assert_array_equal(read(out), read(source))
+    assert [task for task, _ in restored.restored] == ["dejpeg", "denoise"]
+
+
+@pytest.mark.parametrize("unneeded", [None, UsedLevel(1.0, "network", needed=False)])
+def test_a_file_that_needs_nothing_is_copied(pairs, tmp_path, unneeded):
+    source, out = pairs[0]
+    with open(source, "ab") as file:
+        file.write(b"kept to the byte")
+    restored = folder.restore_file(source, out, stages_with([None, unneeded])[1], max_pixels=1000)
+    assert out.read_bytes() == source.read_bytes() and restored.restored == []
+    out = tmp_path / "as.tif"  # another format is written as usual
+    folder.restore_file(source, out, stages_with([None, unneeded])[1], max_pixels=1000)
+    np.testing.assert_array_equal(read(out), read(source))
 
 
 def test_a_file_gets_the_times_of_its_source_on_request(pairs):

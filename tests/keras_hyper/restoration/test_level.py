@@ -1,9 +1,11 @@
 import argparse
+import dataclasses
 import types
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.restoration import level
@@ -12,10 +14,10 @@ from tests.conftest import random_estimator
 
 
 def task_with(**facts):
-    """The fields of a task that `find_level` reads."""
+    """Noise from 1 to 90, whose estimates count from 2 on."""
     known = {"level_of_file": None, "level_of_pixels": None, "luma_differs": False,
-             "estimator_limit": 60.0, "minimum": 1.0, "whole_levels": False}  # fmt: skip
-    return types.SimpleNamespace(**{**known, **facts})
+             "estimator_limit": 2.0, "minimum": 1.0, "maximum": 90.0}  # fmt: skip
+    return dataclasses.replace(TASKS["denoise"], **{**known, **facts})
 
 
 @pytest.fixture
@@ -36,14 +38,16 @@ def estimated(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("value", "whole", "expected"),
-    [(59.9, False, 59.9), (60.0, False, None), (0.4, False, 1.0), (41.6, True, 42.0)],
-)
-def test_an_estimate_is_bounded_by_the_task(estimated, value, whole, expected):
+    ("value", "facts", "expected", "needed"),
+    [(59.9, {}, 59.9, True), (2.0, {}, 2.0, True), (0.4, {}, 1.0, False), (95.0, {}, 90.0, True),
+     (41.6, {"whole_levels": True}, 42.0, True), (0.0, {"estimator_limit": None}, 1.0, True),
+     (1.9, {"rising": False}, 1.9, True), (2.1, {"rising": False}, 2.1, False)],
+)  # fmt: skip
+def test_an_estimate_is_bounded_by_the_task(estimated, value, facts, expected, needed):
     estimated(value)
-    task = task_with(whole_levels=whole)
+    task = task_with(**facts)
     found = level.find_level(task, Path("a.png"), np.zeros((20, 20), np.uint8), object())
-    assert found == (expected and level.UsedLevel(expected, "network", exact=False))
+    assert found == level.UsedLevel(expected, "network", exact=False, needed=needed)
 
 
 def test_the_file_precedes_the_pixels_and_those_the_estimator(estimated):
@@ -136,12 +140,26 @@ def test_auto_estimates_the_level_of_each_picture(estimators, estimated):
     assert pictures[1].shape == (20, 20, 1) and estimators == ["estimate", "mine"]
 
 
-def test_a_picture_without_an_estimate_needs_a_level(estimators, estimated, tmp_path):
-    estimated(99.0)  # as for pictures that were never compressed
-    choose = level.level_choice(TASKS["dejpeg"], level.AUTO)
+def test_a_picture_that_never_was_a_jpeg_needs_nothing(estimators, estimated, tmp_path):
+    estimated(99.0)
     (tmp_path / "a.png").write_bytes(b"no JPEG")
-    with pytest.raises(ValueError, match=r"a\.png: no JPEG quality could be estimated"):
-        choose(tmp_path / "a.png", np.full((20, 20), 90, np.uint8))
+    picture = np.full((20, 20), 90, np.uint8)
+    choose = level.level_choice(TASKS["dejpeg"], level.AUTO)
+    assert not choose(tmp_path / "a.png", picture).needed
+    # Without a chosen task the network is not asked.
+    choose = level.level_choice(TASKS["dejpeg"], level.AUTO, chosen=False)
+    assert choose(tmp_path / "a.png", picture) is None and estimators == ["estimate_quality"]
+    assert level.quality_of_jpeg(tmp_path / "a.png", picture, object()) is None
+
+
+@pytest.mark.parametrize(("quality", "needed"), [(40, True), (75, True), (76, False), (92, False)])
+def test_without_a_chosen_task_fine_jpegs_need_nothing(estimators, tmp_path, quality, needed):
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (32, 32), "teal").save(path, quality=quality)
+    picture = np.full((32, 32, 3), 90, np.uint8)
+    used = level.level_choice(TASKS["dejpeg"], level.AUTO, chosen=False)(path, picture)
+    assert used == level.UsedLevel(float(quality), "tables", needed=needed)
+    assert level.level_choice(TASKS["dejpeg"], level.AUTO)(path, picture).needed
 
 
 def test_the_quality_of_a_jpeg_is_a_whole_number_with_its_source(estimated, tmp_path):
