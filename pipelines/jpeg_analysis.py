@@ -1,15 +1,13 @@
 """JPEG quality: from the tables of a file, or from the pixels of a decoded picture."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from pipelines.color import LUMA
-from pipelines.degradations.jpeg import CHROMA_TABLE, LUMA_TABLE, quantisation_table
+from pipelines.jpeg_tables import libjpeg_tables
 
 # Blocks that are analysed: more cost time without a gain.
 _MOST_BLOCKS = 4096
@@ -91,17 +89,6 @@ def jpeg_quality(path: Path) -> JpegQuality:
         return JpegQuality(int(np.flatnonzero(same)[0]) + 1, True)
     distance = np.abs(np.log(luma) - np.log(np.maximum(first, 1))).mean(axis=1)
     return JpegQuality(int(np.argmin(distance)) + 1, False)
-
-
-@cache
-def libjpeg_tables() -> tuple[np.ndarray, np.ndarray]:
-    """Returns the luma and chroma tables of qualities 1 to 100, each ``(100, 64)``."""
-    qualities = tf.range(1.0, 101.0)[:, None, None]
-    luma, chroma = (
-        quantisation_table(table, qualities).numpy().reshape(100, 64)
-        for table in (LUMA_TABLE, CHROMA_TABLE)
-    )
-    return luma, chroma
 
 
 def quality_of_pixels(picture: np.ndarray) -> int | None:

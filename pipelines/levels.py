@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from pipelines.task import TrainableTask
 
 
@@ -26,12 +26,14 @@ class Levels:
     high: float
     num_levels: int
 
-    def at_step(self, seed: int, step: int | tf.Tensor) -> tf.Tensor:
+    def at_step(self, seed: int, step: "int | tf.Tensor") -> "tf.Tensor":
         """Returns the levels of one step, float32 ``(num_levels,)``.
 
         A range is split into `num_levels` equal strata with one uniform sample in each, so
         that every step has weak and strong degradation alike.
         """
+        import tensorflow as tf
+
         if self.fixed:
             return tf.constant(self.fixed, tf.float32)
         offset = tf.random.stateless_uniform((self.num_levels,), (seed, step))

@@ -5,10 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.degradations.bicubic import shrink_and_enlarge
-from pipelines.degradations.jpeg import compress_jpeg_libjpeg
-from pipelines.degradations.noise import add_gaussian_noise
-
 ROUNDED = "result clipped and rounded to 8 bits; PSNR and SSIM on all channels, border 0"
 
 
@@ -61,6 +57,8 @@ class Protocol:
 
 def _noise(clip, floor):
     def degrade(clean, level, seed):
+        from pipelines.degradations.noise import add_gaussian_noise
+
         noisy = add_gaussian_noise(clean[None], np.float32(level), seed, clip, floor)
         return noisy[0].numpy()
 
@@ -68,11 +66,15 @@ def _noise(clip, floor):
 
 
 def _jpeg(clean, level, seed):
+    from pipelines.degradations.jpeg import compress_jpeg_libjpeg
+
     return compress_jpeg_libjpeg(clean, level).numpy()
 
 
 def _bicubic(**options):
     def degrade(clean, level, seed):
+        from pipelines.degradations.bicubic import shrink_and_enlarge
+
         return shrink_and_enlarge(clean[None], level, **options)[0].numpy()
 
     return degrade

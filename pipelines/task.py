@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import tensorflow as tf
 
 from pipelines.levels import parse_levels
 from pipelines.protocols import ROUNDED, Protocol
@@ -173,7 +172,7 @@ class Task(TrainableTask):
         def degrade(clean, level, seed):
             if self.degrade_for_benchmark is not None:
                 return np.asarray(self.degrade_for_benchmark(clean, level))
-            return np.asarray(self.degrade(clean[None], tf.constant(level, tf.float32), seed)[0])
+            return np.asarray(self.degrade(clean[None], np.float32(level), seed)[0])
 
         return Protocol("plain", "plain: even crop; " + ROUNDED, degrade, self.all_levels)
 

@@ -4,24 +4,13 @@
 level of one of `TASKS`. `register_task` adds a row at run time.
 """
 
+import importlib
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
-from pipelines.degradations.bicubic import shrink_and_enlarge
-from pipelines.degradations.camera import add_camera_noise
-from pipelines.degradations.jpeg import (
-    QUALITY_PERCENT,
-    compress_jpeg,
-    compress_jpeg_libjpeg,
-    recompress_jpeg,
-    target_quality,
-)
-from pipelines.degradations.noise import (
-    add_gaussian_noise,
-    add_noise_for_estimation,
-    add_noise_for_training,
-)
 from pipelines.jpeg_analysis import is_jpeg, jpeg_quality, quality_of_pixels
+from pipelines.jpeg_tables import QUALITY_PERCENT
 from pipelines.protocols import BICUBIC_PROTOCOLS, JPEG_PROTOCOLS, NOISE_PROTOCOLS, Protocol
 from pipelines.task import EstimatorTask, Task
 
@@ -74,6 +63,20 @@ def get_protocol(task: Task, name: str | None = None) -> Protocol:
     return rows[name] if name else task.protocols[0]
 
 
+def _degradation(module: str, name: str) -> Callable:
+    """A function of `pipelines.degradations`, imported at its first call.
+
+    Whoever restores needs no degradation, and TensorFlow takes seconds to import.
+    """
+
+    def call(*args, **kwargs):
+        return getattr(importlib.import_module(f"pipelines.degradations.{module}"), name)(
+            *args, **kwargs
+        )
+
+    return call
+
+
 def _common_multiple(levels):
     # Sides divisible by every factor cause no drift (the authors cut 480x480 windows for this); for
     # 3/2 by 3. Odd factors such as 2.37 would cut too much away: these keep their drift.
@@ -81,14 +84,16 @@ def _common_multiple(levels):
     return multiple if multiple <= 60 else 1
 
 
+_compress = _degradation("jpeg", "compress_jpeg")
+_shrink = _degradation("bicubic", "shrink_and_enlarge")
 _CURVE = tuple(float(level) for level in range(5, 95, 5))
 
 register_task(
     Task(
         name="denoise",
         title="denoising",
-        degrade=add_gaussian_noise,
-        degrade_for_training=add_noise_for_training,
+        degrade=_degradation("noise", "add_gaussian_noise"),
+        degrade_for_training=_degradation("noise", "add_noise_for_training"),
         unit="noise sigma on the 0-255 scale",
         label="noise sigma",
         minimum=0.0,
@@ -112,8 +117,8 @@ register_task(
     Task(
         name="dejpeg",
         title="deJPEG",
-        degrade=lambda image, level, seed: compress_jpeg(image, level),
-        degrade_for_benchmark=compress_jpeg_libjpeg,
+        degrade=lambda image, level, seed: _compress(image, level),
+        degrade_for_benchmark=_degradation("jpeg", "compress_jpeg_libjpeg"),
         unit="JPEG quality",
         label="JPEG quality",
         minimum=1.0,
@@ -148,8 +153,8 @@ register_task(
         title="super-resolution",
         # The sides of a training window are no multiples of the factor. The drift that this causes
         # is a property of the benchmark's pictures, not one to be learned.
-        degrade=lambda image, level, seed: shrink_and_enlarge(image, level, drift=False),
-        degrade_for_benchmark=lambda picture, level: shrink_and_enlarge(picture[None], level)[0],
+        degrade=lambda image, level, seed: _shrink(image, level, drift=False),
+        degrade_for_benchmark=lambda picture, level: _shrink(picture[None], level)[0],
         unit="enlargement factor",
         label="factor",
         minimum=1.0,
@@ -172,7 +177,7 @@ register_task(
     Task(
         name="photo",
         title="photographs",
-        degrade=add_camera_noise,
+        degrade=_degradation("camera", "add_camera_noise"),
         unit="deviation of the noise at middle gray on the 0-255 scale",
         label="camera noise",
         minimum=0.0,
@@ -191,7 +196,7 @@ register_task(
     EstimatorTask(
         name="estimate-photo",
         of=TASKS["photo"],
-        degrade=add_camera_noise,
+        degrade=_degradation("camera", "add_camera_noise"),
         levels=("0:40",),
         usage="keras-hyper restore IN OUT --task photo --level auto --estimator {model}",
     )
@@ -200,7 +205,7 @@ register_task(
     EstimatorTask(
         name="estimate",
         of=TASKS["denoise"],
-        degrade=add_noise_for_estimation,
+        degrade=_degradation("noise", "add_noise_for_estimation"),
         levels=("0:120",),
         gray=0.125,
         usage="keras-hyper estimate IN --model {model}",
@@ -210,13 +215,13 @@ register_task(
     EstimatorTask(
         name="estimate-quality",
         of=TASKS["dejpeg"],
-        degrade=recompress_jpeg,
+        degrade=_degradation("jpeg", "recompress_jpeg"),
         levels=("5:100",),
         # A JPEG leaves far less in a block than rounding leaves in a picture.
         network={"probes": 32, "apart": True, "floor": 1e-6},
         margin=16,
         gray=0.0,  # the degradation makes some gray, after shrinking
-        target=target_quality,
+        target=_degradation("jpeg", "target_quality"),
         usage="keras-hyper estimate IN --quality-model {model}",
     )
 )

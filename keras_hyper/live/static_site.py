@@ -13,7 +13,7 @@ from keras_hyper.live.task import live_task
 from keras_hyper.models import HyperRes, LevelEstimator
 from pipelines import TASKS
 from pipelines.color import LUMA
-from pipelines.jpeg_analysis import libjpeg_tables
+from pipelines.jpeg_tables import libjpeg_tables
 
 _HERE = Path(__file__).parent
 # The page's files, and onnxruntime for browsers with its licences.

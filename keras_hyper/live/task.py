@@ -11,7 +11,7 @@ from keras_hyper.models import HyperRes, LevelEstimator
 from keras_hyper.restoration.kinds import split_alpha, to_float, to_type
 from keras_hyper.restoration.level import find_level
 from pipelines import SAMPLE_PICTURES, Task
-from pipelines.degradations.bicubic import enlarge_picture
+from pipelines.enlarging import enlarge_picture
 from pipelines.images import find_pictures
 
 

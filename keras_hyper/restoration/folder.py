@@ -10,7 +10,7 @@ from keras_hyper.restoration.kinds import fill_transparent
 from keras_hyper.restoration.level import LevelChoice, UsedLevel
 from keras_hyper.restoration.restorer import OnTile, Restorer
 from pipelines import Task
-from pipelines.degradations.bicubic import enlarge_picture
+from pipelines.enlarging import enlarge_picture
 from pipelines.images import (
     QUALITY,
     PictureFile,

@@ -1,9 +1,9 @@
 """Bicubic shrinking and enlarging, as matrices: tensor code for any factor and device."""
 
-import numpy as np
 import tensorflow as tf
 
 from pipelines.degradations import Array, Level
+from pipelines.enlarging import cubic_kernel
 
 _ANTIALIASED = (None, "matlab", "pillow")
 
@@ -48,46 +48,6 @@ def shrink_and_enlarge(
     shrunk = _resize(image, sides, small, exact, antialias)
     enlarged = _resize(shrunk, small, sides, back, antialias)
     return tf.ensure_shape(enlarged, image.shape)
-
-
-def enlarge_picture(picture: np.ndarray, height: int, width: int, band: int = 256) -> np.ndarray:
-    """Enlarges one picture of any kind with OpenCV's bicubic kernel, a band of rows at a time.
-
-    Colour counts by its alpha, so that the colour of transparent pixels does not bleed.
-
-    Args:
-        picture: ``(h, w)`` or ``(h, w, channels)``, uint8, uint16, or float in [0, 1].
-        height: New height in pixels.
-        width: New width in pixels.
-        band: Rows of the result that are computed at once, to bound memory.
-
-    Returns:
-        ``(height, width)`` or ``(height, width, channels)`` of the picture's type.
-    """
-    whole = np.issubdtype(picture.dtype, np.integer)
-    peak = np.iinfo(picture.dtype).max if whole else 1.0
-    samples = picture.reshape(*picture.shape[:2], -1)
-    has_alpha = samples.shape[-1] in (2, 4) and bool((samples[..., -1] < peak).any())
-    rows = _weights(picture.shape[0], height, None, None).numpy()
-    columns = _weights(picture.shape[1], width, None, None)
-    enlarged = np.empty((height, width, *picture.shape[2:]), picture.dtype)
-    for first in range(0, height, band):
-        weights = rows[first : first + band]
-        used = np.flatnonzero(weights.any(axis=0))
-        part = slice(used[0], used[-1] + 1)
-        pixels = tf.cast(samples[part], tf.float32)
-        if has_alpha:
-            pixels = tf.concat([pixels[..., :-1] * (pixels[..., -1:] / peak), pixels[..., -1:]], -1)
-        pixels = tf.einsum("xw,hwc->hxc", columns, pixels)
-        pixels = tf.einsum("yh,hxc->yxc", weights[:, part], pixels).numpy()
-        if has_alpha:
-            # Alpha below half a step is rounded to 0.
-            least = 0.5 / peak if whole else 1e-6
-            pixels[..., :-1] /= np.maximum(pixels[..., -1:] / peak, least)
-        pixels = np.clip(pixels, 0, peak)
-        pixels = np.floor(pixels + 0.5) if whole else pixels
-        enlarged[first : first + band] = pixels.reshape(-1, *enlarged.shape[1:])
-    return enlarged
 
 
 def shrink_each(image: Array, factor: Array, softness: Array) -> tf.Tensor:
@@ -135,7 +95,7 @@ def _weights(old, new, step, antialias):
     matrix = tf.zeros((new, old))
     for tap in (-1.0, 0.0, 1.0, 2.0):
         # Eleven bits, as OpenCV holds its weights for bytes; beyond the edge the edge repeats.
-        weight = tf.round(_keys(centre - first - tap, -0.75) * 2048.0) / 2048.0
+        weight = tf.round(cubic_kernel(centre - first - tap, -0.75, tf.where) * 2048.0) / 2048.0
         place = tf.clip_by_value(tf.cast(first + tap, tf.int32), 0, old - 1)
         matrix += weight[:, None] * tf.one_hot(place, old)
     return matrix
@@ -150,17 +110,9 @@ def _wide(old, centre, width, reflected):
     """The matrix ``(new, old)``, or one a picture, of a kernel that is `width` times as wide."""
     last = tf.cast(old, tf.float32)
     places = tf.range(last)[None]
-    weights = _keys((places - centre[..., None]) / width, -0.5)
+    weights = cubic_kernel((places - centre[..., None]) / width, -0.5, tf.where)
     if reflected:
         # What lies beyond an edge is the picture turned over, its first and last sample doubled.
         for mirrored in (-1.0 - places, 2.0 * last - 1.0 - places):
-            weights += _keys((mirrored - centre[..., None]) / width, -0.5)
+            weights += cubic_kernel((mirrored - centre[..., None]) / width, -0.5, tf.where)
     return weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
-
-
-def _keys(distance, a):
-    """The cubic convolution kernel with parameter `a`."""
-    x = tf.abs(distance)
-    near = ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
-    far = ((x - 5.0) * x + 8.0) * x * a - 4.0 * a
-    return tf.where(x <= 1.0, near, tf.where(x < 2.0, far, tf.zeros_like(x)))

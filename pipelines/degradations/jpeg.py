@@ -6,24 +6,7 @@ import tensorflow as tf
 from pipelines.color import LUMA
 from pipelines.degradations import Array, Level, Seed
 from pipelines.degradations.bicubic import shrink_each
-
-# Tables K.1 and K.2 of the JPEG standard (ITU-T T.81), for quality 50.
-LUMA_TABLE = np.array([
-    [16, 11, 10, 16, 24, 40, 51, 61],
-    [12, 12, 14, 19, 26, 58, 60, 55],
-    [14, 13, 16, 24, 40, 57, 69, 56],
-    [14, 17, 22, 29, 51, 87, 80, 62],
-    [18, 22, 37, 56, 68, 109, 103, 77],
-    [24, 35, 55, 64, 81, 104, 113, 92],
-    [49, 64, 78, 87, 103, 121, 120, 101],
-    [72, 92, 95, 98, 112, 100, 103, 99],
-], np.float32)  # fmt: skip
-CHROMA_TABLE = np.full((8, 8), 99, np.float32)
-CHROMA_TABLE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
-# libjpeg's percentage of these tables, for qualities 1 to 100.
-QUALITY_PERCENT = np.array([
-    5000 / quality if quality < 50 else 200 - 2 * quality for quality in range(1, 101)
-], np.float32)  # fmt: skip
+from pipelines.jpeg_tables import libjpeg_tables
 
 # libjpeg's "islow" transform in 13-bit integers, as one matrix: its flow graph is linear and rounds
 # only at the end of a pass. The other four columns mirror these, odd rows with the sign turned.
@@ -70,8 +53,9 @@ def compress_jpeg(image: Array, level: Level) -> tf.Tensor:
         rest differ where its integer transform rounds to the other side.
     """
     pixels = tf.round(image * 255.0)
+    quality = tf.cast(tf.clip_by_value(tf.round(tf.cast(level, tf.float32)), 1.0, 100.0), tf.int32)
     luma_table, chroma_table = (
-        quantisation_table(table, level) for table in (LUMA_TABLE, CHROMA_TABLE)
+        tf.reshape(tf.gather(tables, quality - 1), (8, 8)) for tables in libjpeg_tables()
     )
     if image.shape[-1] == 1:
         return _code_plane(pixels[..., 0], luma_table)[..., None] / 255.0
@@ -93,13 +77,6 @@ def compress_jpeg(image: Array, level: Level) -> tf.Tensor:
 
 def _shift_right(value, bits=16):
     return tf.floor(value / 2.0**bits)
-
-
-def quantisation_table(table: Array, level: Level) -> tf.Tensor:
-    """Returns the quantisation table of a quality, as libjpeg scales `table`."""
-    quality = tf.clip_by_value(tf.round(tf.cast(level, tf.float32)), 1.0, 100.0)
-    percent = tf.gather(np.floor(QUALITY_PERCENT), tf.cast(quality, tf.int32) - 1)
-    return tf.clip_by_value(tf.floor((table * percent + 50.0) / 100.0), 1.0, 255.0)
 
 
 def _code_plane(plane, table):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from keras_hyper.cli import main
 from keras_hyper.restoration.pairs import RECORD
-from pipelines.degradations.bicubic import enlarge_picture
+from pipelines.enlarging import enlarge_picture
 from pipelines.images import writing
 from tests.conftest import random_network
 

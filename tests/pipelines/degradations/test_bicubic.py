@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.degradations.bicubic import enlarge_picture, shrink_and_enlarge, shrink_each
+from pipelines.degradations.bicubic import shrink_and_enlarge, shrink_each
 
 pytestmark = pytest.mark.usefixtures("plain_opencv")
 
@@ -79,40 +79,6 @@ def test_traced_for_unknown_sizes_and_factor(photo):
     np.testing.assert_allclose(
         traced(photo[None], 3.0), shrink_and_enlarge(photo[None], 3.0), atol=1e-6
     )
-
-
-@pytest.mark.parametrize("shape", [(20, 31), (20, 31, 3), (20, 31, 4)])
-def test_enlarged_bytes_equal_opencv_across_bands(shape, rng):
-    pixels = rng.integers(0, 256, shape, dtype=np.uint8)
-    if shape[-1] == 4:
-        pixels[..., 3] = 255
-    expected = cv2.resize(pixels, (93, 60), interpolation=cv2.INTER_CUBIC)
-    ours = enlarge_picture(pixels, 60, 93, band=16)
-    assert ours.dtype == np.uint8 and ours.shape == expected.shape
-    assert np.abs(ours.astype(int) - expected).max() <= 1
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_colour_of_transparent_pixels_does_not_bleed(dtype):
-    peak = 1 if dtype == np.float32 else np.iinfo(dtype).max
-    pixels = np.zeros((16, 16, 4), dtype)
-    pixels[5:11, 4:9] = np.array([0.75, 0.5, 0.25, 1]) * peak
-    enlarged = enlarge_picture(pixels, 48, 40, band=16)
-    seen = enlarged[..., 3] > peak * 1e-5
-    assert (enlarged[..., 3][seen] < peak).sum() > 0
-    difference = enlarged[seen][:, :3].astype(float) - pixels[6, 6, :3]
-    assert np.abs(difference).max() <= peak * 1e-5 + (dtype != np.float32)
-    # Alpha itself is enlarged as a gray picture.
-    np.testing.assert_array_equal(enlarged[..., 3], enlarge_picture(pixels[..., 3], 48, 40))
-
-
-def test_enlarged_sixteen_bits_keep_their_depth(rng):
-    pixels = (rng.random((12, 10)) * 65535).astype(np.uint16)
-    expected = cv2.resize(pixels, (20, 24), interpolation=cv2.INTER_CUBIC)
-    ours = enlarge_picture(pixels, 24, 20)
-    # OpenCV has weights in float here, ours are in 1/2048.
-    assert ours.dtype == np.uint16
-    assert np.abs(ours.astype(int) - expected).max() <= 65535 / 1024
 
 
 def test_each_shrinks_by_its_own_factor_into_its_mirror_image(photo):
