@@ -74,7 +74,7 @@ def _weighted_sum(pixels, axis, places, weights):
 def _taps(old, new):
     """The four old samples around each new one, and their weights, each ``(4, new)``."""
     centre = (np.arange(new, dtype=np.float32) + 0.5) * np.float32(old / new) - 0.5
-    tap = np.float32([[-1], [0], [1], [2]])
+    tap = np.array([[-1], [0], [1], [2]], np.float32)
     # Eleven bits, as OpenCV holds its weights for bytes; beyond the edge the edge repeats.
     weights = np.rint(cubic_kernel(centre - np.floor(centre) - tap, -0.75) * 2048.0) / 2048.0
     return np.clip((np.floor(centre) + tap).astype(int), 0, old - 1), weights
