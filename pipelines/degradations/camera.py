@@ -1,23 +1,26 @@
 """Noise as cameras leave it in a photograph: correlated, signal-dependent, then JPEG."""
 
+import numpy as np
 import tensorflow as tf
 
+from pipelines.color import LUMA
 from pipelines.degradations.jpeg import compress_jpeg
 from pipelines.degradations.noise import same_in_gray
 
 # Widths in pixels of the Gaussians that demosaicing and in-camera denoising blur the noise by, with
-# the range of each one's share of the variance, before the shares are scaled to a sum of 1. With
-# sharpening the noise has correlations of 0.66, 0.36, 0.23 and 0.14 at distances of 1 to 4 pixels;
-# 0.70, 0.35, 0.20 and 0.12 were measured over three sets of photographs with known noise.
+# the range of each one's share of the variance, before the shares are scaled to a sum of 1. Cameras
+# denoise luma and chroma apart, and chroma more. With sharpening the channels have correlations of
+# 0.66, 0.34, 0.21 and 0.14 at distances of 1 to 4 pixels; 0.70, 0.35, 0.20 and 0.12 were measured
+# over three sets of photographs with known noise.
 # A width of 0.01 is no blur.
 BLURS = (0.01, 0.65, 1.8, 3.5)
-LUMA_SHARES = ((0.0, 0.06), (0.3, 1.0), (0.3, 0.9), (0.0, 0.05))
-CHROMA_SHARES = ((0.0, 0.1), (0.3, 1.0), (0.2, 1.0), (0.0, 0.3))
+LUMA_SHARES = ((0.0, 0.04), (0.5, 1.0), (0.0, 0.7), (0.0, 0.02))
+CHROMA_SHARES = ((0.0, 0.02), (0.1, 0.8), (0.3, 1.0), (0.0, 0.3))
 # Share of photographs whose noise is white, as that of a raw file that nothing has denoised.
 WHITE = 0.15
 # Correlation between the channels.
 SHARED = (0.3, 0.7)
-# The noise that is amplified by sharpening: how much of its high frequencies is added once more.
+# Luma noise is amplified by sharpening: how much of its high frequencies is added once more.
 SHARPENING = (0.0, 0.4)
 # The linear light, from black to white as 0 to 1, at which shot noise and read noise have the same
 # variance.
@@ -81,7 +84,7 @@ class _Sampler:
 
 
 def noise_field(image, sample):
-    """Returns noise of unit variance, mostly correlated between pixels and channels.
+    """Returns noise of unit variance: filtered in luma and chroma apart, or white.
 
     Args:
         image: ``(batch, height, width, channels)``, for its shape.
@@ -92,26 +95,31 @@ def noise_field(image, sample):
     """
     batch, height, width = tf.unstack(tf.shape(image)[:3])
     channels = image.shape[-1]
-    amount = sample("sharpening", SHARPENING)
-    # Sums of blurred noise, sharpened: one field of this power at every frequency.
-    sharpened = tf.square(1.0 + amount[..., 0] * (1.0 - _response(height, width, 1.0)))
-    luma, chroma = (
-        sharpened * _blurred_power(sample, name, height, width, shares)
-        for name, shares in (("luma", LUMA_SHARES), ("chroma", CHROMA_SHARES))
-    )
-    shared = sample("shared", SHARED)[..., 0] if channels == 3 else tf.ones((batch, 1, 1))
-    luma, chroma = shared * luma, (1.0 - shared) * chroma
-    scale = tf.math.rsqrt(tf.reduce_mean(luma + chroma, axis=(1, 2), keepdims=True))
-    luma, chroma = (
-        tf.cast(scale * tf.sqrt(power)[..., : width // 2 + 1], tf.complex64)[:, None]
-        for power in (luma, chroma)
-    )
-    white = sample.white("white", (batch, 1 + channels, height, width))
-    spectrum = tf.signal.rfft2d(white)
-    spectrum = luma * spectrum[:, :1] + chroma * spectrum[:, 1:]
+    white = sample.white("white", (batch, channels, height, width))
+    luma = _blurred_power(sample, "luma", height, width, LUMA_SHARES)
+    amount = sample("sharpening", SHARPENING)[..., 0]
+    luma *= tf.square(1.0 + amount * (1.0 - _response(height, width, 1.0)))
+    luma /= tf.reduce_mean(luma, axis=(1, 2), keepdims=True)
+    raw = white
+    if channels == 3:
+        shared = sample("shared", SHARED)
+        of_all = sample.white("white of all", (batch, 1, height, width))
+        raw = tf.sqrt(1.0 - shared) * white + tf.sqrt(shared) * of_all
+    spectrum = tf.signal.rfft2d(raw)
+    if channels == 3:
+        chroma = _blurred_power(sample, "chroma", height, width, CHROMA_SHARES)
+        of_luma = tf.reduce_sum(spectrum * np.reshape(LUMA, (3, 1, 1)), axis=1, keepdims=True)
+        spectrum = _amplitude(chroma, width) * (spectrum - of_luma)
+        spectrum += _amplitude(luma, width) * of_luma
+    else:
+        spectrum *= _amplitude(luma, width)
     correlated = tf.signal.irfft2d(spectrum, (height, width))
-    noise = tf.where(sample("is white") < WHITE, white[:, 1:], correlated)
+    noise = tf.where(sample("is white") < WHITE, white, correlated)
     return tf.transpose(noise, (0, 2, 3, 1))
+
+
+def _amplitude(power, width):
+    return tf.cast(tf.sqrt(power)[:, None, :, : width // 2 + 1], tf.complex64)
 
 
 def _blurred_power(sample, name, height, width, shares):
