@@ -149,7 +149,7 @@ def _untrained_levels(restorer, task, report):
             sentences.append(
                 f"Worst level {words}: {worst['level']:g}, with {worst['psnr']:.3f} dB. The curve "
                 f"through its four neighbours has {worst['curve']:.3f} dB, so it is "
-                f"{max(worst['below'], 0.0):.3f} dB below"
+                f"{abs(worst['below']):.3f} dB {'below' if worst['below'] > 0 else 'above'}"
                 + (
                     f"; the degraded pictures are already {own:.3f} dB below."
                     if own >= 0.01

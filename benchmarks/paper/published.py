@@ -114,7 +114,7 @@ class Mark:
     source: str
 
 
-_RESTORMER = "as reprinted in Restormer, arXiv:2111.09881, color denoising, CBSD68"
+_RESTORMER = "as reprinted in Restormer, arXiv:2111.09881, colour denoising, CBSD68"
 _DNCNN = "README of github.com/cszn/DnCNN"
 
 # Only figures of the same protocol are compared with ours; these are all of the literature's.

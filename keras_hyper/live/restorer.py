@@ -241,9 +241,9 @@ class ViewRestorer:
         if task.name not in self._networks:
             self._networks[task.name] = LiveNetwork(task.model)
         network = self._networks[task.name]
-        colors, alpha = split_alpha(pixels)
+        colours, alpha = split_alpha(pixels)
         result = through_channels(
-            to_float(colors), task.model.channels, lambda image: network(key, image, level)
+            to_float(colours), task.model.channels, lambda image: network(key, image, level)
         )
         restored = to_type(result, pixels.dtype)
         if alpha is not None:

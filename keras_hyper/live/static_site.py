@@ -42,7 +42,7 @@ def site_task(name: str, model: HyperRes, estimator: LevelEstimator) -> dict[str
         tasks = " or ".join(name for name, task in TASKS.items() if not task.enlarges)
         got = f"{name}, for {model.task or 'an unknown task'}"
         raise ValueError(f"expected a network for {tasks}, got {got}")
-    # The estimator takes colors; a gray picture becomes three equal channels.
+    # The estimator takes colours; a gray picture becomes three equal channels.
     estimates = task.name == estimator.task and estimator.channels == 3
     facts = {
         "name": task.name,

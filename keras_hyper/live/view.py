@@ -92,7 +92,7 @@ def shrink(pixels: np.ndarray, scale: float) -> np.ndarray:
         return pixels
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
     box = Image.Resampling.BOX
-    # Channel by channel: Pillow has no 16-bit color.
+    # Channel by channel: Pillow has no 16-bit colour.
     planes = [
         np.asarray(Image.fromarray(plane.astype(np.float32)).resize((width, height), box))
         for plane in np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), -1, 0)
@@ -105,9 +105,9 @@ def shrink(pixels: np.ndarray, scale: float) -> np.ndarray:
 
 def as_rgba(pixels: np.ndarray) -> np.ndarray:
     """Returns pixels of any kind as a browser shows them: uint8 ``(height, width, 4)``."""
-    colors, alpha = split_alpha(pixels)
-    shown = np.full((*colors.shape[:2], 4), 255, np.uint8)
-    shown[..., :3] = _bytes(colors)
+    colours, alpha = split_alpha(pixels)
+    shown = np.full((*colours.shape[:2], 4), 255, np.uint8)
+    shown[..., :3] = _bytes(colours)
     if alpha is not None:
         shown[..., 3:] = _bytes(alpha)
     return shown

@@ -30,7 +30,9 @@ def announce(
     memory = cache.pixels.shape[0] / 2**20
     low, high = cache.sides.numpy().min(axis=0), cache.sides.numpy().max(axis=0)
     sides = f"{low[1]}x{low[0]} to {high[1]}x{high[0]} pixels"
-    blocks = f"{model.blocks} blocks, " if isinstance(model, HyperRes) else ""
+    blocks = ""
+    if isinstance(model, HyperRes):
+        blocks = f"{model.blocks} block{'s' * (model.blocks > 1)}, "
     device = (accelerators() or ["CPU"])[0]
     lines = {
         "task": f"{task.name}, level is the {task.unit}",

@@ -17,13 +17,16 @@ _PART_OF = {
     "pictures, since many patches are flat and easy.",
     "validation": "Validation: mean over pictures not trained on, by the averaged weights.",
 }
+# A wrong setting shows early, however long the epochs are.
+_FIRST_STEPS = 50
 
 
 class TensorBoardLog(keras.callbacks.Callback):
     """Writes losses and PSNR per level, pictures, norms, graph, hyperparameters and a profile.
 
     Training figures are means over an epoch, validation figures those of the averaged weights. The
-    horizontal axis is the step.
+    horizontal axis is the step. If the first epoch is longer than 50 steps, training figures and a
+    sheet of the current weights are also written after the first 50.
 
     Args:
         folder: Where the event files go, under ``train`` and ``validation``.
@@ -78,8 +81,15 @@ class TensorBoardLog(keras.callbacks.Callback):
                 tf.summary.graph(_network_graph(self.model.main, self.objective.call))
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Counts the step."""
+        """Counts the step; writes after the first ones if the epoch is longer."""
         self.step += 1
+        if self.step - self.first == batch + 1 == _FIRST_STEPS < self.params["steps"]:
+            if hasattr(self.model, "jax_state_sync"):
+                self.model.jax_state_sync()
+            self.on_epoch_end(0, logs or {})
+            self.on_test_end()
+            for writer in self.writers.values():
+                writer.flush()
 
     def on_test_end(self, logs: dict | None = None) -> None:
         """Writes the sheet, if any, while the averaged weights are in place."""

@@ -40,7 +40,7 @@ def test_a_run_is_described_before_it_starts(console, monkeypatch):
         "            task  denoise, level is the noise sigma on the 0-255 scale",
         "            data  7 pictures, 2 windows of 25x20 to 30x40 pixels, 3 MiB, of photos",
         "      validation  1 of them, held out",
-        "         network  HyperRes, 1 blocks, 3 channels, 6,283 parameters",
+        "         network  HyperRes, 1 block, 3 channels, 6,283 parameters",
         "initialised from  denoise",
         "          levels  15 50",
         "        training  9 steps of 16 patches of 48 pixels at 2 levels, recipe default, seed 4",

@@ -72,6 +72,20 @@ def test_the_sheet_has_clean_degraded_and_restored_of_four_pictures(tmp_path, rn
                 np.testing.assert_allclose(cell, part[column], atol=1.01 / 255)
 
 
+@pytest.mark.parametrize(("before", "length"), [(0, 51), (0, 50), (1, 51)])
+def test_figures_and_a_sheet_are_written_in_a_long_first_epoch(tmp_path, rng, before, length):
+    log, _ = log_of(tmp_path, "restore", pairs(rng))
+    log.set_params({"steps": length})
+    for batch in [*range(before), *range(length)]:
+        log.on_train_batch_end(batch, {"loss": batch})
+    # Not closed: the files are read while the run goes on.
+    train, validation = (events(tmp_path / part)[0] for part in ("train", "validation"))
+    long = (before, length) == (0, 51)
+    assert train.get("loss/all levels") == ([(57, 49.0)] if long else None)
+    assert [tag[-2:] for tag in validation] == (["/5", "25"] if long else [])
+    log.close()
+
+
 def test_settings_and_graph_are_written_by_the_first_fit_alone(tmp_path, rng):
     log, _ = log_of(tmp_path, "restore", pairs(rng))
     log.on_train_begin()
