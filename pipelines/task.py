@@ -166,15 +166,20 @@ class Task(TrainableTask):
         for name, value in defaults.items():
             object.__setattr__(self, name, getattr(self, name) or value)
         if not self.protocols:
-            object.__setattr__(self, "protocols", (self._plain_protocol(),))
+            plain = "plain: even crop; " + ROUNDED
+            row = Protocol("plain", plain, self.degrade_picture, self.all_levels)
+            object.__setattr__(self, "protocols", (row,))
 
-    def _plain_protocol(self):
-        def degrade(clean, level, seed):
-            if self.degrade_for_benchmark is not None:
-                return np.asarray(self.degrade_for_benchmark(clean, level))
-            return np.asarray(self.degrade(clean[None], np.float32(level), seed)[0])
+    def degrade_picture(
+        self, picture: np.ndarray, level: float, seed: tuple[int, int]
+    ) -> np.ndarray:
+        """Degrades one picture ``(height, width, channels)`` as evaluation does.
 
-        return Protocol("plain", "plain: even crop; " + ROUNDED, degrade, self.all_levels)
+        The result is that of `degrade_for_benchmark`; of `degrade` and `seed` without one.
+        """
+        if self.degrade_for_benchmark is not None:
+            return np.asarray(self.degrade_for_benchmark(picture, level))
+        return np.asarray(self.degrade(picture[None], np.float32(level), seed)[0])
 
     def is_damage(self, level: float, limit: float | None) -> bool:
         """Returns whether a level means at least the damage of a limit; None is no limit."""

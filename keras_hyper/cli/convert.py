@@ -29,6 +29,6 @@ def job(args: argparse.Namespace) -> None:
     save_whole(model, args.out)
     levels = " ".join(f"{level:g}" for level in model.levels) or "unknown"
     print(
-        f"{args.out}: {model.blocks} block{'s' * (model.blocks > 1)}, {model.channels} channels, "
+        f"{args.out}: {model.blocks} block{'s' * (model.blocks != 1)}, {model.channels} channels, "
         f"{model.count_params():,} parameters, trained at levels {levels}"
     )

@@ -1,11 +1,11 @@
 """Writes the next version of a model in TF-Serving's layout, or an ONNX file."""
 
 import argparse
-import json
 from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.models import load_hyper_res, load_level_estimator
+from keras_hyper.training.config import read_json
 from pipelines import TASKS
 
 
@@ -30,7 +30,7 @@ def job(args: argparse.Namespace) -> None:
     if args.level is not None:
         task = TASKS.get(model.task)
         checked(lambda: task.check_level(args.level) if task else float(args.level))
-    card = checked(lambda: _card(args.card)) if args.card else None
+    card = checked(lambda: read_json(args.card, dict)) if args.card else None
     if args.format == "onnx":
         try:
             path = load_onnx_export().export_onnx(model, args.out, card=card, level=args.level)
@@ -57,16 +57,6 @@ def job(args: argparse.Namespace) -> None:
         f"  docker run -p 8500:8500 -p 8501:8501 -v {folder}:/models/{folder.name} "
         f"-e MODEL_NAME={folder.name} tensorflow/serving:2.17.1"
     )
-
-
-def _card(path):
-    try:
-        card = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(card, dict):
-        raise ValueError(f"expected a JSON object in {path}, got {type(card).__name__}")
-    return card
 
 
 def load_onnx_export():

@@ -49,15 +49,18 @@ def job(args: argparse.Namespace) -> None:
     if used is None:
         raise ValueError(f"{args.source}: no {task.label} was found; give one, such as --level 20")
     crop = _crop(pixels, args.at, args.side + 2 * MARGIN)
-    cells, lines = [("as it is", _shown(crop, args.side))], []
+    cells, lines = [("as it is", _shown(crop, args.side))], [str(args.out)]
+    command = ["keras-hyper", "restore", str(args.source), "OUT", "--task", args.task, "--level"]
+    model = ["--model", args.model] if args.model else []
     for level in levels_around(task, used.level):
         restored = restorer.restore(crop, level)
         estimated = level == used.level and args.level == AUTO
         label = f"level {level:.3g}" + ", estimated" * estimated
         cells.append((label, _shown(restored, args.side)))
-        lines.append(_command(args, level) + "  # estimated" * estimated)
+        words = shlex.join([*command, f"{level:.3g}", *model])
+        lines.append(words + "  # estimated" * estimated)
     draw_sheet(cells, 3, args.side, args.out)
-    print("\n".join([str(args.out), *lines]))
+    print("\n".join(lines))
 
 
 def levels_around(task: Task, level: float) -> list[float]:
@@ -82,9 +85,3 @@ def _shown(pixels, side):
     pixels, _ = split_alpha(middle(pixels, side))
     pixels = np.broadcast_to(to_float(pixels), (*pixels.shape[:2], 3))
     return to_type(pixels, np.dtype(np.uint8))
-
-
-def _command(args, level):
-    words = ["keras-hyper", "restore", str(args.source), "OUT", "--task", args.task]
-    words += ["--level", f"{level:.3g}"] + (["--model", args.model] if args.model else [])
-    return shlex.join(words)

@@ -113,11 +113,8 @@ def _degraded(task, pixels, level):
         clean = clean[:height, :width]
         degraded = enlarge_picture(clean, *small)
     else:
-        if task.degrade_for_benchmark:
-            degraded = task.degrade_for_benchmark(to_float(clean), level)
-        else:
-            degraded = task.degrade(to_float(clean)[None], level, (0, 0))[0]
-        degraded = to_type(np.asarray(degraded), np.dtype(np.uint8))
+        degraded = task.degrade_picture(to_float(clean), level, (0, 0))
+        degraded = to_type(degraded, np.dtype(np.uint8))
     if clean.shape[-1] == 1:
         return degraded[..., 0], clean[..., 0]
     return degraded, clean

@@ -103,7 +103,8 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Handles SIGINT and SIGTERM until the training ends."""
         self.handlers = {
-            number: signal.signal(number, self._remember)
+            # A step in flight cannot be saved: the callback saves after it.
+            number: signal.signal(number, lambda came, frame: setattr(self, "signal", came))
             for number in (signal.SIGINT, signal.SIGTERM)
         }
 
@@ -116,10 +117,6 @@ class Checkpoint(keras.callbacks.Callback):
         for number, handler in getattr(self, "handlers", {}).items():
             signal.signal(number, handler)
         self.handlers = {}
-
-    def _remember(self, number, frame):
-        # A step in flight cannot be saved: the callback saves after it.
-        self.signal = number
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Counts the step; saves and stops if a signal came."""

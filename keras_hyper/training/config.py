@@ -223,17 +223,18 @@ def _check_same(folder, before, record):
 
 
 def read_json(path: Path, kind: type) -> Any:
-    """Reads a JSON file of a run.
+    """Reads a JSON file.
 
     Raises:
-        ValueError: If it is damaged or holds no `kind`; the text names the file.
+        ValueError: If it cannot be read or holds no `kind`; the text names the file.
     """
+    expected = f"expected a {kind.__name__} as JSON in {path}"
     try:
         value = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: expected JSON, got {error}") from error
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{expected}, got {error}") from error
     if not isinstance(value, kind):
-        raise ValueError(f"{path} is damaged: expected a {kind.__name__}, got {value!r:.40}")
+        raise ValueError(f"{expected}, got {value!r:.40}")
     return value
 
 

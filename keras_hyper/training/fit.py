@@ -53,17 +53,12 @@ class Run:
 
 
 def train(config: TrainingConfig, console: Console) -> None:
-    """Trains, saves and exports one network.
-
-    Args:
-        config: The settings.
-        console: Where progress and results are shown.
+    """Trains, saves and exports one network; prints progress and results to `console`.
 
     Raises:
         WrongArgumentError: If settings do not fit each other, or the folder.
         ValueError: If a file of the folder is damaged, or no picture can be read.
-        TrainingInterrupted: After a signal, once the checkpoint is written.
-        FloatingPointError: If the loss is not finite.
+        TrainingInterrupted, FloatingPointError: As `fit` does.
     """
     task = checked(lambda: pipelines.get_task(config.task))
     objective = OBJECTIVES[task.objective]
@@ -96,8 +91,7 @@ def train(config: TrainingConfig, console: Console) -> None:
     network = fit(trainer, pairs_from, valid, run, console).with_precision("float32")
     save_whole(network, config.folder / "model.keras")
     rows = objective.measure(network, valid)
-    version = report.export(network, config, rows)
-    report.conclude(console, config, task, objective, rows, version)
+    report.conclude(console, config, task, objective, rows, report.export(network, config, rows))
 
 
 def new_trainer(model: keras.Model, recipe: Recipe, run: Run) -> keras.Model:
@@ -138,14 +132,11 @@ def fit(
     """Trains to the end of the run, from the step of the trainer's optimizer.
 
     Args:
-        trainer: New or loaded.
+        trainer: New or loaded. Its network is returned, with the average of its weights if any.
         pairs_from: ``step -> dataset``: endless training pairs from that step on.
         validation: Validation pairs at the same k levels.
         run: Where and how long.
         console: Where progress is shown.
-
-    Returns:
-        The network, with the average of its weights if the recipe has one.
 
     Raises:
         TrainingInterrupted: After a signal, once the checkpoint is written.
@@ -153,20 +144,14 @@ def fit(
     """
     step = int(ops.convert_to_numpy(trainer.optimizer.iterations))
     checkpoint = Checkpoint(run.folder, step)
-    pairs = next(validation.as_numpy_iterator())
-    log = TensorBoardLog(run.folder / "logs", pairs, run.names, step, run.settings, run.objective)
+    sheet = next(validation.as_numpy_iterator())
+    log = TensorBoardLog(run.folder / "logs", sheet, run.names, step, run.settings, run.objective)
     callbacks = callbacks_of(run, step, console, log, checkpoint, trainer.optimizer.use_ema)
     try:
         for first, length, epochs in segments(step, run.validate_every, run.steps):
-            trainer.fit(
-                pairs_from(first),
-                validation_data=validation,
-                steps_per_epoch=length,
-                epochs=epochs,
-                callbacks=callbacks,
-                shuffle=False,  # the pairs come in their own order
-                verbose=0,
-            )
+            # The pairs come in their own order.
+            trainer.fit(pairs_from(first), validation_data=validation, steps_per_epoch=length,
+                        epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)  # fmt: skip
     finally:
         checkpoint.restore_signals()
         log.close()

@@ -32,7 +32,7 @@ def announce(
     sides = f"{low[1]}x{low[0]} to {high[1]}x{high[0]} pixels"
     blocks = ""
     if isinstance(model, HyperRes):
-        blocks = f"{model.blocks} block{'s' * (model.blocks > 1)}, "
+        blocks = f"{model.blocks} block{'s' * (model.blocks != 1)}, "
     device = (accelerators() or ["CPU"])[0]
     lines = {
         "task": f"{task.name}, level is the {task.unit}",

@@ -135,32 +135,24 @@ def initialise_from(model: HyperRes, initial: HyperRes) -> None:
             raise ValueError(
                 f"expected an initial network with {name} {expected}, got one with {name} {found}"
             )
+    # The scalar of `initial` at that of `model`.
+    slope = model.level_scale / initial.level_scale
+    offset = (model.level_offset - initial.level_offset) / initial.level_scale
+    if model.task != initial.task:
+        middle = sum(initial.level_range) / 2
+        slope, offset = 0.0, (middle - initial.level_offset) / initial.level_scale
     for layer, source in zip(model.layers, initial.layers, strict=True):
         if isinstance(layer, HyperConv2D):
-            slope, offset = _level_of(model, initial)
             w, b, bias_w, bias_b = (np.array(part) for part in source.get_weights())
             layer.set_weights([slope * w, b + offset * w, slope * bias_w, bias_b + offset * bias_w])
         elif layer is model.head:
             kernel, bias = source.get_weights()
             layer.set_weights([_input_kernel(kernel, model.channels), bias])
         elif layer is model.tail:
-            layer.set_weights(
-                [
-                    _output_part(part, initial.channels, model.channels)
-                    for part in source.get_weights()
-                ]
-            )
+            parts = source.get_weights()
+            layer.set_weights([_output_part(p, initial.channels, model.channels) for p in parts])
         else:
             layer.set_weights(source.get_weights())
-
-
-def _level_of(model, initial):
-    """Returns slope and offset from the scalar of `model` to that of `initial`."""
-    if model.task != initial.task:
-        low, high = initial.level_range
-        return 0.0, ((low + high) / 2 - initial.level_offset) / initial.level_scale
-    offset = (model.level_offset - initial.level_offset) / initial.level_scale
-    return model.level_scale / initial.level_scale, offset
 
 
 def _input_kernel(kernel, channels):

@@ -1,6 +1,7 @@
 """TensorBoard logs of a run."""
 
 import contextlib
+import functools
 from pathlib import Path
 
 import keras
@@ -77,8 +78,12 @@ class TensorBoardLog(keras.callbacks.Callback):
             )
             hparams.hparams(self.settings)
         if keras.backend.backend() == "tensorflow":
+            # float32 and no batching: the graph that a reader expects, not that of the step.
+            network = tf.function(functools.partial(self.objective.call, self.model.main))
+            image = tf.TensorSpec((1, None, None, self.model.main.channels), tf.float32, "image")
+            level = tf.TensorSpec((), tf.float32, "level")
             with self.writers["train"].as_default(step=self.step):
-                tf.summary.graph(_network_graph(self.model.main, self.objective.call))
+                tf.summary.graph(network.get_concrete_function(image, level).graph)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Counts the step; writes after the first ones if the epoch is longer."""
@@ -162,13 +167,3 @@ class Profile(keras.callbacks.Callback):
             tf.profiler.experimental.start(str(self.folder))
         if self.done == 20:
             tf.profiler.experimental.stop()
-
-
-def _network_graph(main, call):
-    # float32 and no batching: the graph that a reader expects, not that of the training step.
-    @tf.function
-    def network(image, level):
-        return call(main, image, level)
-
-    image = tf.TensorSpec((1, None, None, main.channels), tf.float32, name="image")
-    return network.get_concrete_function(image, tf.TensorSpec((), tf.float32, name="level")).graph

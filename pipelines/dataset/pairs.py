@@ -1,15 +1,20 @@
 """Training pairs from cached windows, validation pairs from pictures, and the split of both."""
 
-import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from pipelines.color import LUMA
-from pipelines.dataset.patch_cache import PatchCache, build_patch_cache, extended, skip_first
+from pipelines.dataset.patch_cache import (
+    PatchCache,
+    Windows,
+    build_patch_cache,
+    extended,
+    skip_first,
+)
 from pipelines.images import find_pictures, middle, read_picture
 from pipelines.levels import Levels
 from pipelines.task import TrainableTask
@@ -65,7 +70,8 @@ def load_patch_cache(
     """Reads the pictures to train on, and degrades them here if once is enough.
 
     Once is enough for a list of levels of a task without noise: whole pictures are degraded by the
-    reference implementation. Noise, and levels sampled from a range, are new at every step.
+    reference implementation, at the k levels. Noise, and levels sampled from a range, are new at
+    every step: the cache then has clean pictures alone.
 
     Args:
         paths: The files.
@@ -76,23 +82,22 @@ def load_patch_cache(
         budget: Bytes that the pictures may take in memory.
         shrink: Factors below 1; each picture is added once more at each of these sizes.
 
-    Returns:
-        A cache with the k levels of `levels`, or with none.
-
     Raises:
         ValueError: As `build_patch_cache` does.
     """
-    build = functools.partial(build_patch_cache, paths, channels, budget=budget, shrink=shrink)
     whole = task.degrade_for_benchmark
     if whole is None or not levels.fixed:
-        return build(patch + 2 * task.margin)
-    return build(
-        patch,
-        degrade=lambda picture, index: whole(picture, levels.fixed[index]),
-        num_levels=levels.num_levels,
-        multiple=task.multiple(levels.fixed),
-        skip=task.skip,
-    )
+        windows = Windows(channels, patch + 2 * task.margin)
+    else:
+        windows = Windows(
+            channels,
+            patch,
+            degrade=lambda picture, index: whole(picture, levels.fixed[index]),
+            num_levels=levels.num_levels,
+            multiple=task.multiple(levels.fixed),
+            skip=task.skip,
+        )
+    return build_patch_cache(paths, windows, budget, shrink)
 
 
 def training_pairs(
@@ -119,39 +124,61 @@ def training_pairs(
         device: Where degradation runs, such as ``"/gpu:0"``; None for the host.
 
     Returns:
-        An endless dataset of ``({"image": (batch, k, patch, patch, channels), "level": (batch, k)},
-        clean (batch, patch, patch, channels))``, float32 in [0, 1], level in the task's unit. The
-        second is the result of `task.target`.
+        An endless dataset of the results of `degraded_pairs`.
     """
-    margin = 0 if cache.num_levels else task.margin
 
-    def pair(step, pixels):
+    def pairs(step, pixels):
         with tf.device(device):
-            image = tf.cast(pixels, tf.float32) / 255.0
-            if image.shape[-1] == 3 and task.gray:
-                image = _some_gray(image, task.gray, (seed + 2, step))
-            level = levels.at_step(seed, step)
-            clean, degraded = image[:, 0], image[:, 1:]
-            if not cache.num_levels:
-                degraded = _degraded(task, clean, level, seed, step)
-            clean, degraded = (_inner(part, margin, seed, step) for part in (clean, degraded))
-            inputs = {"image": degraded, "level": tf.tile(level[None], (batch, 1))}
-            return inputs, task.target(inputs, clean)
+            return degraded_pairs(pixels, task, levels, patch, seed, step)
 
+    margin = 0 if cache.num_levels else task.margin
     steps = tf.data.Dataset.range(first, tf.int64.max)
-    return (
-        tf.data.Dataset.zip(steps, cache.patches(first, batch, patch + 2 * margin, seed))
-        .apply(to_device(device))
-        .map(pair, num_parallel_calls=2 if device is None else 1)
-        .prefetch(4)
-    )
+    chain = tf.data.Dataset.zip(steps, cache.patches(first, batch, patch + 2 * margin, seed))
+    if device is not None:
+        chain = chain.apply(tf.data.experimental.copy_to_device(device))
+    return chain.map(pairs, num_parallel_calls=2 if device is None else 1).prefetch(4)
 
 
-def to_device(device: str | None) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
-    """Returns the step of a chain that copies to a device; no step for None."""
-    if device is None:
-        return lambda chain: chain
-    return tf.data.experimental.copy_to_device(device)
+def degraded_pairs(
+    pixels: tf.Tensor, task: TrainableTask, levels: Levels, patch: int, seed: int, step: tf.Tensor
+) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """Degrades a batch of windows at the k levels of a step, and cuts patches out of them.
+
+    The position of a patch in its margin is new at every step, so that no 8x8 grid is fixed. The
+    degradation depends on half of the margin; the other half is for the position.
+
+    Args:
+        pixels: uint8 ``(batch, 1 + num_levels, side, side, channels)`` of a `PatchCache`.
+        task: The task.
+        levels: The levels of every step.
+        patch: Side of the patches in pixels.
+        seed: Names the sequence of positions, noise and sampled levels.
+        step: int64 ``()``.
+
+    Returns:
+        ``{"image": (batch, k, patch, patch, channels), "level": (batch, k)}, clean (batch, patch,
+        patch, channels)``, float32 in [0, 1], level in the task's unit. The second is the result
+        of `task.target`.
+    """
+    image = _some_gray(tf.cast(pixels, tf.float32) / 255.0, task.gray, (seed + 2, step))
+    level = levels.at_step(seed, step)
+    clean, degraded = image[:, 0], image[:, 1:]
+    if image.shape[1] == 1:
+        degrade, k = task.degrade_for_training or task.degrade, level.shape[0]
+        seeds = [tf.stack([seed, tf.cast(step, tf.int64) * k + index]) for index in range(k)]
+        degraded = tf.stack([degrade(clean, level[i], seeds[i]) for i in range(k)], axis=1)
+    if margin := (image.shape[2] - patch) // 2:
+        offset = tf.random.stateless_uniform((2,), (seed + 1, step), 0, margin, tf.int32)
+        row, column = tf.unstack(margin // 2 + offset)
+        clean, degraded = (
+            tf.ensure_shape(
+                part[..., row : row + patch, column : column + patch, :],
+                (*part.shape[:-3], patch, patch, part.shape[-1]),
+            )
+            for part in (clean, degraded)
+        )
+    inputs = {"image": degraded, "level": tf.tile(level[None], (clean.shape[0], 1))}
+    return inputs, task.target(inputs, clean)
 
 
 def _some_gray(image, share, seed):
@@ -159,30 +186,11 @@ def _some_gray(image, share, seed):
 
     The luma of a JPEG is that of the JPEG of the luma, but for rounding.
     """
+    if image.shape[-1] == 1 or not share:
+        return image
     gray = tf.random.stateless_uniform((tf.shape(image)[0], 1, 1, 1, 1), seed) < share
     luma = tf.round(tf.reduce_sum(image * LUMA, axis=-1, keepdims=True) * 255.0) / 255.0
     return tf.where(gray, luma, image)
-
-
-def _degraded(task, clean, level, seed, step):
-    """Degrades a batch at each of the k levels: ``(batch, k, height, width, channels)``."""
-    degrade, k = task.degrade_for_training or task.degrade, level.shape[0]
-    seeds = [tf.stack([seed, tf.cast(step, tf.int64) * k + index]) for index in range(k)]
-    return tf.stack([degrade(clean, level[i], seeds[i]) for i in range(k)], axis=1)
-
-
-def _inner(image, margin, seed, step):
-    """Cuts the patch out of its margin, at a new position every step, so that no 8x8 grid is fixed.
-
-    The degradation depends on half of the margin; the other half is for the position.
-    """
-    if not margin:
-        return image
-    offset = tf.random.stateless_uniform((2,), (seed + 1, step), 0, margin, tf.int32)
-    row, column = tf.unstack(margin // 2 + offset)
-    size = image.shape[-2] - 2 * margin
-    inner = image[..., row : row + size, column : column + size, :]
-    return tf.ensure_shape(inner, (*image.shape[:-3], size, size, image.shape[-1]))
 
 
 def validation_pairs(

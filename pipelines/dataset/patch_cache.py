@@ -76,7 +76,10 @@ class PatchCache:
             rows = tf.slice(self.pixels, [first], [stride * size])
             rows = tf.reshape(rows, (size, width, self.channels))
             cuts.append(tf.slice(rows, (0, column, 0), (size, size, self.channels)))
-        return _flip_and_transpose(tf.stack(cuts), samples[2:])
+        patch, (flipped, mirrored, transposed) = tf.stack(cuts), tf.unstack(samples[2:] >= 0.5)
+        patch = tf.cond(flipped, lambda: patch[:, ::-1], lambda: patch)
+        patch = tf.cond(mirrored, lambda: patch[:, :, ::-1], lambda: patch)
+        return tf.cond(transposed, lambda: tf.transpose(patch, (0, 2, 1, 3)), lambda: patch)
 
     def patches(self, first: int, batch: int, size: int, seed: int) -> tf.data.Dataset:
         """Returns the endless sequence of patches in batches, from batch number `first` on.
@@ -97,28 +100,11 @@ def _position(sample, last):
     return tf.minimum(tf.cast(sample * tf.cast(last + 1, tf.float32), tf.int32), last)
 
 
-def _flip_and_transpose(patch, samples):
-    """Flips and transposes ``(n, size, size, channels)``, each with probability one half."""
-    patch = tf.cond(samples[0] < 0.5, lambda: patch, lambda: patch[:, ::-1])
-    patch = tf.cond(samples[1] < 0.5, lambda: patch, lambda: patch[:, :, ::-1])
-    return tf.cond(samples[2] < 0.5, lambda: patch, lambda: tf.transpose(patch, (0, 2, 1, 3)))
-
-
-def build_patch_cache(
-    paths: Sequence[Path],
-    channels: int,
-    size: int,
-    degrade: Callable | None = None,
-    num_levels: int = 0,
-    multiple: int = 1,
-    skip: int = 0,
-    budget: int = 1 << 30,
-    shrink: Sequence[float] = (),
-) -> PatchCache:
-    """Reads pictures, degrades them once if asked to, and keeps them in memory.
+@dataclass(frozen=True)
+class Windows:
+    """How pictures are cut into windows and degraded.
 
     Args:
-        paths: The files.
         channels: 1 for gray, 3 for RGB.
         size: Smallest side of a window; smaller pictures are extended by reflection.
         degrade: ``(picture, index) -> degraded`` for index 0..num_levels-1, float32 pictures
@@ -126,56 +112,25 @@ def build_patch_cache(
         num_levels: Number of degraded versions of each.
         multiple: Pictures are cut to sides that are multiples of this.
         skip: Rows and columns skipped at the top and left, if enough remain.
-        budget: Bytes that the windows may take.
-        shrink: Factors of `shrunk` copies, which are added unless smaller than `size`.
-
-    Raises:
-        ValueError: If no file could be read, or the budget is below one patch of each.
     """
-    least = len(paths) * (1 + len(shrink)) * size * size * channels * (num_levels + 1)
-    if least > budget:
-        raise ValueError(
-            f"One patch of each of {len(paths)} pictures takes {least / 2**20:,.3g} MiB; "
-            f"the memory for pictures is {budget / 2**20:,.3g} MiB"
-        )
-    cutter = _Cutter(channels, size, degrade, num_levels, multiple, skip,
-                     budget // max(len(paths), 1), (1.0, *shrink))  # fmt: skip
-    windows, skipped = [], []
-    with ThreadPoolExecutor() as pool:
-        for path, found in zip(paths, pool.map(cutter, paths), strict=True):
-            if isinstance(found, str):
-                skipped.append(f"{path}: {found}")
-            else:
-                windows.append(found)
-    if not windows:
-        raise ValueError(f"None of {len(paths)} pictures could be read. The first: {skipped[0]}")
-    flat = [window for picture, _ in windows for window in picture]
-    return PatchCache(
-        pixels=tf.constant(np.concatenate([window.reshape(-1) for window in flat])),
-        starts=tf.constant(np.cumsum([0, *(window.size for window in flat[:-1])]), tf.int64),
-        sides=tf.constant([window.shape[1:3] for window in flat], tf.int32),
-        num_levels=num_levels,
-        channels=channels,
-        pictures=len(windows),
-        enlarged=sum(enlarged for _, enlarged in windows),
-        skipped=tuple(skipped),
-    )
-
-
-@dataclass(frozen=True)
-class _Cutter:
-    """From a path to ``(windows, whether it was extended)``, or to the text of the error."""
 
     channels: int
     size: int
-    degrade: Callable | None
-    num_levels: int
-    multiple: int
-    skip: int
-    share: float  # bytes for one file
-    factors: tuple[float, ...]
+    degrade: Callable | None = None
+    num_levels: int = 0
+    multiple: int = 1
+    skip: int = 0
 
-    def __call__(self, path):
+    def of_file(
+        self, path: Path, factors: Sequence[float], share: float
+    ) -> tuple[list[np.ndarray], bool] | str:
+        """Returns the windows of a picture, and whether it was extended; or the text of an error.
+
+        Args:
+            path: The file.
+            factors: Of the sizes at which it is cut.
+            share: Bytes that the windows may take.
+        """
         try:
             picture = read_picture(path, self.channels)
         except (ValueError, OSError) as error:
@@ -184,10 +139,10 @@ class _Cutter:
         small = min(picture.shape[:2]) < self.size
         picture = extended(picture, self.size)
         # Every version of the picture has the same number of bytes for each of its pixels.
-        room = self.share / sum(factor**2 for factor in self.factors)
+        room = share / sum(factor**2 for factor in factors)
         room /= self.channels * (self.num_levels + 1)
         windows: list[np.ndarray] = []
-        for factor in self.factors:
+        for factor in factors:
             smaller = shrunk(picture, factor) if factor < 1 else picture
             if min(smaller.shape[:2]) >= self.size:
                 windows += map(self._with_levels, self._windows(smaller, room * factor**2))
@@ -212,6 +167,47 @@ class _Cutter:
             versions += [self.degrade(window, index) for index in range(self.num_levels)]
         rounded = [np.rint(np.asarray(version) * 255.0) for version in versions]
         return np.stack(rounded).astype(np.uint8)
+
+
+def build_patch_cache(
+    paths: Sequence[Path], windows: Windows, budget: int = 1 << 30, shrink: Sequence[float] = ()
+) -> PatchCache:
+    """Reads pictures, degrades them once if asked to, and keeps them in memory.
+
+    Args:
+        paths: The files.
+        windows: How they are cut and degraded.
+        budget: Bytes that the windows may take.
+        shrink: Factors of `shrunk` copies, which are added unless they are too small for a window.
+
+    Raises:
+        ValueError: If no file could be read, or the budget is below one patch of each.
+    """
+    least = windows.size**2 * windows.channels * (windows.num_levels + 1)
+    least *= len(paths) * (1 + len(shrink))
+    if least > budget:
+        raise ValueError(
+            f"One patch of each of {len(paths)} pictures takes {least / 2**20:,.3g} MiB; "
+            f"the memory for pictures is {budget / 2**20:,.3g} MiB"
+        )
+    share, factors = budget // max(len(paths), 1), (1.0, *shrink)
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda path: windows.of_file(path, factors, share), paths))
+    pictures = [one for one in found if not isinstance(one, str)]
+    skipped = [f"{p}: {one}" for p, one in zip(paths, found, strict=True) if isinstance(one, str)]
+    if not pictures:
+        raise ValueError(f"None of {len(paths)} pictures could be read. The first: {skipped[0]}")
+    flat = [window for cut, _ in pictures for window in cut]
+    return PatchCache(
+        pixels=tf.constant(np.concatenate([window.reshape(-1) for window in flat])),
+        starts=tf.constant(np.cumsum([0, *(window.size for window in flat[:-1])]), tf.int64),
+        sides=tf.constant([window.shape[1:3] for window in flat], tf.int32),
+        num_levels=windows.num_levels,
+        channels=windows.channels,
+        pictures=len(pictures),
+        enlarged=sum(enlarged for _, enlarged in pictures),
+        skipped=tuple(skipped),
+    )
 
 
 def _spread(rows, columns, count):

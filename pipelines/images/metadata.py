@@ -145,7 +145,9 @@ def with_jpeg_segments(data: bytes, kept: dict[str, Any]) -> bytes:
         added.append((0xE1, _XMP + kept["xmp"]))
     resources = kept.get("photoshop", b"")
     if "iptc" in kept:
-        resources += _resource(0x0404, kept["iptc"])
+        # An image resource of Photoshop, without a name.
+        body = kept["iptc"] + bytes(len(kept["iptc"]) % 2)
+        resources += struct.pack(">4sHHI", b"8BIM", 0x0404, 0, len(kept["iptc"])) + body
     step = _MAX_SEGMENT - len(_PHOTOSHOP)
     added += [
         (0xED, _PHOTOSHOP + resources[start : start + step])
@@ -165,11 +167,6 @@ def with_jpeg_segments(data: bytes, kept: dict[str, Any]) -> bytes:
         if len(body) <= _MAX_SEGMENT
     )
     return data[:2] + packed + data[rest:]
-
-
-def _resource(number, body):
-    """An image resource of Photoshop, without a name."""
-    return struct.pack(">4sHHI", b"8BIM", number, 0, len(body)) + body + bytes(len(body) % 2)
 
 
 def byte_order(data: bytes) -> str:

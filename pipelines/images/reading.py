@@ -124,17 +124,12 @@ def decode_picture(data: bytes, channels: int = 3) -> np.ndarray:
     return pixels.astype(np.float32) / peak
 
 
-@functools.cache
-def _has_tensorflow_io():
-    return importlib.util.find_spec("tensorflow_io") is not None
-
-
 def _training_pixels(picture, data):
     """Reads WebP and TIFF with tensorflow-io if that is installed; see `_pixels`."""
     still_webp = picture.format == "WEBP" and picture.n_frames == 1
     # tensorflow-io reduces the depth of other modes and multiplies colour by alpha.
     tiff = picture.format == "TIFF" and picture.mode in ("1", "L", "P", "RGB", "CMYK")
-    if not (still_webp or tiff) or not _has_tensorflow_io():
+    if not (still_webp or tiff) or not importlib.util.find_spec("tensorflow_io"):
         return _pixels(picture, data)
     import tensorflow as tf
     import tensorflow_io as tfio

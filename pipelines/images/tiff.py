@@ -112,7 +112,7 @@ def deep_pixels(page: Any) -> tuple[np.ndarray, list[str]]:
     if page.axes.startswith("S"):
         pixels = np.moveaxis(pixels, 0, -1)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
-    pixels = _checked_floats(pixels) if floats else _at_16_bits(pixels, bits)
+    pixels = _scaled(pixels, bits)
     if page.photometric == 0:
         pixels = (1 if floats else np.iinfo(pixels.dtype).max) - pixels
     pixels, notes = _with_one_alpha(pixels, 3 if page.photometric == 2 else 1, page.extrasamples)
@@ -121,18 +121,16 @@ def deep_pixels(page: Any) -> tuple[np.ndarray, list[str]]:
     return pixels[..., 0] if pixels.shape[-1] == 1 else pixels, notes
 
 
-def _checked_floats(pixels):
-    low, high = float(pixels.min()), float(pixels.max())
-    if not (low >= 0 and high <= 1):
-        raise RefusedError(f"expected float samples in [0, 1], got {low:g} to {high:g}")
-    return pixels.astype(np.float32)
-
-
-def _at_16_bits(pixels, bits):
-    """Samples of 9 to 16 bits, scaled to 16; others as they are."""
-    peak = 2**bits - 1
+def _scaled(pixels, bits):
+    """Returns floats as float32, and samples of 9 to 15 bits at 16."""
+    if pixels.dtype.kind == "f":
+        low, high = float(pixels.min()), float(pixels.max())
+        if not (low >= 0 and high <= 1):
+            raise RefusedError(f"expected float samples in [0, 1], got {low:g} to {high:g}")
+        return pixels.astype(np.float32)
     if bits in (8, 16):
         return pixels
+    peak = 2**bits - 1
     return np.rint(np.minimum(pixels, peak) * np.float32(65535 / peak)).astype(np.uint16)
 
 

@@ -165,11 +165,9 @@ def _image(picture, kind):
     image = Image.fromarray(np.ascontiguousarray(picture.pixels))
     if image.mode == "L" and picture.bits == 1 and kind in ("PNG", "BMP", "GIF", "PPM"):
         return image.point(lambda value: 255 * (value > 127), "1")
-    return image if KINDS[kind].alpha else _without_alpha(image)
-
-
-def _without_alpha(image):
-    return image.convert("L" if image.mode == "LA" else "RGB") if "A" in image.mode else image
+    if "A" in image.mode and not KINDS[kind].alpha:
+        return image.convert(image.mode.removesuffix("A"))
+    return image
 
 
 def _jpeg(picture, quality):

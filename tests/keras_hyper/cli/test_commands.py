@@ -162,7 +162,7 @@ def test_export_writes_a_version_and_prints_how_to_serve_it(model, tmp_path, cap
     written = tmp_path / "denoise" / "1" / "assets.extra" / "card.json"
     assert json.loads(written.read_text())["data"] == "six pictures"
     card.write_text("[")
-    assert "cannot be read as JSON" in wrong(capsys, lambda: main(argv))
+    assert "expected a dict as JSON in" in wrong(capsys, lambda: main(argv))
     assert (tmp_path / "denoise" / "1" / "saved_model.pb").exists()
     assert "such file: nothing" in wrong(capsys, lambda: main(["export", "nothing", str(tmp_path)]))
 

@@ -54,7 +54,7 @@ def test_export_of_one_level(model, tmp_path, capsys):
         (["--estimator", "estimate"], "no --estimator"),
         (["--precision", "bfloat16"], "float32"),
         (["--level", "-3"], "noise sigma"),
-        (["--card", "nowhere.json"], "cannot be read as JSON"),
+        (["--card", "nowhere.json"], "expected a dict as JSON in nowhere.json"),
     ],
     ids=["estimator", "precision", "level", "card"],
 )

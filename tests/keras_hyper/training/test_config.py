@@ -166,7 +166,7 @@ def test_other_settings_or_data_are_refused(folder, record, words):
 @pytest.mark.parametrize("content", ['{"task": "den', "[]", ""])
 def test_a_damaged_record_is_named(folder, content):
     (folder / "run.json").write_text(content)
-    with pytest.raises(ValueError, match=r"run\.json is damaged: expected"):
+    with pytest.raises(ValueError, match=r"expected a dict as JSON in .*run\.json, got"):
         resume(folder, recorded())
 
 

@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.dataset.patch_cache import build_patch_cache, extended, shrunk
+from pipelines.dataset.patch_cache import Windows, build_patch_cache, extended, shrunk
+
+
+def cache_of(paths, channels, size, *degraded, budget=1 << 30, shrink=(), **windows):
+    return build_patch_cache(paths, Windows(channels, size, *degraded, **windows), budget, shrink)
 
 
 def is_cut_of(patch, picture):
@@ -13,7 +17,7 @@ def is_cut_of(patch, picture):
 
 
 def test_every_patch_lies_in_its_pictures_once_a_pass(paths):
-    cache = build_patch_cache(paths, 3, 16)
+    cache = cache_of(paths, 3, 16)
     pictures = [np.asarray(Image.open(path)) for path in paths]
     for passed in range(2):
         owners = []
@@ -25,20 +29,20 @@ def test_every_patch_lies_in_its_pictures_once_a_pass(paths):
 
 
 def test_patch_depends_on_its_index_and_seed_alone(paths):
-    cache = build_patch_cache(paths, 3, 16)
+    cache = cache_of(paths, 3, 16)
     first, again = cache.patch(7, 16, 0), cache.patch(7, 16, 0)
     np.testing.assert_array_equal(first, again)
     assert np.any(first != cache.patch(7, 16, 1)) and np.any(first != cache.patch(10, 16, 0))
 
 
 def test_positions_flips_and_transpositions_are_random(paths):
-    cache = build_patch_cache(paths[:1], 3, 40)  # the picture is 40 high and 50 wide
+    cache = cache_of(paths[:1], 3, 40)  # the picture is 40 high and 50 wide
     seen = {cache.patch(number, 40, 0).numpy().tobytes() for number in range(200)}
     assert len(seen) > 60  # of 11 places times 8 turns
 
 
 def test_degraded_versions_are_cut_and_flipped_with_the_clean_one(paths):
-    cache = build_patch_cache(
+    cache = cache_of(
         paths, 3, 16, degrade=lambda picture, index: picture / (index + 2), num_levels=2
     )
     for number in range(6):
@@ -48,7 +52,7 @@ def test_degraded_versions_are_cut_and_flipped_with_the_clean_one(paths):
 
 
 def test_small_pictures_are_reflected_and_counted(paths):
-    cache = build_patch_cache(paths, 3, 64)
+    cache = cache_of(paths, 3, 64)
     assert cache.enlarged == 2 and cache.pictures == 3
     assert cache.patch(0, 64, 0).shape == (1, 64, 64, 3)
 
@@ -59,19 +63,19 @@ def test_extended_reflects():
 
 
 def test_sides_are_cut_to_the_multiple(paths):
-    cache = build_patch_cache(paths, 3, 16, multiple=12)
+    cache = cache_of(paths, 3, 16, multiple=12)
     assert (cache.sides.numpy() % 12 == 0).all()
 
 
 def test_first_rows_are_skipped_where_enough_remain(paths):
-    sides = build_patch_cache(paths, 3, 16).sides.numpy()
-    less = build_patch_cache(paths, 3, 16, skip=3)
+    sides = cache_of(paths, 3, 16).sides.numpy()
+    less = cache_of(paths, 3, 16, skip=3)
     np.testing.assert_array_equal(less.sides.numpy(), sides - 3)
-    assert build_patch_cache(paths, 3, 64, skip=3).sides.numpy().min() == 64
+    assert cache_of(paths, 3, 64, skip=3).sides.numpy().min() == 64
 
 
 def test_shrunk_copies_are_added_where_a_patch_fits(paths):
-    cache = build_patch_cache(paths, 3, 20, shrink=[0.5, 0.75])
+    cache = cache_of(paths, 3, 20, shrink=[0.5, 0.75])
     expected = [(40, 50), (20, 25), (30, 38), (61, 33), (46, 25), (90, 90), (45, 45), (68, 68)]
     assert cache.sides.numpy().tolist() == [list(sides) for sides in expected]
     assert cache.pictures == 3 and cache.enlarged == 0
@@ -87,14 +91,14 @@ def test_shrinking_averages_what_is_too_fine():
 def test_unreadable_files_are_named_and_skipped(paths):
     bad = paths[0].parent / "bad.png"
     bad.write_bytes(b"no picture")
-    cache = build_patch_cache([*paths, bad], 3, 16)
+    cache = cache_of([*paths, bad], 3, 16)
     assert cache.pictures == 3 and len(cache.skipped) == 1 and "bad.png" in cache.skipped[0]
 
 
 def test_nothing_readable_is_an_error(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match="None of 1 pictures could be read.*bad.png"):
-        build_patch_cache(sorted(tmp_path.iterdir()), 3, 16)
+        cache_of(sorted(tmp_path.iterdir()), 3, 16)
 
 
 @pytest.fixture
@@ -107,18 +111,16 @@ def large(tmp_path, rng):
 
 def test_large_pictures_give_windows_within_the_budget(large):
     budget = 2_000_000
-    cache = build_patch_cache(large, 1, 48, budget=budget)
+    cache = cache_of(large, 1, 48, budget=budget)
     assert cache.pixels.shape[0] <= budget and cache.windows > 4
     assert (cache.sides.numpy() == 480).all()
 
 
 def test_a_budget_below_one_window_per_picture_gives_smaller_windows(large):
     budget = 200_000
-    cache = build_patch_cache(
-        large, 1, 48, degrade=lambda picture, _: picture, num_levels=1, budget=budget
-    )
+    cache = cache_of(large, 1, 48, degrade=lambda picture, _: picture, num_levels=1, budget=budget)
     assert 0.9 * budget < cache.pixels.shape[0] <= budget
-    cache = build_patch_cache(large, 1, 48, budget=budget, shrink=[0.5])
+    cache = cache_of(large, 1, 48, budget=budget, shrink=[0.5])
     sides = cache.sides.numpy()
     assert cache.pixels.shape[0] <= budget and set(sides.ravel()) == {282, 141}
 
@@ -126,7 +128,7 @@ def test_a_budget_below_one_window_per_picture_gives_smaller_windows(large):
 def test_a_budget_below_one_patch_per_picture_is_an_error(large):
     expected = r"One patch of each of 2 pictures takes 0.00439 MiB; .* is 0.00381"
     with pytest.raises(ValueError, match=expected):
-        build_patch_cache(large, 1, 48, budget=4000)
+        cache_of(large, 1, 48, budget=4000)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ def test_the_budget_holds_a_patch_of_each_version_of_each_picture(
     paths, shrink, levels, channels, needed
 ):
     def build(budget):
-        return build_patch_cache(paths, channels, 48, lambda picture, _: picture, levels,
+        return cache_of(paths, channels, 48, lambda picture, _: picture, levels,
                                  shrink=shrink, budget=budget)  # fmt: skip
 
     assert build(needed).pictures == 3
@@ -158,7 +160,7 @@ def test_windows_are_spread_evenly_over_a_large_picture(tmp_path, sides, room, c
     rows, columns = np.indices(sides)
     blocks = [rows // 8, columns // 8, rows % 8 * 8 + columns % 8]  # names each pixel
     Image.fromarray(np.stack(blocks, -1).astype(np.uint8)).save(tmp_path / "a.png")
-    cache = build_patch_cache([tmp_path / "a.png"], 3, 48, budget=3 * room)
+    cache = cache_of([tmp_path / "a.png"], 3, 48, budget=3 * room)
     found = []
     for start in cache.starts.numpy():
         down, across, within = (int(value) for value in cache.pixels[start : start + 3])

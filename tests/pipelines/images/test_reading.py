@@ -41,7 +41,7 @@ def test_lossless_formats_are_exact(pixels, kind):
 @pytest.mark.parametrize("kind", ["TIFF", "WEBP", "PPM"])
 def test_without_tensorflow_io_pillow_reads_the_same(pixels, kind, monkeypatch):
     data = saved(Image.fromarray(pixels), kind, **LOSSLESS[kind])
-    monkeypatch.setattr(reading, "_has_tensorflow_io", lambda: False)
+    monkeypatch.setattr(reading.importlib.util, "find_spec", lambda name: None)
     np.testing.assert_array_equal(np.rint(decode_picture(data) * 255), pixels)
 
 
@@ -80,7 +80,8 @@ def test_sixteen_bit_colour_that_pillow_reduces_is_read_for_training(
 ):
     if with_tensorflow_io:
         pytest.importorskip("tensorflow_io")
-    monkeypatch.setattr(reading, "_has_tensorflow_io", lambda: with_tensorflow_io)
+    else:
+        monkeypatch.setattr(reading.importlib.util, "find_spec", lambda name: None)
     deep = rng.integers(0, 65536, (6, 5, 3), dtype=np.uint16)
     data = cv2.imencode(suffix, deep)[1].tobytes()
     # Bytes of 8 bits, by truncation or by rounding.
