@@ -55,7 +55,8 @@ def estimator_facts(estimator: "LevelEstimator") -> dict:
         "level_range": estimator.level_range,
         "parameters": estimator.count_params(),
         "smallest_side": estimator.min_side,
-        "crops": f"the median of {estimator.grid}x{estimator.grid} of {estimator.crop} pixels",
+        "crops": f"{estimator.grid}x{estimator.grid} of {estimator.crop} pixels",
+        "rank": estimator.rank,
     }
 
 

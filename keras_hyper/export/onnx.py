@@ -68,8 +68,8 @@ def export_onnx(
 def export_estimator_onnx(estimator: LevelEstimator, path: Path | str) -> Path:
     """Writes an estimator as an ONNX file: ``image`` in, ``level`` ``(batch,)`` in its unit out.
 
-    The level of a picture is the median over a grid of crops, which whoever runs the file cuts out:
-    `grid` times `grid` of `crop` pixels a side, or of the picture's where that is less.
+    Whoever runs the file cuts out a grid of crops: `grid` times `grid` of `crop` pixels a side, or
+    of the picture's where that is less. `LevelEstimator.rank` names the crop whose level counts.
 
     Raises:
         ValueError: If the file's results differ from the network's.

@@ -44,6 +44,8 @@ class LevelEstimator(keras.Model):
         apart: Whether the four answers of a probe to a square go on one by one instead of as their
             mean: inside a block of a JPEG one is silent where its neighbour straddles an edge.
         floor: The energy below which nothing is estimated; by default that of rounding to 8 bits.
+        rank: Which of the nine estimates of a grid of crops is the picture's, from 0 for the lowest
+            to 8. A low one suits noise that texture resembles: noise is everywhere, texture is not.
         task: Name of the task whose level is estimated.
         unit: What a level of 1 means, in words.
         level_range: Lowest and highest level trained on.
@@ -68,7 +70,6 @@ class LevelEstimator(keras.Model):
 
     presets = Presets("LevelEstimator", {})
     min_side = 16
-    # An odd number of crops has one in the middle when they are sorted.
     crop, grid = 128, 3
 
     def __init__(
@@ -79,6 +80,7 @@ class LevelEstimator(keras.Model):
         heads: int = 2,
         apart: bool = False,
         floor: float = 1e-5,
+        rank: int = 4,
         task: str = "",
         unit: str = "",
         level_range: Sequence[float] = (0.0, 120.0),
@@ -88,12 +90,15 @@ class LevelEstimator(keras.Model):
         super().__init__(autocast=False, **kwargs)
         if channels not in (1, 3):
             raise ValueError(f"expected `channels` of 1 or 3, got {channels!r}")
+        if rank not in range(self.grid**2):
+            raise ValueError(f"expected `rank` of 0 to {self.grid**2 - 1}, got {rank!r}")
         self.channels = channels
         self.probes = probes
         self.filters = filters
         self.heads = heads
         self.apart = apart
         self.floor = floor
+        self.rank = rank
         self.task = task
         self.unit = unit
         self.level_range = [float(level) for level in level_range]
@@ -142,7 +147,7 @@ class LevelEstimator(keras.Model):
         return KNEE * ops.expm1(x[:, 0])
 
     def over_grid(self, image: Any) -> Any:
-        """Estimates the level by the median over a grid of crops, which overlap in small images.
+        """Estimates the level over a grid of crops, which overlap in small images; see `rank`.
 
         Args:
             image: float ``(batch, height, width, channels)`` in [0, 1], sides of `min_side` and up.
@@ -159,7 +164,7 @@ class LevelEstimator(keras.Model):
         ]
         levels = self(ops.concatenate(crops, axis=0))
         levels = ops.sort(ops.reshape(levels, (len(crops), -1)), axis=0)
-        return ops.maximum(levels[len(crops) // 2], 0.0)
+        return ops.maximum(levels[self.rank], 0.0)
 
     def _crops(self, side):
         """Where the crops of the grid begin along a side, and how long they are."""
@@ -217,6 +222,7 @@ class LevelEstimator(keras.Model):
             "heads": self.heads,
             "apart": self.apart,
             "floor": self.floor,
+            "rank": self.rank,
             "task": self.task,
             "unit": self.unit,
             "level_range": self.level_range,

@@ -84,7 +84,7 @@ def _graph(model, channels, rank):
 
 
 def estimate(picture: np.ndarray, model: LevelEstimator) -> float:
-    """Estimates the level of white Gaussian noise in a picture: the median over a grid of crops.
+    """Estimates the level of a picture over a grid of crops; see `LevelEstimator.over_grid`.
 
     Args:
         picture: ``(height, width)`` or ``(height, width, 1 to 4)``, sides of 16 and up; uint8,

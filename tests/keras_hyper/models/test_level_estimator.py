@@ -47,8 +47,9 @@ def test_levels_have_the_lower_bound_of_the_scale(rng):
 
 
 @pytest.mark.parametrize("sides", [(16, 16), (16, 300), (131, 127), (200, 260)])
-def test_grid_estimate_is_the_median_of_its_crops(rng, sides):
-    model = random_estimator()
+@pytest.mark.parametrize("rank", [4, 1])
+def test_grid_estimate_is_that_of_a_rank_of_its_crops(rng, sides, rank):
+    model = random_estimator(rank=rank)
     image = rng.random((2, *sides, 3), dtype="float32")
     height, width = (min(side, 128) for side in sides)
     rows, columns = (
@@ -60,7 +61,7 @@ def test_grid_estimate_is_the_median_of_its_crops(rng, sides):
         for top in rows
         for left in columns
     ]
-    expected = np.maximum(np.median(levels, axis=0), 0)
+    expected = np.maximum(np.sort(levels, axis=0)[rank], 0)
     np.testing.assert_allclose(model.over_grid(image), expected, rtol=1e-4, atol=1e-4)
 
 
@@ -73,6 +74,8 @@ def test_image_of_wrong_shape_is_refused(shape):
 def test_invalid_arguments_are_refused():
     with pytest.raises(ValueError, match="expected `channels` of 1 or 3, got 2"):
         LevelEstimator(channels=2)
+    with pytest.raises(ValueError, match="expected `rank` of 0 to 8, got 9"):
+        LevelEstimator(rank=9)
 
 
 def test_unknown_name_is_refused_with_the_known_names():
