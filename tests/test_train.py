@@ -1,5 +1,7 @@
 """train.py: short runs on small pictures."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -20,7 +22,9 @@ from keras_hyper import LevelEstimator
 from keras_hyper.export.session import ServingSession
 from tests.conftest import ROOT
 
-SHORT = ["--blocks", "1", "--batch", "2", "--patch", "16", "--precision", "float32"]
+SHORT = ["--blocks", "1", "--filters", "8", "--batch", "2", "--patch", "16",
+         "--precision", "float32"]  # fmt: skip
+LEVELS = "--levels", "15", "50"
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +35,22 @@ def photographs(tmp_path_factory):
         small = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
         Image.fromarray(small).resize((64, 48), Image.BICUBIC).save(folder / f"{number}.png")
     return folder
+
+
+@pytest.fixture(scope="module")
+def complete(photographs, tmp_path_factory):
+    """The folder of a run of six steps, and what it printed."""
+    out, said = tmp_path_factory.mktemp("complete"), io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert train.main(arguments(photographs, out, *LEVELS)) == 0
+    return out, said.getvalue()
+
+
+@pytest.fixture
+def out(complete, tmp_path):
+    """A copy of that folder."""
+    shutil.copytree(complete[0], tmp_path / "out")
+    return tmp_path / "out"
 
 
 def arguments(photographs, out, *more, task="denoise", steps=6):
@@ -48,18 +68,24 @@ def refused(capsys, argv, status=2):
     return error
 
 
+def test_run_writes_all_documented_files(photographs, complete):
+    check_files(photographs, *complete, "denoise")
+
+
 @pytest.mark.parametrize(
     ("task", "more"),
     [
-        ("denoise", ["--levels", "15", "50"]),
         ("dejpeg", ["--channels", "1", "--levels", "10:80", "--num-levels", "2"]),
         ("sr", ["--levels", "2", "3", "--recipe", "authors"]),
     ],
 )
-def test_run_writes_all_documented_files(photographs, tmp_path, capsys, task, more):
+def test_run_of_another_task_writes_the_same_files(photographs, tmp_path, capsys, task, more):
     assert train.main(arguments(photographs, tmp_path, *more, task=task)) == 0
-    said = capsys.readouterr().out
-    run = tmp_path / task
+    check_files(photographs, tmp_path, capsys.readouterr().out, task)
+
+
+def check_files(photographs, out, said, task):
+    run = out / task
     model = keras.models.load_model(run / "model.keras")
     assert model.task == task and model.dtype_policy.name == "float32"
     assert f"{model.count_params():,} parameters" in said
@@ -80,19 +106,17 @@ def test_run_writes_all_documented_files(photographs, tmp_path, capsys, task, mo
     np.testing.assert_allclose(restored, expected, atol=1e-5)
 
 
-def test_resumed_run_ends_with_the_same_weights(photographs, tmp_path, capsys):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert train.main(arguments(photographs, whole)) == 0
-    assert interrupted(arguments(photographs, broken), 4) == 130
+def test_resumed_run_ends_with_the_same_weights(photographs, complete, tmp_path, capsys):
+    argv = arguments(photographs, tmp_path, *LEVELS)
+    assert interrupted(argv, 4) == 130
     assert "after step 4; --resume continues from there" in capsys.readouterr().err
-    assert train.main(arguments(photographs, broken, "--resume")) == 0
-    first, second = (
-        keras.models.load_model(out / "denoise" / "model.keras") for out in (whole, broken)
-    )
+    assert train.main([*argv, "--resume"]) == 0
+    runs = complete[0] / "denoise", tmp_path / "denoise"
+    first, second = (keras.models.load_model(run / "model.keras") for run in runs)
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
         # Threads add the sums of a step in varying order.
         np.testing.assert_allclose(a, b, atol=1e-5)
-    rows = [json.loads((out / "denoise" / "history.json").read_text()) for out in (whole, broken)]
+    rows = [json.loads((run / "history.json").read_text()) for run in runs]
     assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]]
     assert rows[0][-1]["val_loss"] == pytest.approx(rows[1][-1]["val_loss"], abs=1e-5)
 
@@ -115,12 +139,10 @@ def interrupted(argv, step):
         ProgressBar.on_train_batch_end = original
 
 
-def test_run_is_initialised_from_another_network(photographs, tmp_path, capsys):
-    levels = "--levels", "15", "50"
-    assert train.main(arguments(photographs, tmp_path / "first", *levels)) == 0
-    start = str(tmp_path / "first" / "denoise")
+def test_run_is_initialised_from_another_network(photographs, complete, tmp_path, capsys):
+    start = str(complete[0] / "denoise")
     more = ["--init-from", start, "--rate", "1e-9", "--shrink", "0.75"]
-    argv = arguments(photographs, tmp_path / "then", *more, steps=3)
+    argv = arguments(photographs, tmp_path, *more, steps=3)
     assert interrupted(argv, 2) == 130
     whole = [word for word in argv if word not in more[-2:]]
     assert "has shrink [0.75]" in refused(capsys, [*whole, "--resume"])
@@ -128,12 +150,11 @@ def test_run_is_initialised_from_another_network(photographs, tmp_path, capsys):
     said = capsys.readouterr().out
     assert f"initialised from  {start}" in said and "levels  15 50\n" in said
     first, then = (
-        keras.models.load_model(tmp_path / out / "denoise" / "model.keras")
-        for out in ("first", "then")
+        keras.models.load_model(out / "denoise" / "model.keras") for out in (complete[0], tmp_path)
     )
     for a, b in zip(first.get_weights(), then.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-7)
-    card = json.loads((tmp_path / "then/denoise/1/assets.extra/card.json").read_text())
+    card = json.loads((tmp_path / "denoise/1/assets.extra/card.json").read_text())
     assert card["training"]["init_from"] == start and card["training"]["shrink"] == "[0.75]"
 
 
@@ -173,15 +194,6 @@ def test_non_finite_loss_stops_and_keeps_the_checkpoint(photographs, tmp_path, c
     error = refused(capsys, arguments(photographs, tmp_path, "--validate-every", "2"), status=1)
     assert "not finite at step" in error and "checkpoint.keras" in error
     assert keras.models.load_model(tmp_path / "denoise" / "checkpoint.keras")
-
-
-def test_unreadable_files_are_named_and_skipped(photographs, tmp_path, capsys):
-    folder = tmp_path / "photographs"
-    shutil.copytree(photographs, folder)
-    (folder / "1.png").write_bytes(b"no picture")
-    assert train.main(arguments(folder, tmp_path / "out", steps=1)) == 0
-    said = capsys.readouterr().out
-    assert "1 files could not be read and were skipped" in said and "1.png" in said
 
 
 @pytest.mark.parametrize(
@@ -224,43 +236,43 @@ def test_other_run_is_not_overwritten(photographs, tmp_path, capsys):
     assert (tmp_path / "denoise" / "model.keras").read_text() == "precious"
 
 
-def test_run_that_failed_before_its_first_step_starts_again(photographs, tmp_path, capsys):
-    bad = tmp_path / "bad"
-    bad.mkdir()
-    (bad / "a.png").write_bytes(b"no picture")
-    assert "None of 1 pictures" in refused(capsys, arguments(bad, tmp_path), status=1)
-    assert train.main(arguments(photographs, tmp_path, steps=1)) == 0
-
-
-def test_profile_is_written_beside_the_event_files(photographs, tmp_path):
-    assert train.main(arguments(photographs, tmp_path, "--profile", steps=22)) == 0
+def test_unreadable_files_are_named_and_a_run_without_steps_starts_again(
+    photographs, tmp_path, capsys
+):
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    (folder / "9.png").write_bytes(b"no picture")
+    argv = arguments(folder, tmp_path, "--profile", steps=22)
+    assert "None of 1 pictures" in refused(capsys, argv, status=1)
+    shutil.copytree(photographs, folder, dirs_exist_ok=True)
+    assert train.main(argv) == 0
+    said = capsys.readouterr().out
+    assert "1 files could not be read and were skipped" in said and "9.png" in said
+    # The profile lies beside the event files.
     assert list((tmp_path / "denoise" / "logs" / "train" / "plugins" / "profile").iterdir())
 
 
-def test_resumed_run_needs_the_same_settings(photographs, tmp_path, capsys):
-    assert train.main(arguments(photographs, tmp_path, steps=1)) == 0
-    argv = arguments(photographs, tmp_path, "--resume", "--blocks", "2", steps=1)
+def test_resumed_run_needs_the_same_settings(photographs, out, capsys):
+    argv = arguments(photographs, out, *LEVELS, "--resume", "--blocks", "2")
     assert "has blocks 1" in refused(capsys, argv)
 
 
 @pytest.mark.parametrize("content", ["garbage", "foreign"])
-def test_bad_checkpoint_is_refused(photographs, tmp_path, capsys, content):
-    assert train.main(arguments(photographs, tmp_path, steps=1)) == 0
-    assert not (tmp_path / "denoise" / "checkpoint_previous.keras").exists()
-    checkpoint = tmp_path / "denoise" / "checkpoint.keras"
+def test_bad_checkpoint_is_refused(photographs, out, capsys, content):
+    checkpoint = out / "denoise" / "checkpoint.keras"
+    (out / "denoise" / "checkpoint_previous.keras").unlink()
     if content == "garbage":
         checkpoint.write_bytes(b"PK not really")
     else:
         keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(checkpoint)
-    argv = arguments(photographs, tmp_path, "--resume", steps=1)
+    argv = arguments(photographs, out, *LEVELS, "--resume")
     assert "checkpoint" in refused(capsys, argv, status=1)
 
 
 def test_full_disk_is_a_one_line_error_and_keeps_the_last_checkpoint(
-    photographs, tmp_path, capsys, monkeypatch
+    photographs, out, capsys, monkeypatch
 ):
-    assert train.main(arguments(photographs, tmp_path, steps=3)) == 0
-    checkpoint = tmp_path / "denoise" / "checkpoint.keras"
+    checkpoint = out / "denoise" / "checkpoint.keras"
     before = checkpoint.read_bytes()
 
     def full(self, path, *args, **kwargs):
@@ -268,7 +280,7 @@ def test_full_disk_is_a_one_line_error_and_keeps_the_last_checkpoint(
         raise OSError("no space left on device")
 
     monkeypatch.setattr(keras.Model, "save", full)
-    argv = arguments(photographs, tmp_path, "--resume", steps=9)
+    argv = arguments(photographs, out, *LEVELS, "--resume", steps=9)
     assert "no space left" in refused(capsys, argv, status=1)
     assert checkpoint.read_bytes() == before
     assert not list(checkpoint.parent.glob(".*partial*"))
@@ -298,15 +310,12 @@ def test_estimator_has_its_own_recipes(photographs, tmp_path, capsys):
     assert "No recipe 'authors' for this task" in refused(capsys, argv)
 
 
-def test_run_of_an_older_version_is_resumed_and_extended(photographs, tmp_path, capsys):
-    levels = "--levels", "15", "50"
-    assert train.main(arguments(photographs, tmp_path, *levels)) == 0
-    run = tmp_path / "denoise"
+def test_run_of_an_older_version_is_resumed_and_extended(photographs, out, tmp_path, capsys):
+    run = out / "denoise"
     as_written_before_the_renames(run)
     whole = run / "checkpoint.keras"
     whole.write_bytes(whole.read_bytes()[:-1000])
-    capsys.readouterr()
-    assert train.main(arguments(photographs, tmp_path, *levels, "--resume", steps=9)) == 0
+    assert train.main(arguments(photographs, out, *LEVELS, "--resume", steps=9)) == 0
     said = capsys.readouterr().out
     assert "the run becomes longer: 9 steps instead of 6" in said
     assert "resuming from the one before" in said
@@ -318,7 +327,7 @@ def test_run_of_an_older_version_is_resumed_and_extended(photographs, tmp_path, 
     assert (run / "2").is_dir()
     others = tmp_path / "others"
     shutil.copytree(photographs, others)
-    more = arguments(others, tmp_path, *levels, "--resume", steps=9)
+    more = arguments(others, out, *LEVELS, "--resume", steps=9)
     assert "others (2 files)" in refused(capsys, more)
 
 

@@ -102,6 +102,8 @@ def new_trainer(model: keras.Model, recipe: Recipe, run: Run) -> keras.Model:
         loss=run.objective.loss(),
         metrics=run.objective.metrics(run.names),
     )
+    # TensorFlow would trace a first step that creates variables twice.
+    trainer.optimizer.build(trainer.trainable_variables)
     return trainer
 
 

@@ -9,7 +9,6 @@ import tensorflow as tf
 from PIL import Image
 from rich.console import Console
 
-import pipelines
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.export.card import read_card
 from keras_hyper.training import (
@@ -23,7 +22,6 @@ from keras_hyper.training import (
     train,
 )
 from keras_hyper.training.fit import segments
-from pipelines.dataset.pairs import training_pairs
 from tests.conftest import random_network
 
 
@@ -72,8 +70,10 @@ def test_a_run_goes_on_from_the_step_of_its_checkpoint(tmp_path):
     run = Run(tmp_path, 5, 3, ["25"], {})
     first = new_trainer(random_network(), RECIPES["default"], run)
     assert run.profile is False and run.objective is OBJECTIVES["restore"]
+    traced, step = [], first.train_step
+    first.train_step = lambda data: traced.append(1) or step(data)
     assert fit(first, pairs_from, pairs(0.5), run, console) is first.main
-    assert begun == [0, 3] and rows() == [3, 5]
+    assert begun == [0, 3] and rows() == [3, 5] and traced == [1]
     longer = Run(tmp_path, 7, 3, ["25"], {})
     resumed = load_trainer(longer, RECIPES["default"], console)
     assert float(resumed.optimizer.ema_momentum) == RECIPES["default"].optimizer(7).ema_momentum
@@ -159,23 +159,20 @@ def test_settings_that_do_not_fit_are_wrong_arguments(photographs, tmp_path):
 
 
 def test_clip_and_gray_are_those_of_the_settings(photographs, tmp_path, monkeypatch):
-    seen = []
+    class StoppedError(Exception):
+        pass
 
-    def pairs(cache, task, *args, **kwargs):
-        dataset = training_pairs(cache, task, *args, **kwargs)
-        seen.append(next(dataset.as_numpy_iterator())[1])
-        return dataset
+    def seen(**settings):
+        with pytest.raises(StoppedError) as stopped:
+            trained(photographs, tmp_path / "runs", **settings)
+        trainer, pairs_from = stopped.value.args
+        clean = next(pairs_from(0).as_numpy_iterator())[1]
+        return trainer.optimizer.global_clipnorm, np.ptp(clean, axis=-1).max()
 
-    monkeypatch.setattr(pipelines, "training_pairs", pairs)
-    module = importlib.import_module("keras_hyper.training.fit")
+    def fit(trainer, pairs_from, *rest):
+        raise StoppedError(trainer, pairs_from)
 
-    def remembered(model, recipe, run):
-        seen.append(recipe)
-        return new_trainer(model, recipe, run)
-
-    monkeypatch.setattr(module, "new_trainer", remembered)
-    trained(photographs, tmp_path / "a", gray=1.0, clip=0.0)
-    trained(photographs, tmp_path / "b", gray=0.0)
-    unclipped, gray, clipped, colour = seen
-    assert unclipped.clip is None and clipped.clip == 0.3
-    assert np.ptp(gray, axis=-1).max() == 0 and np.ptp(colour, axis=-1).max() > 0.1
+    monkeypatch.setattr(importlib.import_module("keras_hyper.training.fit"), "fit", fit)
+    assert seen(gray=1.0, clip=0.0) == (None, 0)
+    clip, difference = seen(gray=0.0)
+    assert clip == 0.3 and difference > 0.1
