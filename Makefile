@@ -7,6 +7,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 EXTRAS ?= test
 VENV = .venv
 LATEST = .venv-latest
+# A file's tests in one process: it makes the fixtures of a module once.
+PARALLEL = -n 2 --dist loadfile
 SCRIPTS = keras_hyper/live/static
 SOURCES = keras_hyper pipelines benchmarks tests train.py setup.py
 
@@ -50,17 +52,17 @@ browser: $(VENV)/installed-$(EXTRAS)
 	|| { echo "expected a Chromium for the page's tests, could not install one" >&2; exit 1; }
 
 test: $(VENV)/installed-$(EXTRAS) lint browser
-	$(VENV)/bin/python -m pytest -n 2
+	$(VENV)/bin/python -m pytest $(PARALLEL)
 
 # The numerical tests without newer processor features: oneDNN without AVX512 and AMX, and oneDNN off.
 PORTABLE = tests/pipelines tests/keras_hyper/layers tests/keras_hyper/models \
 	tests/keras_hyper/metrics tests/keras_hyper/training tests/test_conformance.py
 test-portable: $(VENV)/installed-$(EXTRAS)
-	ONEDNN_MAX_CPU_ISA=AVX2 $(VENV)/bin/python -m pytest -n 2 $(PORTABLE)
-	TF_ENABLE_ONEDNN_OPTS=0 $(VENV)/bin/python -m pytest -n 2 $(PORTABLE)
+	ONEDNN_MAX_CPU_ISA=AVX2 $(VENV)/bin/python -m pytest $(PARALLEL) $(PORTABLE)
+	TF_ENABLE_ONEDNN_OPTS=0 $(VENV)/bin/python -m pytest $(PARALLEL) $(PORTABLE)
 
 test-latest: $(LATEST)/installed
-	$(LATEST)/bin/python -m pytest -n 2
+	$(LATEST)/bin/python -m pytest $(PARALLEL)
 
 # Clients of other projects, each in its own environment, against `keras-hyper serve`.
 third-party: $(VENV)/installed-$(EXTRAS)

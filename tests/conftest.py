@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_hyper.models.precision import multiplies_in_bfloat16
 from pipelines import SAMPLE_PICTURES
@@ -34,6 +35,17 @@ def rng():
 def photo():
     """float32 (300, 451, 3): the cat that ships."""
     return read_picture(SAMPLE_PICTURES / "chelsea.png")
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory):
+    """Three small pictures in a folder."""
+    folder = tmp_path_factory.mktemp("photographs")
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        small = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(small).resize((64, 48), Image.BICUBIC).save(folder / f"{number}.png")
+    return folder
 
 
 @pytest.fixture(scope="session")

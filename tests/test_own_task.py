@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import functools
-import http.server
+import io
 import json
 import shutil
-import threading
 
 import numpy as np
 import pytest
@@ -18,6 +16,7 @@ import train
 from benchmarks.paper.__main__ import main as paper
 from keras_hyper.cli import main
 from pipelines import ESTIMATOR_TASKS, TASKS, EstimatorTask, Task, register_task
+from tests.keras_hyper.live.engine import hosted
 from tests.keras_hyper.live.requests import PIXELS, opened, png, seen, send_request
 
 
@@ -49,11 +48,17 @@ def registered():
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory, registered):
-    """Folder of a network trained for two steps."""
-    out = tmp_path_factory.mktemp("runs")
-    assert train.main(["--task", "deblur", "--filters", "8", "--out", str(out), *TRAINING]) == 0
-    return out / "deblur"
+def trained(tmp_path_factory, registered):
+    """Folder of a network trained for two steps, and what was printed."""
+    out, said = tmp_path_factory.mktemp("runs"), io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert train.main(["--task", "deblur", "--filters", "8", "--out", str(out), *TRAINING]) == 0
+    return out / "deblur", said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def model(trained):
+    return trained[0]
 
 
 @pytest.fixture
@@ -65,13 +70,11 @@ def data(tmp_path, photo):
     return tmp_path / "data"
 
 
-def test_training_prints_the_next_command(tmp_path, capsys):
-    argv = ["--task", "deblur", "--filters", "8", "--out", str(tmp_path), *TRAINING]
-    assert train.main(argv) == 0
-    printed = capsys.readouterr().out
+def test_training_prints_the_next_command(trained):
+    folder, printed = trained
     assert "keras-hyper restore IN OUT --task deblur --level 0.5 --model" in printed
     assert "share of the neighbours" in printed
-    assert (tmp_path / "deblur" / "1" / "saved_model.pb").is_file()
+    assert (folder / "1" / "saved_model.pb").is_file()
 
 
 def test_restore_and_evaluate_take_the_task(model, data, tmp_path):
@@ -151,19 +154,6 @@ def test_demo_degrades_and_restores(model, monkeypatch):
     assert status == 200 and facts["exact"] and pixels.shape == (10, 20, 4)
 
 
-@contextlib.contextmanager
-def host(folder):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Quiet, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
 def test_page_restores_in_the_browser(model, tmp_path):
     from playwright.sync_api import sync_playwright
 
@@ -172,7 +162,7 @@ def test_page_restores_in_the_browser(model, tmp_path):
     assert task["name"] == "deblur" and not task["estimates"] and not task["degrades"]
     path = shutil.which("chromium") or shutil.which("google-chrome")
     large = np.tile(PIXELS, (20, 20, 1))  # shown reduced, at a lower level
-    with host(tmp_path / "site") as address, sync_playwright() as play:
+    with hosted(tmp_path / "site") as address, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page, faults = browser.new_page(), []
         page.on("pageerror", lambda error: faults.append(str(error)))

@@ -15,26 +15,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 import train
 from keras_hyper import LevelEstimator
 from keras_hyper.export.session import ServingSession
 from tests.conftest import ROOT
-
-SHORT = ["--blocks", "1", "--filters", "8", "--batch", "2", "--patch", "16",
-         "--precision", "float32"]  # fmt: skip
-LEVELS = "--levels", "15", "50"
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photographs")
-    rng = np.random.default_rng(0)
-    for number in range(3):
-        small = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(small).resize((64, 48), Image.BICUBIC).save(folder / f"{number}.png")
-    return folder
+from tests.runs import LEVELS, arguments, refused
 
 
 @pytest.fixture(scope="module")
@@ -51,21 +37,6 @@ def out(complete, tmp_path):
     """A copy of that folder."""
     shutil.copytree(complete[0], tmp_path / "out")
     return tmp_path / "out"
-
-
-def arguments(photographs, out, *more, task="denoise", steps=6):
-    return ["--task", task, "--data", str(photographs), "--out", str(out), "--steps", str(steps),
-            "--validate-every", "3", *SHORT, *more]  # fmt: skip
-
-
-def refused(capsys, argv, status=2):
-    try:
-        found = train.main(argv)
-    except SystemExit as leaving:
-        found = leaving.code
-    error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert found == status and error.startswith("train.py: ")
-    return error
 
 
 def test_run_writes_all_documented_files(photographs, complete):
@@ -158,11 +129,6 @@ def test_run_is_initialised_from_another_network(photographs, complete, tmp_path
     assert card["training"]["init_from"] == start and card["training"]["shrink"] == "[0.75]"
 
 
-def test_estimator_has_no_initial_network(photographs, tmp_path, capsys):
-    argv = arguments(photographs, tmp_path, "--init-from", "denoise", task="estimate")
-    assert "expected no --init-from" in refused(capsys, argv)
-
-
 def test_killed_run_resumes_from_its_last_checkpoint(photographs, tmp_path):
     argv = arguments(photographs, tmp_path, steps=100_000)
     process = subprocess.Popen(
@@ -194,46 +160,6 @@ def test_non_finite_loss_stops_and_keeps_the_checkpoint(photographs, tmp_path, c
     error = refused(capsys, arguments(photographs, tmp_path, "--validate-every", "2"), status=1)
     assert "not finite at step" in error and "checkpoint.keras" in error
     assert keras.models.load_model(tmp_path / "denoise" / "checkpoint.keras")
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        (["--levels", "-5", "25"], "got -5"),
-        (["--levels", "nan"], "got nan"),
-        (["--levels", "300"], "0 to 255, got 300"),
-        (["--data", "nowhere"], "no such folder: nowhere"),
-        (["--valid", "nowhere"], "no such folder: nowhere"),
-        (["--task", "paint"], "'paint'"),
-        (["--steps", "0"], "at least 1, got '0'"),
-        (["--channels", "4"], "choose from"),
-        (["--resume"], "no checkpoint to resume from"),
-        (["--init-from", "nowhere"], "nowhere"),
-        (["--init-from", "denoise"], "with blocks 1, got one with blocks 4"),
-        (["--rate", "0"], "above 0, got '0'"),
-        (["--shrink", "0.5", "1.5"], "below 1, got '1.5'"),
-    ],
-    ids=str,
-)
-def test_wrong_arguments_are_a_one_line_error_and_leave_nothing(
-    photographs, tmp_path, capsys, more, words
-):
-    out = tmp_path / "out"
-    assert words in refused(capsys, arguments(photographs, out, *more))
-    assert not out.exists()
-
-
-def test_folder_without_pictures_is_refused(tmp_path, capsys):
-    (tmp_path / "empty").mkdir()
-    argv = arguments(tmp_path / "empty", tmp_path / "out")
-    assert "has no pictures" in refused(capsys, argv)
-
-
-def test_other_run_is_not_overwritten(photographs, tmp_path, capsys):
-    (tmp_path / "denoise").mkdir()
-    (tmp_path / "denoise" / "model.keras").write_text("precious")
-    assert "holds another run" in refused(capsys, arguments(photographs, tmp_path))
-    assert (tmp_path / "denoise" / "model.keras").read_text() == "precious"
 
 
 def test_unreadable_files_are_named_and_a_run_without_steps_starts_again(
@@ -303,11 +229,6 @@ def test_estimator_is_trained_and_resumed(photographs, tmp_path, capsys):
         "val_error_0-15", "val_error_15-30", "val_error_30-45", "val_error_45-60"
     }  # fmt: skip
     assert list((run / "logs").rglob("events*"))
-
-
-def test_estimator_has_its_own_recipes(photographs, tmp_path, capsys):
-    argv = arguments(photographs, tmp_path, "--recipe", "authors", task="estimate")
-    assert "No recipe 'authors' for this task" in refused(capsys, argv)
 
 
 def test_run_of_an_older_version_is_resumed_and_extended(photographs, out, tmp_path, capsys):

@@ -68,22 +68,7 @@ def test_wrong_arguments_are_a_one_line_error(capsys, tmp_path):
     assert "certificates cannot be read" in line
 
 
-def test_config_file_with_labels_is_served_until_sigterm(tmp_path):
-    config = tmp_path / "models.config"
-    config.write_text(
-        f'model_config_list {{ config {{ name: "restorer" base_path: "{MODELS / "denoise"}" '
-        'model_platform: "tensorflow" version_labels { key: "stable" value: 1 } } }'
-    )
-    process, target = start("--model_config_file", config)
-    answer = target.predict(floats(model="restorer", label="stable"))
-    assert answer.model_spec.version.value == 1
-    assert ask(f"{target.rest}/v1/models/restorer/labels/stable")[0] == 200
-    assert end(process, target, signal.SIGTERM) == 0
-    with pytest.raises(OSError):
-        socket.create_connection(target.address.split(":"), timeout=5)
-
-
-def test_restarted_server_serves_the_newest_complete_version(tmp_path):
+def test_restarted_server_serves_the_newest_complete_version_until_sigterm(tmp_path):
     folder = tmp_path / "denoise"
     shutil.copytree(EXPORT, folder / "1")
     process, target = start("--models", tmp_path)
@@ -93,11 +78,21 @@ def test_restarted_server_serves_the_newest_complete_version(tmp_path):
     shutil.copytree(EXPORT, folder / "2")
     shutil.copytree(EXPORT, folder / "3")
     shutil.rmtree(folder / "3" / "variables")
-    process, target = start("--models", tmp_path)
-    answer = target.predict(floats())
-    assert answer.model_spec.version.value == 2
-    np.testing.assert_allclose(arrays(answer)["restored"], expected, atol=1e-5)
-    assert end(process, target, signal.SIGKILL) == -signal.SIGKILL
+    # The second time from a file of configuration, with a label.
+    config = tmp_path / "models.config"
+    config.write_text(
+        f'model_config_list {{ config {{ name: "restorer" base_path: "{folder}" '
+        'model_platform: "tensorflow" version_labels { key: "stable" value: 2 } } }'
+    )
+    process, target = start("--model_config_file", config)
+    for label in (None, "stable"):
+        answer = target.predict(floats(model="restorer", label=label))
+        assert answer.model_spec.version.value == 2
+        np.testing.assert_allclose(arrays(answer)["restored"], expected, atol=1e-5)
+    assert ask(f"{target.rest}/v1/models/restorer/labels/stable")[0] == 200
+    assert end(process, target, signal.SIGTERM) == 0
+    with pytest.raises(OSError):
+        socket.create_connection(target.address.split(":"), timeout=5)
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,9 @@
 """The page in a browser, on a wide screen and on the screen of a phone."""
 
-import shlex
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_hyper.cli import main
-from keras_hyper.live.pictures import read_painting
 from keras_hyper.live.task import sample_pictures
 from keras_hyper.metrics import psnr
 from tests.keras_hyper.live.actions import (
@@ -186,32 +182,6 @@ def test_command_and_python_are_copied(visit, address):
         assert words in page.evaluate("navigator.clipboard.readText()")
 
 
-@pytest.mark.parametrize(
-    ("model", "level"), [("denoise", 25), ("sr", 2)], ids=["same size", "enlarged"]
-)
-def test_copied_command_and_python_give_the_same_picture(
-    visit, address, model, level, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    page, name = visit(address), "my 'cat'.png"
-    command, code = page.evaluate(
-        """async ([name, model, enlarges, level]) => {
-        const { engine } = await import(new URL("static/engines/engine.js", location.href).href);
-        const given = [{ name }, { name: model, model, enlarges }, level];
-        return [engine.command(...given), engine.python(...given)]; }""",
-        [name, model, model == "sr", level],
-    )
-    Image.fromarray(PIXELS).save(name)
-    exec(compile(code, "copied", "exec"), {})
-    with Image.open(f"restored-{name}") as picture:
-        by_python = np.asarray(picture).astype(int)
-    words = shlex.split(command)
-    assert words.pop(0) == "keras-hyper"
-    assert main([*words, "--force", "--precision", "float32"]) == 0
-    with Image.open(f"restored-{name}") as picture:
-        assert np.abs(np.asarray(picture) - by_python).max() <= 1
-
-
 def test_degraded_picture_shows_psnr(visit, address):
     page = visit(address)
     page.select_option("#sample", "coffee")
@@ -241,66 +211,3 @@ def test_super_resolution_enlarges_view_and_saved_picture(visit, address):
     with Image.open(download.value.path()) as saved:
         assert saved.size == (240, 180)
     assert not page.is_visible("#brushes")
-
-
-@pytest.mark.parametrize(("brush", "sign"), [("stronger", 1), ("weaker", -1)])
-def test_brush_changes_the_level_in_its_direction(visit, address, brush, sign):
-    page = visit(address)
-    painting = page.evaluate(
-        """async brush => {
-        const { Painting } = await import(new URL("static/brush.js", location.href).href);
-        const painting = new Painting(8, 8, 128);
-        for (let i = 0; i < 20; i++) painting.stroke(brush, 4, 4, 8, 1);
-        return [...new Uint8Array(await (await painting.file()).arrayBuffer())]; }""",
-        brush,
-    )
-    assert sign * read_painting(bytes(painting))[4, 4] > 0.9
-
-
-def test_older_view_never_replaces_a_newer_one(visit, address):
-    page = visit(address)
-    opened(page)
-    page.evaluate(
-        """async () => {
-        const { engine } = await import(new URL("static/engines/engine.js", location.href).href);
-        window.requests = [];
-        engine.whole = async () => {};
-        engine.view = request => new Promise(resolve => window.requests.push({
-          level: request.level,
-          answer: async () => resolve({ exact: true, psnr: null,
-            bitmap: await createImageBitmap(new ImageData(4, 4)) }) }));
-        const slider = document.querySelector("#level");
-        for (const level of [10, 20]) {
-          slider.value = level; slider.dispatchEvent(new Event("input")); } }"""
-    )
-    for level in (20, 10):  # the newer one is answered first
-        page.evaluate(
-            """async level => {
-            for (const one of window.requests) if (one.level === level) await one.answer();
-            await new Promise(done => setTimeout(done)); }""",
-            level,
-        )
-        assert page.get_attribute("#canvas", "data-level") == "20"
-
-
-@pytest.mark.parametrize("at", [[0.3, 0.3], [0.7, 0.6]])
-def test_zoom_keeps_the_point_under_the_pointer(visit, address, at):
-    page = visit(address)
-    zoom, right, down = page.evaluate(
-        """async ([right, down]) => {
-        const { Stage } = await import(new URL("static/stage.js", location.href).href);
-        const canvas = document.createElement("canvas");
-        Object.assign(canvas.style, { position: "fixed", left: "20px", top: "10px",
-          width: "400px", height: "300px" });
-        document.body.append(canvas);
-        const stage = new Stage(canvas, { onmove() {}, onsplit() {}, onstroke() {} });
-        stage.show(2000, 1500);
-        stage.zoomTo(1);  // the picture is larger than the canvas: no edge limits the position
-        const [x, y] = [20 + 400 * right, 10 + 300 * down], before = stage.place(x, y);
-        canvas.dispatchEvent(new WheelEvent("wheel",
-          { deltaY: -300, clientX: x, clientY: y, cancelable: true }));
-        const after = stage.place(x, y);
-        return [stage.zoom, after[0] - before[0], after[1] - before[1]]; }""",
-        at,
-    )
-    assert zoom > 2 and abs(right) < 1 and abs(down) < 1

@@ -1,10 +1,7 @@
 """The static page in a browser, served from a sub-path of a static host."""
 
 import base64
-import functools
-import http.server
 import io
-import threading
 
 import numpy as np
 import pytest
@@ -13,19 +10,20 @@ from PIL import Image
 from keras_hyper import estimate, restore
 from keras_hyper.cli import main
 from tests.conftest import random_estimator, random_network
-
-RNG = np.random.default_rng(0)
-PIXELS = RNG.integers(0, 256, (301, 283, 3), dtype=np.uint8)
-ALPHA = np.dstack([PIXELS[:50, :60], RNG.choice(np.uint8([0, 255]), (50, 60))])
-# A browser discards the colours of fully transparent pixels.
-ALPHA[ALPHA[..., 3] == 0] = 0
-
-
-def smooth(height=301, width=283):
-    """A smooth picture, which a network and JPEG change only slightly."""
-    rows, columns = np.mgrid[:height, :width]
-    waves = [128 + 90 * np.sin(rows / (9 + c)) * np.cos(columns / (13 + 2 * c)) for c in range(3)]
-    return np.dstack(waves).astype(np.uint8)
+from tests.keras_hyper.live.engine import (
+    ALPHA,
+    HELPERS,
+    PIXELS,
+    averaged,
+    bad_files,
+    coded,
+    hosted,
+    jpeg,
+    opened,
+    seen,
+    smooth,
+    viewed,
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +52,8 @@ def site(models, estimator, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(site):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Quiet, directory=site.parents[1])
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/deep/site/"
-        server.shutdown()
-        thread.join()
+    with hosted(site.parents[1]) as host:
+        yield f"{host}/deep/site/"
 
 
 @pytest.fixture(scope="module")
@@ -76,78 +65,9 @@ def page(browser, address):
     # Violations of the content security policy are logged to the console.
     page.on("console", lambda said: said.type == "error" and page.wrong.append(said.text))
     page.goto(address)
-    page.evaluate(_HELPERS)
+    page.evaluate(HELPERS)
     yield page
     page.close()
-
-
-# The engine as the page loads it; pixels and files are passed in base 64.
-_HELPERS = """async () => {
-  const { engine } = await import(new URL("static/engines/engine.js", location.href).href);
-  const numbers = (bitmap) => {
-    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
-    context.drawImage(bitmap, 0, 0);
-    const { data, width, height } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-    return { shape: [height, width, 4], data: new Uint8Array(data.buffer).toBase64() };
-  };
-  Object.assign(globalThis, {
-    engine,
-    opened: (bytes, name) => engine.open(new File([Uint8Array.fromBase64(bytes)], name)),
-    before: async (...given) => numbers(await engine.before(...given)),
-    view: async (request) => {
-      const tiles = [];
-      const { bitmap, psnr, exact } = await engine.view(request, (...tile) => tiles.push(tile));
-      return { ...numbers(bitmap), psnr, exact, tiles };
-    },
-    save: async (request) => {
-      const tiles = [], { blob, name } = await engine.save(request, (...tile) => tiles.push(tile));
-      return { data: new Uint8Array(await blob.arrayBuffer()).toBase64(), name, tiles };
-    },
-    said: (job) => job().then(() => null, (error) => error.message),
-  });
-}"""
-
-
-def png(pixels):
-    data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "PNG")
-    return data.getvalue()
-
-
-def jpeg(pixels, quality):
-    data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "JPEG", quality=quality)
-    return data.getvalue()
-
-
-def coded(data):
-    return base64.b64encode(data).decode()
-
-
-def opened(page, pixels, name="a.png"):
-    return page.evaluate("([bytes, name]) => opened(bytes, name)", [coded(png(pixels)), name])
-
-
-def seen(answer):
-    return np.frombuffer(base64.b64decode(answer["data"]), np.uint8).reshape(answer["shape"])
-
-
-def viewed(page, picture, box, level=25.0, task="denoise", scale=1, final=True):
-    request = {"picture": picture, "task": task, "level": level, "box": box, "scale": scale}
-    return page.evaluate("(request) => view(request)", {**request, "final": final})
-
-
-def averaged(pixels, height, width):
-    """Area averages, computed with one matrix for rows and one for columns."""
-
-    def shares(many, few):
-        edges = np.arange(few + 1) * many / few
-        low, high = edges[:-1, None], edges[1:, None]
-        at = np.arange(many)
-        return np.clip(np.minimum(high, at + 1) - np.maximum(low, at), 0, 1) * few / many
-
-    rows, columns = shares(pixels.shape[0], height), shares(pixels.shape[1], width)
-    return np.einsum("ay,bx,yxc->abc", rows, columns, pixels.astype(float), optimize=True)
 
 
 @pytest.mark.parametrize("box", [[0, 0, 283, 301], [13, 21, 30, 17], [200, 250, 83, 51]], ids=str)
@@ -210,8 +130,7 @@ def test_before_view_is_the_averaged_picture(page, scale):
 
 @pytest.mark.parametrize("pixels", [PIXELS, PIXELS[:90, :91, 0], ALPHA], ids=["rgb", "gray", "a"])
 def test_whole_picture_is_saved_as_8_bit_png(page, models, pixels):
-    picture = opened(page, pixels, "my.cat.jpeg")
-    request = {"picture": picture, "task": "denoise", "level": 25}
+    request = {"picture": opened(page, pixels, "my.cat.jpeg"), "task": "denoise", "level": 25}
     answer = page.evaluate("(request) => save(request)", request)
     with Image.open(io.BytesIO(base64.b64decode(answer["data"]))) as file:
         saved = np.asarray(file)
@@ -297,26 +216,6 @@ def test_newer_view_cancels_older_views(page, finals, ends):
     assert names == ends
 
 
-def bad_files():
-    """Files that must be refused, with part of the error message."""
-    photo = jpeg(smooth(), 90)
-    size = photo.index(b"\xff\xc0") + 5
-    claims = png(np.zeros((8, 8), np.uint8))
-    claims = claims[:16] + (8000).to_bytes(4, "big") + (8001).to_bytes(4, "big") + claims[24:]
-    damaged = "a.x: not a picture that this browser can decode, or damaged"
-    return {
-        "text": (b"hello", damaged),
-        "empty": (b"", damaged),
-        "truncated png": (png(PIXELS)[:20000], damaged),
-        "truncated jpeg": (photo[: len(photo) // 2], damaged),
-        "a large png": (claims, "expected at most 64,000,000 pixels, got 8000 x 8001"),
-        "a large jpeg": (
-            photo[:size] + b"\xff\xff\xff\xff" + photo[size + 4 :],
-            "expected at most 64,000,000 pixels, got 65535 x 65535",
-        ),
-    }
-
-
 @pytest.mark.parametrize(("data", "words"), bad_files().values(), ids=bad_files())
 def test_invalid_picture_is_a_one_line_error(page, data, words):
     said = page.evaluate("(bytes) => said(() => opened(bytes, 'a.x'))", coded(data))
@@ -397,6 +296,5 @@ def test_wrong_arguments_are_a_one_line_error(tmp_path, capsys):
     said = refused(capsys, new, "--models", tmp_path / "sr.keras")
     assert "expected a network for denoise or dejpeg" in said
     random_network().save(tmp_path / "a.keras")
-    twice = [tmp_path / "a.keras"] * 2
-    assert "one network per task" in refused(capsys, new, "--models", *twice)
+    assert "one network per task" in refused(capsys, new, "--models", *[tmp_path / "a.keras"] * 2)
     assert not new.parent.exists()
