@@ -17,7 +17,7 @@ SOURCES = keras_hyper pipelines benchmarks tests train.py setup.py
 $(VENV)/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "expected Python 3.11 or 3.12, found none" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -q -c constraints.txt -e .
+	$(VENV)/bin/pip install -q -c constraints.txt -e '.[openvino]'
 	touch $@
 
 $(VENV)/installed-$(EXTRAS): $(VENV)/installed

@@ -51,6 +51,8 @@ def test_wheel_has_two_top_level_packages(names):
         ("pipelines", "**/*.py", "pipelines"),
         ("pipelines/sample_pictures", "*", "pipelines/sample_pictures"),
         ("saved_models", "*/model.keras", "keras_hyper/saved_models"),
+        ("saved_models", "*/model.onnx", "keras_hyper/saved_models"),
+        ("saved_models", "*/card.json", "keras_hyper/saved_models"),
     ],
 )
 def test_wheel_has_every_file_of_the_clone(names, folder, pattern, target):

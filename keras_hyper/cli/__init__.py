@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from keras_hyper.errors import WrongArgumentError, error_text
-from pipelines.images import use_own_pixel_limit
 
 COMMANDS = {
     "restore": "restore a file or a folder of pictures",
@@ -55,12 +54,14 @@ def run_command(
         argv: The arguments without the program's name; by default those of the process.
     """
     argv = sys.argv[1:] if argv is None else argv
-    use_own_pixel_limit()
     parser = OneLineParser(prog=program, description=description)
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in commands.items():
         if argv[:1] == [name]:
-            # Only the command that runs is imported.
+            # Only the command that runs is imported, so that --help is quick.
+            from pipelines.images import use_own_pixel_limit
+
+            use_own_pixel_limit()
             module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
             command = parsers.add_parser(name, help=summary, description=module.__doc__)
             module.add_arguments(command)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError, checked, error_text
+from keras_hyper.restoration.engines import add_engine
 from keras_hyper.restoration.folder import PICTURE_ERRORS
 from keras_hyper.restoration.level import estimator_for, quality_of_jpeg
 from pipelines import TASKS
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     noise, quality = TASKS["denoise"].estimator, TASKS["dejpeg"].estimator
     add("--model", default=noise, help="estimates noise: a model.keras, a run's folder, a preset")
     add("--quality-model", default=quality, help="estimates JPEG quality, likewise")
+    add_engine(parser)
     add("--json", type=Path, metavar="F", help="also write the rows to this file; - prints them")
     add("--max-pixels", type=int, default=MAX_PIXELS, help="larger pictures are refused")
 
@@ -28,8 +30,8 @@ def job(args: argparse.Namespace) -> int:
     from keras_hyper.restoration.picture import estimate
 
     paths = checked(lambda: _paths(args.sources))
-    noise_model = estimator_for("denoise", args.model)
-    quality_model = estimator_for("dejpeg", args.quality_model)
+    noise_model = estimator_for("denoise", args.model, args.engine)
+    quality_model = estimator_for("dejpeg", args.quality_model, args.engine)
     rows, skipped = [], []
     for path in paths:
         try:

@@ -2,9 +2,12 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from keras_hyper.errors import WrongArgumentError, checked
-from keras_hyper.models import load_hyper_res, load_level_estimator
+from keras_hyper.export.card import hash_files
+from keras_hyper.models import HyperRes, LevelEstimator, load_hyper_res, load_level_estimator
+from keras_hyper.models.presets import file_of, load
 from keras_hyper.training.config import read_json
 from pipelines import TASKS
 
@@ -20,28 +23,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--estimator", help="put a level estimator in too: a model.keras or a name")
     add("--card", type=Path, metavar="F", help="JSON file of facts for the card")
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers")
+    add("--force", action="store_true", help="replace an ONNX file and its card")
 
 
 def job(args: argparse.Namespace) -> None:
     """Exports and says how to go on."""
     if args.format == "onnx" and (args.estimator or args.precision != "float32"):
         raise WrongArgumentError("--format onnx is float32 and takes no --estimator")
-    model = load_hyper_res(args.model).with_precision(args.precision)
-    if args.level is not None:
-        task = TASKS.get(model.task)
-        checked(lambda: task.check_level(args.level) if task else float(args.level))
-    card = checked(lambda: read_json(args.card, dict)) if args.card else None
+    card = checked(lambda: read_json(args.card, dict)) if args.card else {}
     if args.format == "onnx":
-        try:
-            path = load_onnx_export().export_onnx(model, args.out, card=card, level=args.level)
-        except FileExistsError as error:
-            raise WrongArgumentError(str(error)) from error
-        level = "" if args.level is not None else " and `level`, a float32 number"
-        print(
-            f"{path}: answers under onnxruntime as the network does\n"
-            f"inputs: `image`, float32 [B,H,W,{model.channels}] in [0,1]{level}; output: `restored`"
-        )
-        return
+        return _write_onnx(args, card)
+    model = load_hyper_res(args.model).with_precision(args.precision)
+    _check_level(args.level, model)
     from keras_hyper.export.saved_model import check_fits, export_saved_model
     from keras_hyper.export.session import ServingSession
 
@@ -56,6 +49,41 @@ def job(args: argparse.Namespace) -> None:
         f"{version}: loads and runs as TF-Serving does it\nsignatures: {names}\n\nServe it with\n"
         f"  docker run -p 8500:8500 -p 8501:8501 -v {folder}:/models/{folder.name} "
         f"-e MODEL_NAME={folder.name} tensorflow/serving:2.17.1"
+    )
+
+
+def _check_level(level, model):
+    if level is not None:
+        task = TASKS.get(model.task)
+        checked(lambda: task.check_level(level) if task else float(level))
+
+
+def _write_onnx(args, card):
+    """Writes a network or an estimator for engines without Keras."""
+    onnx_export = load_onnx_export()
+    file = file_of(args.model, HyperRes, LevelEstimator)
+    model = load((HyperRes, LevelEstimator), str(file)).with_precision("float32")
+    # Engines use an ONNX file beside a network only if it is of that network.
+    facts = {"model_keras": hash_files([file])} if args.level is None else {}
+    options: dict[str, Any] = {"card": {**facts, **card}, "replace": args.force}
+    level = "" if args.level is not None else " and `level`, a float32 number"
+    inputs, output = f"[B,H,W,{model.channels}] in [0,1]{level}", "restored"
+    write = onnx_export.export_onnx
+    if isinstance(model, LevelEstimator):
+        if args.level is not None:
+            raise WrongArgumentError("expected no --level with an estimator")
+        inputs, output = f"[B,H,W,{model.channels}] in [0,1]", "level"
+        write = onnx_export.export_estimator_onnx
+    else:
+        _check_level(args.level, model)
+        options["level"] = args.level
+    try:
+        path = write(model, args.out, **options)
+    except FileExistsError as error:
+        raise WrongArgumentError(f"{error}, or --force") from error
+    print(
+        f"{path}: answers under onnxruntime as the network does\n"
+        f"inputs: `image`, float32 {inputs}; output: `{output}`"
     )
 
 

@@ -39,7 +39,7 @@ def job(args: argparse.Namespace) -> None:
         for _, model in models:
             onnx_export.export_onnx(model, folder / model.task)
         if any("estimator" in task for task in tasks):
-            onnx_export.export_estimator_onnx(estimator, folder / "estimate" / "model.onnx")
+            onnx_export.export_estimator_onnx(estimator, folder / "estimate")
 
     write_site(args.site, tasks, sample_pictures(), write_models)
     size = sum(file.stat().st_size for file in args.site.rglob("*") if file.is_file())

@@ -14,6 +14,7 @@ from keras_hyper.errors import WrongArgumentError, checked, error_text
 from keras_hyper.numbers import whole
 from keras_hyper.restoration import folder
 from keras_hyper.restoration import pairs as files
+from keras_hyper.restoration.engines import add_engine
 from keras_hyper.restoration.kinds import outside_range
 from keras_hyper.restoration.level import AUTO, level_choice, level_or_auto
 from keras_hyper.restoration.restorer import open_restorer
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tile size in pixels without the margin, even (a U-Net: a multiple of 4 or 8)",
     )
     add("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of layers")
+    add_engine(parser)
     add("--max-pixels", type=int, default=MAX_PIXELS, help="larger pictures are refused")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--force", action="store_true", help="replace existing files")
@@ -238,7 +240,7 @@ def _stages(args, opened):
         restorer = opened.enter_context(_open(name, args))
         choose = level_choice(
             TASKS[name], args.level, args.estimator, restorer.channels, args.strength / 100,
-            chosen=bool(args.task),
+            chosen=bool(args.task), engine=args.engine,
         )  # fmt: skip
         stages.append(folder.Stage(TASKS[name], restorer, choose))
         if args.tile < 2 or args.tile % restorer.multiple:
@@ -250,7 +252,7 @@ def _stages(args, opened):
 
 def _open(task, args):
     if not args.server:
-        return open_restorer(args.model or task, task, args.precision)
+        return open_restorer(args.model or task, task, args.precision, args.engine)
     options: dict[str, Any] = {"compress": args.compress, "halo": args.halo}
     options |= {"concurrency": args.concurrency, "timeout": args.timeout}
     files = (args.tls_ca, args.tls_cert, args.tls_key)

@@ -24,7 +24,12 @@ _VERSIONS = {one.__name__: one.__version__ for one in (onnx, tf2onnx, onnxruntim
 
 
 def export_onnx(
-    model: HyperRes, folder: Path | str, *, card: dict | None = None, level: float | None = None
+    model: HyperRes,
+    folder: Path | str,
+    *,
+    card: dict | None = None,
+    level: float | None = None,
+    replace: bool = False,
 ) -> Path:
     """Writes ``model.onnx`` and ``card.json``; returns the path of ``model.onnx``.
 
@@ -37,16 +42,15 @@ def export_onnx(
         folder: Where the two files go.
         card: Further facts for the card, such as data and figures.
         level: Exports the plain network of this level: ``level`` is no input then.
+        replace: Whether existing files are replaced.
 
     Raises:
         ValueError: If the network is in another precision, or the file's results differ.
         FileExistsError: If one of the two files exists.
     """
+    _check_free(folder, replace)
     if model.dtype_policy.name != "float32":
         raise ValueError(f"expected a network in float32, got one in {model.dtype_policy.name}")
-    path, beside = Path(folder) / "model.onnx", Path(folder) / "card.json"
-    if path.exists() or beside.exists():
-        raise FileExistsError(f"an ONNX file exists in {folder}: expected another folder")
     network = model if level is None else model.at_level(level)
 
     def restore(image, level=None):
@@ -59,32 +63,53 @@ def export_onnx(
     levels = [tf.TensorSpec((), tf.float32, name="level")] if level is None else []
     data = _converted(restore, [_image(model.channels), *levels])
     _check(data, restore, model.channels, model.level_range if level is None else [])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(beside, json.dumps(facts, indent=1).encode())
-    _write_whole(path, data)
-    return path
+    return _write(folder, data, facts)
 
 
-def export_estimator_onnx(estimator: LevelEstimator, path: Path | str) -> Path:
-    """Writes an estimator as an ONNX file: ``image`` in, ``level`` ``(batch,)`` in its unit out.
+def export_estimator_onnx(
+    estimator: LevelEstimator,
+    folder: Path | str,
+    *,
+    card: dict | None = None,
+    replace: bool = False,
+) -> Path:
+    """Writes an estimator as `export_onnx` does: ``image`` in, ``level`` ``(batch,)`` out.
 
     Whoever runs the file cuts out a grid of crops: `grid` times `grid` of `crop` pixels a side, or
     of the picture's where that is less. `LevelEstimator.rank` names the crop whose level counts.
 
+    Args:
+        estimator: The network.
+        folder: Where ``model.onnx`` and ``card.json`` go.
+        card: Further facts for the card.
+        replace: Whether existing files are replaced.
+
     Raises:
         ValueError: If the file's results differ from the network's.
-        FileExistsError: If the file exists.
+        FileExistsError: If one of the two files exists.
     """
-    path = Path(path)
-    if path.exists():
-        raise FileExistsError(f"{path} exists: expected another name")
+    _check_free(folder, replace)
 
     def estimate(image):
         return {"level": estimator(image)}
 
     data = _converted(estimate, [_image(estimator.channels)])
     _check(data, estimate, estimator.channels, [], tolerance=1e-2)  # of levels, 0 to 255
+    names = ("task", "unit", "level_range", "channels", "min_side", "crop", "grid", "rank")
+    facts = {name: getattr(estimator, name) for name in names}
+    return _write(folder, data, {**facts, "onnx_opset": OPSET, **_VERSIONS, **(card or {})})
+
+
+def _check_free(folder, replace):
+    existing = [Path(folder) / name for name in ("model.onnx", "card.json")]
+    if not replace and any(path.exists() for path in existing):
+        raise FileExistsError(f"an ONNX file exists in {folder}: expected another folder")
+
+
+def _write(folder, data, facts):
+    path = Path(folder) / "model.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(path.with_name("card.json"), json.dumps(facts, indent=1).encode())
     _write_whole(path, data)
     return path
 

@@ -9,16 +9,10 @@ from typing import Any
 import keras
 
 from keras_hyper.errors import WrongArgumentError
+from keras_hyper.shipped import shipped_models
 
 # The part of a trained model's configuration that `Presets` returns.
 _SHOWN = ("task", "unit", "channels", "blocks", "level_range")
-
-
-def shipped_models() -> Path:
-    """Returns the folder of the shipped models: in the package if installed, else in the clone."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "saved_models"
-    return installed if installed.is_dir() else package.parent / "saved_models"
 
 
 class Presets(Mapping):
@@ -91,30 +85,44 @@ def load(kind: Any, name: str) -> Any:
     """Loads a network by the name that a command takes.
 
     Args:
-        kind: `HyperRes` or `LevelEstimator`.
-        name: A ``.keras`` file, a folder with a ``model.keras``, or the name of a shipped model.
+        kind: `HyperRes`, `LevelEstimator`, or a tuple of both.
+        name: See `file_of`.
 
     Raises:
         WrongArgumentError: If no such network exists, or it is of another class.
     """
-    path = Path(name)
-    if path.is_dir():
-        path = path / "model.keras"
-    if not path.is_file():
-        shipped = kind.presets.folders()
-        if name in shipped:
-            return kind.from_preset(name)
-        raise WrongArgumentError(
-            f"expected a model.keras, no such file: {name} (shipped models: "
-            f"{', '.join(shipped) or 'none'}; python train.py --task TASK trains one)"
-        )
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    path = file_of(name, *kinds)
     try:
         model = keras.models.load_model(path)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise WrongArgumentError(f"{path} cannot be loaded as a Keras model: {reason}") from error
-    if not isinstance(model, kind):
-        raise WrongArgumentError(
-            f"expected a {kind.__name__}, got a {type(model).__name__} in {path}"
-        )
+    if not isinstance(model, kinds):
+        expected = " or a ".join(one.__name__ for one in kinds)
+        raise WrongArgumentError(f"expected a {expected}, got a {type(model).__name__} in {path}")
     return model
+
+
+def file_of(name: str, *kinds: Any) -> Path:
+    """Returns the ``model.keras`` of a network by the name that a command takes.
+
+    Args:
+        name: A ``.keras`` file, a folder with a ``model.keras``, or the name of a shipped model.
+        *kinds: `HyperRes`, `LevelEstimator` or both, whose shipped models have names.
+
+    Raises:
+        WrongArgumentError: If no such file exists.
+    """
+    path = Path(name)
+    if path.is_dir():
+        path = path / "model.keras"
+    if path.is_file():
+        return path
+    shipped = {key: folder for kind in kinds for key, folder in kind.presets.folders().items()}
+    if name not in shipped:
+        raise WrongArgumentError(
+            f"expected a model.keras, no such file: {name} (shipped models: "
+            f"{', '.join(shipped) or 'none'}; python train.py --task TASK trains one)"
+        )
+    return shipped[name] / "model.keras"

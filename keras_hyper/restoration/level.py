@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_hyper.errors import WrongArgumentError, checked
-from keras_hyper.models import load_level_estimator
+from keras_hyper.restoration.engines import OnnxEstimator, open_estimator
 from keras_hyper.restoration.kinds import checked_picture, split_alpha, to_float
 from keras_hyper.restoration.picture import estimate
 from pipelines import TASKS, Task
@@ -18,6 +18,8 @@ from pipelines.color import luma
 if TYPE_CHECKING:
     from keras_hyper.models import LevelEstimator
     from pipelines.jpeg_analysis import JpegQuality
+
+    Estimator = LevelEstimator | OnnxEstimator
 
 AUTO = "auto"
 # Side in pixels that the analyses of pixels and the estimators need.
@@ -58,12 +60,13 @@ def level_or_auto(text: str) -> float | str:
         raise argparse.ArgumentTypeError(f"expected a number or {AUTO}, got {text!r}") from None
 
 
-def estimator_for(task: str, name: str | None = None) -> "LevelEstimator":
-    """Loads the estimator of a task's level.
+def estimator_for(task: str, name: str | None = None, engine: str = "tensorflow") -> "Estimator":
+    """Opens the estimator of a task's level.
 
     Args:
         task: Name of the task.
         name: A file, a folder or a preset; by default the estimator that ships.
+        engine: What runs it: see `engines.open_onnx`.
 
     Raises:
         WrongArgumentError: If no estimator has this name, none ships, or it is for another task.
@@ -73,7 +76,7 @@ def estimator_for(task: str, name: str | None = None) -> "LevelEstimator":
         raise WrongArgumentError(
             f"no estimator ships for {task}: give its level as a number ({known} have one)"
         )
-    estimator = load_level_estimator(name or TASKS[task].estimator)
+    estimator = open_estimator(name or TASKS[task].estimator, engine)
     if estimator.task != task:
         raise WrongArgumentError(f"expected an estimator for {task}, got one for {estimator.task}")
     return estimator
@@ -86,17 +89,19 @@ def level_choice(
     channels: int = 3,
     strength: float = 1.0,
     chosen: bool = True,
+    engine: str = "tensorflow",
 ) -> LevelChoice:
     """Returns ``(path, pixels) -> level`` for a restoration; the level is None if none is found.
 
     Args:
         task: The task; a converted network may have none.
         level: In the task's unit, or `AUTO`: estimated from each picture.
-        estimator: A `LevelEstimator` by file, folder or name; by default the one that ships.
+        estimator: By file, folder or name; by default the one that ships.
         channels: Channels of the network that restores.
         strength: Factor of the level's strength: below 1 for a weaker restoration.
         chosen: Whether the user chose the task. Otherwise a picture needs it only from the level
             `Task.automatic` on, and an estimator is not asked if files record the level.
+        engine: What runs the estimator: see `engines.open_onnx`.
 
     Raises:
         WrongArgumentError: If the level is invalid, no such estimator of the task exists, or the
@@ -112,7 +117,7 @@ def level_choice(
         given = UsedLevel(checked(lambda: task.check_level(float(level))))
         return lambda path, pixels: given if strength == 1.0 else scaled(given)
     asks = chosen or not task.level_of_file
-    network = estimator_for(task.name, estimator) if asks else None
+    network = estimator_for(task.name, estimator, engine) if asks else None
 
     def estimated(path, pixels):
         if not chosen and min(pixels.shape[:2]) < _SMALLEST_SIDE:
@@ -130,7 +135,7 @@ def find_level(
     task: Task,
     path: Path,
     picture: np.ndarray,
-    estimator: "LevelEstimator | None" = None,
+    estimator: "Estimator | None" = None,
     channels: int = 3,
 ) -> UsedLevel | None:
     """Finds the level of a picture: from the file, else the pixels, else the estimator, else None.
@@ -139,7 +144,7 @@ def find_level(
         task: Its row defines the analyses of file and pixels.
         path: The file.
         picture: Its pixels, of the kinds that `keras_hyper.restore` takes, 16x16 and up.
-        estimator: A `LevelEstimator`; None for none.
+        estimator: The network that estimates it; None for none.
         channels: Channels of the network that restores; a gray one needs the level of the luma.
 
     Raises:
@@ -165,7 +170,7 @@ def find_level(
 
 
 def quality_of_jpeg(
-    path: Path, picture: np.ndarray, estimator: "LevelEstimator | None" = None
+    path: Path, picture: np.ndarray, estimator: "Estimator | None" = None
 ) -> "JpegQuality | None":
     """Finds the JPEG quality of a picture, as `find_level` does."""
     from pipelines.jpeg_analysis import JpegQuality

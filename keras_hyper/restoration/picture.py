@@ -3,19 +3,22 @@
 import functools
 import weakref
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
-from keras_hyper.models import HyperRes, LevelEstimator
 from keras_hyper.restoration.kinds import checked_picture, split_alpha, to_float
 from keras_hyper.restoration.tiles import restore_in_tiles
+
+if TYPE_CHECKING:
+    from keras_hyper.models import HyperRes, LevelEstimator
+    from keras_hyper.restoration.engines import OnnxEstimator
 
 
 def restore(
     picture: np.ndarray,
     level: float | np.ndarray,
-    model: HyperRes,
+    model: "HyperRes",
     *,
     tile: int = 512,
     on_tile: Callable[[int, int], None] = lambda done, count: None,
@@ -42,7 +45,7 @@ def restore(
     return restore_in_tiles(picture, level, model, run, tile=tile, on_tile=on_tile)
 
 
-def run_network(model: HyperRes, image: np.ndarray, level: np.ndarray) -> np.ndarray:
+def run_network(model: "HyperRes", image: np.ndarray, level: np.ndarray) -> np.ndarray:
     """Runs a network on one image, compiled once for all sizes; nothing is clipped.
 
     Args:
@@ -58,7 +61,7 @@ def run_network(model: HyperRes, image: np.ndarray, level: np.ndarray) -> np.nda
     if level.ndim not in graphs:
         graphs[level.ndim] = _graph(weakref.ref(model), model.channels, level.ndim)
     restored = graphs[level.ndim](image[None], level)
-    return np.asarray(keras.ops.convert_to_numpy(restored))[0]
+    return np.asarray(restored)[0]
 
 
 # model: {rank of the level: graph}, for as long as the model is used.
@@ -67,6 +70,7 @@ _graphs: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 def _graph(model, channels, rank):
     """Returns a network as one graph for all sizes, for a number or for a map of levels."""
+    import keras
 
     # Through a weak reference: a graph that held its model would keep its own key alive.
     def run(image, level):
@@ -83,7 +87,7 @@ def _graph(model, channels, rank):
     return lambda image, level: graph(tf.constant(image), tf.constant(level))
 
 
-def estimate(picture: np.ndarray, model: LevelEstimator) -> float:
+def estimate(picture: np.ndarray, model: "LevelEstimator | OnnxEstimator") -> float:
     """Estimates the level of a picture over a grid of crops; see `LevelEstimator.over_grid`.
 
     Args:
@@ -110,5 +114,4 @@ def estimate(picture: np.ndarray, model: LevelEstimator) -> float:
         batch = np.broadcast_to(image, (*image.shape[:2], 3))[None]
     else:
         batch = np.moveaxis(image, -1, 0)[..., None]
-    levels = model.over_grid(keras.ops.convert_to_tensor(batch))
-    return float(np.mean(keras.ops.convert_to_numpy(levels)))
+    return float(np.mean(np.asarray(model.over_grid(batch))))

@@ -256,16 +256,21 @@ class ServerRestorer(Restorer):
 
 
 def open_restorer(
-    name: str, task: str | None = None, precision: str = "float32", **client_options: Any
+    name: str,
+    task: str | None = None,
+    precision: str = "float32",
+    engine: str = "tensorflow",
+    **client_options: Any,
 ) -> Restorer:
     """Opens a model by name.
 
     Args:
-        name: A ``.keras`` file, a folder with a ``model.keras``, the name of a model that ships, a
-            SavedModel's folder or one of numbered versions (the newest is taken), or a server's
-            address ``HOST:PORT[/MODEL]``.
+        name: A ``.keras`` or ``.onnx`` file, a folder with a ``model.keras``, the name of a model
+            that ships, a SavedModel's folder or one of numbered versions (the newest is taken), or
+            a server's address ``HOST:PORT[/MODEL]``.
         task: Name of the task, and of the model on a server if `name` has none; None for any.
-        precision: Of the layers of a Keras network: see `HyperRes.with_precision`.
+        precision: Of the layers of a network: see `HyperRes.with_precision` and `OnnxRestorer`.
+        engine: What runs a network's file: see `engines.open_onnx`.
         **client_options: For a server: see `keras_hyper.serving.client.Client`.
 
     Raises:
@@ -280,10 +285,16 @@ def open_restorer(
         model = server["model"] or task or ""
         restorer = ServerRestorer(name, server["address"], model, **client_options)
     else:
-        from keras_hyper.models import load_hyper_res
+        from keras_hyper.restoration.engines import OnnxRestorer, open_onnx
 
-        network = load_hyper_res(name).with_precision(precision)
-        restorer = NetworkRestorer(name, network, training_facts(path))
+        chosen = open_onnx(name, engine)
+        if chosen:
+            restorer = OnnxRestorer(name, *chosen, precision)
+        else:
+            from keras_hyper.models import load_hyper_res
+
+            network = load_hyper_res(name).with_precision(precision)
+            restorer = NetworkRestorer(name, network, training_facts(path))
     # A converted network may have no task.
     if task and restorer.task and restorer.task != task:
         raise WrongArgumentError(f"expected a model for {task}, got one for {restorer.task}")

@@ -8,7 +8,8 @@ import onnxruntime
 import pytest
 
 from keras_hyper.cli import main
-from tests.conftest import random_network
+from keras_hyper.restoration.engines import open_onnx
+from tests.conftest import random_estimator, random_network
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,17 @@ def test_command_writes_a_file_that_runs_and_prints_its_inputs(model, tmp_path, 
     [restored] = session.run(None, {"image": image, "level": np.array(9, np.float32)})
     assert restored.shape == image.shape
     assert "exists" in refused(capsys, model, out)
+    (out / "model.onnx").write_bytes(b"")
+    assert main([*argv[:5], "--force"]) == 0
+    assert (out / "model.onnx").stat().st_size > 0
+
+
+def test_estimator_is_written_with_the_hash_of_its_file(tmp_path, capsys):
+    random_estimator().save(tmp_path / "model.keras")
+    assert "no --level" in refused(capsys, tmp_path, tmp_path, "--level", "3")
+    assert main(["export", str(tmp_path), str(tmp_path), "--format", "onnx"]) == 0
+    assert "output: `level`" in capsys.readouterr().out
+    assert open_onnx(str(tmp_path), "onnxruntime") == (tmp_path / "model.onnx", "onnxruntime")
 
 
 def test_export_of_one_level(model, tmp_path, capsys):

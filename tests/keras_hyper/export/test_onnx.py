@@ -96,9 +96,11 @@ def test_other_precision_is_refused(tiny, tmp_path):
 @pytest.mark.parametrize("sides", [(16, 16), (40, 128), (97, 128)])
 def test_exported_estimator_equals_the_estimator(tmp_path, rng, sides):
     estimator = random_estimator()
-    path = export_estimator_onnx(estimator, tmp_path / "estimator.onnx")
+    path = export_estimator_onnx(estimator, tmp_path, card={"data": "none"})
     image = rng.random((9, *sides, 3), dtype="float32")
     [estimated] = onnxruntime.InferenceSession(path).run(["level"], {"image": image})
     np.testing.assert_allclose(estimated, estimator(image), rtol=1e-4)
+    card = json.loads((tmp_path / "card.json").read_text())
+    assert card["crop"] == 128 and card["task"] == "denoise" and card["data"] == "none"
     with pytest.raises(FileExistsError):
-        export_estimator_onnx(estimator, path)
+        export_estimator_onnx(estimator, tmp_path)

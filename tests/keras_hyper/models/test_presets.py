@@ -67,14 +67,6 @@ def test_sizes_exist_without_shipped_models(tmp_path, monkeypatch):
         HyperRes.from_preset("denoise")
 
 
-def test_the_shipped_models_are_in_the_package_or_in_the_clone(tmp_path, monkeypatch):
-    package = tmp_path / "keras_hyper"
-    monkeypatch.setattr(presets, "__file__", str(package / "models" / "presets.py"))
-    assert presets.shipped_models() == tmp_path / "saved_models"
-    (package / "saved_models").mkdir(parents=True)
-    assert presets.shipped_models() == package / "saved_models"
-
-
 def test_a_network_is_loaded_by_file_folder_or_name(shipped):
     file = shipped / "sr" / "model.keras"
     for name in (str(file), str(file.parent), "sr"):

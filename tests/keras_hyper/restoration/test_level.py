@@ -106,11 +106,11 @@ def estimators(monkeypatch):
     """Replaces the estimators that ship: they are of the tasks in their names."""
     loaded = []
 
-    def load(name):
+    def load(name, engine):
         loaded.append(name)
         return random_estimator(task="dejpeg" if name == "estimate_quality" else "denoise")
 
-    monkeypatch.setattr(level, "load_level_estimator", load)
+    monkeypatch.setattr(level, "open_estimator", load)
     return loaded
 
 
