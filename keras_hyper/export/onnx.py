@@ -56,8 +56,7 @@ def export_onnx(
     def restore(image, level=None):
         restored = network(image) if level is None else network({"image": image, "level": level})
         # Of a gray picture the conversion sometimes loses a step that takes a dimension off.
-        restored = tf.reshape(tf.clip_by_value(restored, 0.0, 1.0), tf.shape(image))
-        return {"restored": restored}
+        return {"restored": tf.reshape(tf.clip_by_value(restored, 0.0, 1.0), tf.shape(image))}
 
     facts = card_of(model, level, {"onnx_opset": OPSET, **_VERSIONS, **(card or {})})
     levels = [tf.TensorSpec((), tf.float32, name="level")] if level is None else []

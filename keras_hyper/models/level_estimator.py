@@ -92,15 +92,9 @@ class LevelEstimator(keras.Model):
             raise ValueError(f"expected `channels` of 1 or 3, got {channels!r}")
         if rank not in range(self.grid**2):
             raise ValueError(f"expected `rank` of 0 to {self.grid**2 - 1}, got {rank!r}")
-        self.channels = channels
-        self.probes = probes
-        self.filters = filters
-        self.heads = heads
-        self.apart = apart
-        self.floor = floor
-        self.rank = rank
-        self.task = task
-        self.unit = unit
+        self.channels, self.probes, self.filters, self.heads = channels, probes, filters, heads
+        self.apart, self.floor, self.rank = apart, floor, rank
+        self.task, self.unit = task, unit
         self.level_range = [float(level) for level in level_range]
         self.probe = layers.Conv2D(
             probes, 6, strides=2, use_bias=False, kernel_constraint=ZeroSum(), dtype="float32"
