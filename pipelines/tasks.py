@@ -4,6 +4,7 @@
 level of one of `TASKS`. `register_task` adds a row at run time.
 """
 
+import functools
 import importlib
 import math
 from collections.abc import Callable
@@ -69,12 +70,12 @@ def _degradation(module: str, name: str) -> Callable:
     Whoever restores needs no degradation, and TensorFlow takes seconds to import.
     """
 
-    def call(*args, **kwargs):
-        return getattr(importlib.import_module(f"pipelines.degradations.{module}"), name)(
-            *args, **kwargs
-        )
+    # TensorFlow, which rewrites what it traces, leaves a cached function alone.
+    @functools.cache
+    def function():
+        return getattr(importlib.import_module(f"pipelines.degradations.{module}"), name)
 
-    return call
+    return lambda *args, **kwargs: function()(*args, **kwargs)
 
 
 def _common_multiple(levels):

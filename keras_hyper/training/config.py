@@ -23,7 +23,7 @@ CHECKPOINT, PREVIOUS_CHECKPOINT = "checkpoint.keras", "checkpoint_previous.keras
 # What a resumed run must have in common with the one it continues; `steps` may grow.
 _FIXED = ("task", "levels", "num_levels", "blocks", "filters", "tail", "channels", "batch", "patch",
           "shrink", "recipe", "rate", "clip", "gray", "seed", "validate_every", "precision",
-          "init_from", "data", "valid")  # fmt: skip
+          "init_from", "restorer", "data", "valid")  # fmt: skip
 # Keys of run.json before they were renamed. Such files have no `data` and no `valid`.
 _RENAMED = {"draws": "num_levels", "every": "validate_every", "start": "init_from"}
 
@@ -61,6 +61,11 @@ class TrainingConfig:
     num_levels: int = _option(4, "levels sampled a step from a range", type=whole(2))
     init_from: str | None = _option(
         None, "network to initialise from: a model.keras, a run, or a preset"
+    )
+    restorer: str | None = _option(
+        None,
+        "of an estimator: the network, by a name as of --init-from; the level is learned at which "
+        "it restores best",
     )
     blocks: int | list[int] | None = _option(
         None,

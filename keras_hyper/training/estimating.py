@@ -1,5 +1,6 @@
 """A run that learns to estimate the level: its network, initial probes, loss and metrics."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -7,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_hyper.models import LevelEstimator
+from keras_hyper.models import HyperRes, LevelEstimator
 from keras_hyper.models.level_estimator import KNEE
 from keras_hyper.models.precision import policy_of
 from keras_hyper.training.config import TrainingConfig
@@ -16,6 +17,12 @@ from keras_hyper.training.restoring import LevelMetric
 from pipelines import EstimatorTask, Levels
 from pipelines.color import LUMA
 
+# Levels at which restorations are compared, evenly spaced in log(1 + level). At the first, 0, the
+# picture stays as it is.
+TRIED_STEP = 0.55
+TRIED = np.expm1(TRIED_STEP * np.arange(7)).astype(np.float32)
+# Added to mean squared errors, of gray levels: what is less is not seen.
+_UNSEEN = 0.25
 # Pairs of `_TAPS`, down and across, and of frequencies.
 _DIFFERENCES = [
     *((taps, place) for taps in range(5) for place in (5, 6)),
@@ -63,6 +70,106 @@ class LevelError(LevelMetric):
 def level_errors(names: list[str]) -> list[LevelMetric]:
     """Returns a metric for each of the k levels, given their names."""
     return [LevelError(index, name=f"error_{name}") for index, name in enumerate(names)]
+
+
+def costs_of_restoring(restorer: HyperRes) -> Callable:
+    """Returns what an estimator learns from a network: which level restores best.
+
+    Args:
+        restorer: The network that restores at the estimated level.
+
+    Returns:
+        ``(inputs, clean) -> costs (batch, k, len(TRIED))``, for `EstimatorTask.target`: the error
+        of restoring each image at each of `TRIED`, ``10 log10(mean squared error)`` in dB.
+    """
+
+    def target(inputs, clean):
+        image = tf.convert_to_tensor(inputs["image"])
+        batch, k = tf.shape(image)[0], image.shape[1]
+        image = tf.reshape(image, (-1, *image.shape[2:]))
+        clean = 255.0 * tf.repeat(clean, k, axis=0)
+
+        def cost(restored):
+            error = 255.0 * tf.clip_by_value(restored, 0.0, 1.0) - clean
+            error = tf.reduce_mean(tf.square(error), axis=(1, 2, 3))
+            return 10.0 / np.log(10.0) * tf.math.log(error + _UNSEEN)
+
+        restored = tf.map_fn(
+            lambda level: cost(restorer({"image": image, "level": level})), TRIED[1:]
+        )
+        costs = tf.transpose(tf.concat([cost(image)[None], restored], axis=0))
+        return tf.reshape(costs, (batch, k, len(TRIED)))
+
+    return target
+
+
+def lost_by(costs: Any, level: Any) -> Any:
+    """Returns what restoring at a level loses to the best of `TRIED`, in dB.
+
+    Between these levels the costs are interpolated by cubic convolution, whose minimum need not be
+    at one of them. A level above the last loses more and more, and so does one below 0.
+
+    Args:
+        costs: ``(..., len(TRIED))``, of `costs_of_restoring`.
+        level: ``(...)``, in the task's unit.
+
+    Reference:
+        Keys, IEEE TASSP 29 (1981).
+    """
+    last = len(TRIED) - 1
+    place = ops.log1p(ops.maximum(level, 0.0)) / TRIED_STEP
+    outside = ops.relu(place - last) + ops.relu(-level)
+    first, end = 2 * costs[..., :1] - costs[..., 1:2], 2 * costs[..., -1:] - costs[..., -2:-1]
+    padded = ops.concatenate([first, costs, end], axis=-1)
+    nodes = np.arange(-1, last + 2, dtype=np.float32)
+    away = ops.abs(ops.clip(place, 0, last)[..., None] - nodes)
+    near = (1.5 * away - 2.5) * away**2 + 1.0
+    far = ((-0.5 * away + 2.5) * away - 4.0) * away + 2.0
+    weights = ops.where(away < 1, near, ops.where(away < 2, far, 0.0))
+    return ops.sum(weights * padded, axis=-1) - ops.min(costs, axis=-1) + outside
+
+
+@keras.saving.register_keras_serializable(package="keras_hyper")
+class RestorationLoss(keras.losses.Loss):
+    """What restoring at the estimated level loses to the best level, in dB; see `lost_by`.
+
+    Call arguments:
+        y_true: Costs ``(batch, k, len(TRIED))``.
+        y_pred: Estimated levels ``(batch, k)``.
+    """
+
+    def call(self, y_true, y_pred):
+        """Returns one number a patch."""
+        return ops.mean(lost_by(y_true, y_pred), axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="keras_hyper")
+class LevelLost(LevelMetric):
+    """What one of the k estimates loses to the best level, in dB."""
+
+    def score(self, expected: Any, output: Any) -> Any:
+        """Returns the loss of each patch; `expected` has the costs of all k."""
+        return lost_by(expected[:, self.index], output)
+
+
+def levels_lost(names: list[str]) -> list[LevelMetric]:
+    """Returns a metric for each of the k levels, given their names."""
+    return [LevelLost(index, name=f"lost_{name}") for index, name in enumerate(names)]
+
+
+def initialise_estimator(model: LevelEstimator, initial: LevelEstimator) -> None:
+    """Gives an estimator the weights of a trained one of its size.
+
+    Raises:
+        ValueError: If the two are of different sizes.
+    """
+    for name in ("channels", "probes", "filters", "heads", "apart"):
+        expected, found = getattr(model, name), getattr(initial, name)
+        if expected != found:
+            raise ValueError(
+                f"expected an initial estimator with {name} {expected}, got one with {found}"
+            )
+    model.set_weights(initial.get_weights())
 
 
 def new_estimator(

@@ -23,9 +23,9 @@ from keras_hyper.training.callbacks import (
     save_whole,
 )
 from keras_hyper.training.config import TrainingConfig, open_run
-from keras_hyper.training.objective import OBJECTIVES, Objective
+from keras_hyper.training.estimating import costs_of_restoring
+from keras_hyper.training.objective import OBJECTIVES, RESTORES_BEST, Objective
 from keras_hyper.training.recipes import Recipe
-from keras_hyper.training.restoring import initialise_from
 from keras_hyper.training.tensorboard import Profile, TensorBoardLog
 
 
@@ -64,17 +64,17 @@ def train(config: TrainingConfig, console: Console) -> None:
     objective = OBJECTIVES[task.objective]
     recipe = checked(lambda: objective.recipe(config.recipe)).changed(config.rate, config.clip)
     task = task if config.gray is None else replace(task, gray=config.gray)
-    if config.init_from and not objective.restores:
-        raise WrongArgumentError(f"expected no --init-from with --task {config.task}, an estimator")
-    initial = load_hyper_res(config.init_from) if config.init_from else None
-    config = config.completed(recipe, initial)
+    if config.restorer:
+        objective, task = RESTORES_BEST, _restored_best(task, config)
+    initial = objective.load(config.init_from) if config.init_from else None
+    config = config.completed(recipe, initial if objective.restores else None)
     batch, patch, channels = config.batch, config.patch, config.channels
     assert batch and patch and channels  # completed
     levels = checked(lambda: pipelines.parse_levels(config.levels, task, config.num_levels))
     paths, held_out, watched = checked(lambda: pipelines.split(config.data, config.valid))
     model = None if config.resume else objective.new_model(recipe, task, levels, config)
     if model and initial:
-        checked(lambda: initialise_from(model, initial))
+        checked(lambda: objective.initialise(model, initial))
     record = config.record(levels, paths, held_out)
     open_run(config.folder, record, config.resume, console.print)
     run = Run(config.folder, config.steps, config.validate_every, levels.names(), record,
@@ -92,6 +92,18 @@ def train(config: TrainingConfig, console: Console) -> None:
     save_whole(network, config.folder / "model.keras")
     rows = objective.measure(network, valid)
     report.conclude(console, config, task, objective, rows, report.export(network, config, rows))
+
+
+def _restored_best(task, config):
+    """The task of an estimator that learns which level a network restores best at."""
+    if not isinstance(task, pipelines.EstimatorTask):
+        raise WrongArgumentError(f"expected no --restorer with --task {task.name}, which restores")
+    restorer = load_hyper_res(config.restorer).with_precision(config.precision)
+    if restorer.task != task.of.name:
+        raise WrongArgumentError(
+            f"expected a --restorer for {task.of.name}, got one for {restorer.task}"
+        )
+    return replace(task, target=costs_of_restoring(restorer))
 
 
 def new_trainer(model: keras.Model, recipe: Recipe, run: Run) -> keras.Model:

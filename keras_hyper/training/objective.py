@@ -1,18 +1,27 @@
 """What a run learns: to restore an image, or to estimate its level."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from keras_hyper.models import MultiLevel, MultiLevelEstimator
+from keras_hyper.models import (
+    MultiLevel,
+    MultiLevelEstimator,
+    load_hyper_res,
+    load_level_estimator,
+)
 from keras_hyper.training.estimating import (
     LogLevelLoss,
+    RestorationLoss,
+    initialise_estimator,
     level_errors,
+    levels_lost,
     mean_and_error,
     new_estimator,
 )
 from keras_hyper.training.recipes import ESTIMATING, RECIPES, Recipe
 from keras_hyper.training.restoring import (
     MeanLossOfLevels,
+    initialise_from,
     level_metrics,
     new_restorer,
     psnr_before_and_after,
@@ -25,6 +34,8 @@ class Objective:
 
     Args:
         new_model: ``(recipe, task, levels, config) -> network``, untrained.
+        load: Loads a trained network by name.
+        initialise: ``(network, trained network)``: gives the first the weights of the second.
         trainer: The Keras model that runs the network at k levels and holds it as ``main``.
         loss: Makes the loss.
         metrics: ``names of the k levels -> metrics``.
@@ -38,6 +49,8 @@ class Objective:
     """
 
     new_model: Callable
+    load: Callable
+    initialise: Callable
     trainer: type
     loss: Callable
     metrics: Callable
@@ -65,6 +78,8 @@ class Objective:
 OBJECTIVES = {
     "restore": Objective(
         new_model=new_restorer,
+        load=load_hyper_res,
+        initialise=initialise_from,
         trainer=MultiLevel,
         loss=MeanLossOfLevels,
         metrics=level_metrics,
@@ -83,6 +98,8 @@ OBJECTIVES = {
     ),
     "estimate": Objective(
         new_model=new_estimator,
+        load=load_level_estimator,
+        initialise=initialise_estimator,
         trainer=MultiLevelEstimator,
         loss=LogLevelLoss,
         metrics=level_errors,
@@ -99,3 +116,11 @@ OBJECTIVES = {
         recipes=ESTIMATING,
     ),
 }
+# Of an estimator that learns which level a given network restores best at.
+RESTORES_BEST = replace(
+    OBJECTIVES["estimate"],
+    loss=RestorationLoss,
+    metrics=levels_lost,
+    metric="lost",
+    heading="dB lost to the best level",
+)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines import TASKS, get_task, register_task
+from pipelines import TASKS, get_task, register_task, tasks
 
 WEAKEST = {"denoise": 0.0, "dejpeg": 100.0, "sr": 1.0, "photo": 0.0}
 
@@ -76,3 +76,10 @@ def test_a_name_that_is_taken_or_another_object_is_an_error():
         register_task(dataclasses.replace(get_task("sr"), name="denoise"))
     with pytest.raises(TypeError, match="expected a Task or an EstimatorTask, got 'deblur'"):
         register_task("deblur")
+
+
+def test_a_degradation_is_traced_without_a_warning(caplog):
+    # A row imports its function at the first call, which may be inside of a graph.
+    row = tasks._degradation("noise", "add_gaussian_noise")
+    noisy = tf.function(lambda image: row(image, 25.0, (1, 2)))(tf.zeros((1, 8, 8, 1)))
+    assert noisy.shape == (1, 8, 8, 1) and not caplog.records

@@ -5,10 +5,16 @@ from keras import ops
 from scipy.fft import idctn
 
 from keras_hyper.training.estimating import (
+    TRIED,
     LevelError,
+    LevelLost,
     LogLevelLoss,
+    RestorationLoss,
+    costs_of_restoring,
     first_probes,
     level_errors,
+    levels_lost,
+    lost_by,
     mean_and_error,
 )
 
@@ -97,3 +103,39 @@ def test_errors_of_both_signs_add_up():
         {"level": 5, "estimate": 4, "error": 3},
         {"level": 12, "estimate": 12, "error": 2},
     ]
+
+
+def test_costs_are_those_of_restoring_at_each_level():
+    clean = np.full((2, 4, 4, 1), 0.5, np.float32)
+    image = np.stack([clean + 0.1, clean + 0.2], axis=1)
+
+    def restorer(inputs):  # leaves an error of a hundredth of the level
+        return inputs["image"] * 0.0 + 0.5 + inputs["level"] / 100.0
+
+    costs = costs_of_restoring(restorer)({"image": image}, clean)
+    errors = np.array([[0.1, *(TRIED[1:] / 100)], [0.2, *(TRIED[1:] / 100)]])
+    expected = 10 * np.log10((255 * errors) ** 2 + 0.25)
+    np.testing.assert_allclose(costs, [expected, expected], rtol=1e-4)
+
+
+def test_what_a_level_loses_is_interpolated_between_those_tried():
+    costs = np.float32([9.0, 4.0, 1.0, 2.0, 5.0, 8.0, 11.0])
+    for level, cost in zip(TRIED, costs, strict=True):
+        assert float(lost_by(costs, np.float32(level))) == pytest.approx(cost - 1, abs=1e-4)
+    # Between 1.0 and 2.0 by Keys: (-4 + 9 * 1 + 9 * 2 - 5) / 16.
+    middle = np.float32(np.expm1(0.55 * 2.5))
+    assert float(lost_by(costs, middle)) == pytest.approx(18 / 16 - 1, abs=1e-4)
+    far = [float(lost_by(costs, np.float32(level))) for level in (TRIED[-1], 40.0, 80.0)]
+    assert far == sorted(far) and far[0] < far[1] < far[2]
+    assert float(lost_by(costs, np.float32(-2.0))) == pytest.approx(9 - 1 + 2, abs=1e-4)
+
+
+def test_the_loss_is_the_mean_of_what_each_estimate_loses():
+    costs = np.float32([[[9, 4, 1, 2, 5, 8, 11], [0, 1, 2, 3, 4, 5, 6]]])
+    levels = TRIED[None, [4, 2]]
+    assert float(RestorationLoss()(costs, levels)) == pytest.approx((4 + 2) / 2, abs=1e-4)
+    first, second = levels_lost(["0-5", "5-10"])
+    assert (first.name, second.name) == ("lost_0-5", "lost_5-10")
+    second.update_state(costs, levels)
+    assert float(ops.convert_to_numpy(second.result())) == pytest.approx(2, abs=1e-4)
+    assert LevelLost.from_config(second.get_config()).index == 1

@@ -149,13 +149,33 @@ def test_settings_that_do_not_fit_are_wrong_arguments(photographs, tmp_path):
         ({"task": "paint"}, "No task 'paint'"),
         ({"recipe": "fast"}, "No recipe 'fast'"),
         ({"levels": ["-5"]}, "got -5"),
-        ({"task": "estimate", **initial}, "expected no --init-from with --task estimate"),
+        ({"task": "estimate", "init_from": "estimate_quality"}, "initial estimator with probes 48"),
+        ({"restorer": "denoise"}, "expected no --restorer with --task denoise"),
+        ({"task": "estimate", "restorer": "sr"}, "a --restorer for denoise, got one for sr"),
         ({"blocks": 1, "filters": 8, **initial}, "expected an initial network with blocks 1"),
     ):
         with pytest.raises(WrongArgumentError, match=words):
             trained(photographs, tmp_path / "runs", **settings)
     with pytest.raises(ValueError, match="the memory for pictures is 0.000977 MiB"):
         trained(photographs, tmp_path / "runs", memory=2**-20)
+
+
+def test_an_estimator_learns_which_level_a_network_restores_best_at(photographs, tmp_path):
+    random_network(filters=4).save(tmp_path / "restorer.keras")
+    settings = {"task": "estimate", "levels": ["0:50"], "num_levels": 2, "patch": 32,
+                "restorer": str(tmp_path / "restorer.keras")}  # fmt: skip
+    said = trained(photographs, tmp_path / "runs", **settings)
+    folder = tmp_path / "runs" / "estimate"
+    (row,) = json.loads((folder / "history.json").read_text())
+    assert row["val_loss"] >= 0 and "val_lost_0-25" in row and "dB lost to the best level" in said
+    # A second run begins with the estimator of the first.
+    initial = keras.models.load_model(folder / "model.keras")
+    again = {**settings, "init_from": str(folder / "model.keras"), "rate": 1e-9}
+    trained(photographs, tmp_path / "again", **again)
+    model = keras.models.load_model(tmp_path / "again" / "estimate" / "model.keras")
+    # All but the probes: the average of so short a run has unconstrained ones.
+    for ours, theirs in zip(model.get_weights()[1:], initial.get_weights()[1:], strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
 def test_clip_and_gray_are_those_of_the_settings(photographs, tmp_path, monkeypatch):
