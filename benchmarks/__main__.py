@@ -4,8 +4,8 @@ import argparse
 import importlib
 
 NAMES = (
-    "network", "training_step", "pipeline", "memory", "degradation", "serving", "evaluation",
-    "paper.jpeg_traces",
+    "network", "engines", "training_step", "pipeline", "memory", "degradation", "serving",
+    "evaluation", "paper.jpeg_traces",
 )  # fmt: skip
 
 

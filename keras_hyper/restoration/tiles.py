@@ -74,7 +74,7 @@ def tiles(length: int, tile: int, halo: int, multiple: int = 2) -> list[tuple[sl
 
     Args:
         length: The side in pixels.
-        tile: Tile size in pixels without the margin, a multiple of `multiple`.
+        tile: Maximum tile size in pixels without the margin, a multiple of `multiple`.
         halo: Margin in pixels that determines an output pixel, a multiple of `multiple`.
         multiple: Windows start at multiples of this.
 
@@ -86,6 +86,9 @@ def tiles(length: int, tile: int, halo: int, multiple: int = 2) -> list[tuple[sl
     if length <= size:
         return [(slice(0, length), slice(0, length), slice(0, length))]
     count = -(-(length - size) // tile) + 1
+    # The smallest windows of that number: less of the picture is restored twice.
+    tile = -(-(length - 2 * halo) // (count * multiple)) * multiple
+    size = tile + 2 * halo
     starts = [number * tile for number in range(count - 1)]
     # The last window ends with the picture. Rounding its start down makes it a little longer.
     starts.append((length - size) // multiple * multiple)

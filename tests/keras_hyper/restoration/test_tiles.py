@@ -51,3 +51,9 @@ def test_windows_start_at_multiples(multiple):
 def test_an_invalid_tile_is_refused(tile, multiple):
     with pytest.raises(ValueError, match=f"tile={tile}"):
         windows((4, 4), tile, 0, multiple)
+
+
+def test_windows_are_as_small_as_their_number_allows():
+    rows = tiles(600, 512, 28)
+    assert [window.stop - window.start for window, _, _ in rows] == [328, 328]
+    assert [kept for _, kept, _ in rows] == [slice(0, 300), slice(300, 600)]
