@@ -51,7 +51,11 @@ def test_card_reports_the_distance_below_the_curve(tmp_path, pictures, capsys):
     assert "paper |" not in text
 
 
-def test_card_describes_training_in_two_parts(tmp_path, pictures, capsys):
+def test_card_describes_training_in_two_parts_and_a_level_above_the_curve(
+    tmp_path, pictures, capsys, monkeypatch
+):
+    above = {"level": 25, "psnr": 30.0, "curve": 29.954, "below": -0.046, "before": 0.5}
+    monkeypatch.setattr("benchmarks.paper.untrained_levels.below_the_curve", lambda *_: [above])
     random_network(levels=(5, 75)).save(tmp_path / "model.keras")
     training = {"steps": "9", "batch": "4", "patch": "48", "seconds": 120, "machine": "a pocket",
                 "before": "7 steps of 16 patches", "shrink": "[0.5, 0.75]"}  # fmt: skip
@@ -65,6 +69,7 @@ def test_card_describes_training_in_two_parts(tmp_path, pictures, capsys):
     assert "9 steps of 4 patches of 48 pixels at every level, also from the photographs" in text
     assert "resized by 0.5, 0.75, 2 minutes, a pocket." in text
     assert "Before that: 7 steps of 16 patches." in text
+    assert "The curve through its four neighbours has 29.954 dB, so it is 0.046 dB above." in text
     assert "`train.py one`, then\n`train.py two`" in text
 
 
