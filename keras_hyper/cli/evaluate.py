@@ -8,6 +8,7 @@ from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.restoration import restorer as restorers
+from keras_hyper.restoration.engines import ENGINES
 from pipelines import TASKS, get_protocol
 
 
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--metrics", nargs="+", default=["psnr", "ssim"], metavar="M",
         help="psnr, ssim, ms_ssim, psnr_b, lpips")  # fmt: skip
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of layers")
+    add("--engine", choices=ENGINES, default="tensorflow", help="what runs the network")
     add("--seed", type=int, default=0, help="of the noise")
     add("--json", type=Path, metavar="F", help="also write the rows to this file")
     add("--out", type=Path, metavar="DIR", help="also write tables and plots there, and each "
@@ -78,7 +80,9 @@ def _restorer(args):
         raise WrongArgumentError("expected --out with --resume, the folder of the run to continue")
     if args.degraded_only:
         return None
-    restorer = restorers.open_restorer(args.model or args.task, args.task, args.precision)
+    restorer = restorers.open_restorer(
+        args.model or args.task, args.task, args.precision, args.engine
+    )
     if args.resume and restorer.identity is None:
         raise WrongArgumentError(
             f"expected a model file for --resume, got {args.model}, which may have changed"
@@ -88,10 +92,10 @@ def _restorer(args):
 
 def _command(args):
     """Returns the arguments that give the same figures again."""
-    defaults = {"metrics": ["psnr", "ssim"], "precision": "float32"}
+    defaults = {"metrics": ["psnr", "ssim"], "precision": "float32", "engine": "tensorflow"}
     words: list[str] = []
     for name in ("task", "data", "protocol", "levels", "model", "degraded_only", "metrics",
-                 "precision", "seed"):  # fmt: skip
+                 "precision", "engine", "seed"):  # fmt: skip
         value = getattr(args, name)
         if value and value != defaults.get(name):
             values = value if isinstance(value, list) else [] if value is True else [value]

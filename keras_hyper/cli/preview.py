@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_hyper.cli.sheet import draw_sheet
 from keras_hyper.errors import WrongArgumentError, checked
+from keras_hyper.restoration.engines import add_engine
 from keras_hyper.restoration.level import AUTO, level_choice, level_or_auto
 from keras_hyper.restoration.restorer import open_restorer
 from pipelines import TASKS, Task
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--level", type=level_or_auto, default=AUTO, help="the middle level; by default auto")
     add("--model", help="a model.keras, a run's folder; by default the one that ships")
     add("--estimator", help="of --level auto: a model.keras; by default the one that ships")
+    add_engine(parser)
     add("--at", type=float, nargs=2, metavar=("X", "Y"), default=(0.5, 0.5),
         help="middle of the crop, as shares of width and height")  # fmt: skip
     add("--side", type=int, default=320, help="of the crop in pixels")
@@ -43,8 +45,10 @@ def job(args: argparse.Namespace) -> None:
             f"expected --side of 16 and up and --at in 0..1, got {args.side} and {args.at}"
         )
     pixels = read_picture_file(args.source, MAX_PIXELS).pixels
-    restorer = checked(lambda: open_restorer(args.model or args.task, args.task))
-    choose = level_choice(task, args.level, args.estimator, restorer.channels)
+    restorer = checked(
+        lambda: open_restorer(args.model or args.task, args.task, engine=args.engine)
+    )
+    choose = level_choice(task, args.level, args.estimator, restorer.channels, engine=args.engine)
     used = choose(args.source, pixels)
     if used is None:
         raise ValueError(f"{args.source}: no {task.label} was found; give one, such as --level 20")

@@ -294,3 +294,15 @@ def test_folder_without_a_readable_picture_is_a_failed_job(tmp_path, models, cap
     error = capsys.readouterr().err
     assert "none of 1 pictures could be measured" in error and "bad.png" in error
     assert "Traceback" not in error
+
+
+def test_engines_give_the_same_figures(tmp_path, pictures):
+    options = ["--levels", 25, "--model", "denoise_tiny", "--metrics", "psnr"]
+    figures = []
+    for engine in ("tensorflow", "openvino"):
+        file = tmp_path / f"{engine}.json"
+        assert evaluate(pictures, *options, "--engine", engine, "--json", file) == 0
+        report = json.loads(file.read_text())
+        figures.append(report["rows"][0]["psnr_after"])
+        assert (f"--engine {engine}" in report["command"]) == (engine != "tensorflow")
+    assert figures[0] == pytest.approx(figures[1], abs=1e-3)
