@@ -42,10 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--running", type=count, help="most runs of a network at a time")
     add("--max-queue", type=count, help="most requests, queued or running; others must retry")
     add("--max-pixels", type=count, help="most pixels of a request")
+    add("--max-memory", type=count, help="most bytes of all requests together, above the models")
     # gRPC's number is a signed one of 32 bits.
     add("--max-message", type=_number(int, 1, (1 << 31) - 1), help="most bytes of a message")
     add("--tensor-content", action="store_true", help="answer in packed bytes, as 2.19's switch")
     add("--grace", type=_number(float, 0), help="seconds for running requests when stopped")
+    add("--allowed-hosts", nargs="+", metavar="NAME", help="names in REST's Host header; * is all")
+    add("--idle", type=_number(float, 1), help="seconds until an unused connection is closed")
+    add("--grpc_channel_arguments", metavar="NAME=VALUE,...", help="gRPC's, as TF-Serving's switch")
     add("--cert", type=Path, metavar="PEM", help="certificate chain; turns TLS on")
     add("--key", type=Path, metavar="PEM", help="key of the certificate")
     add("--client-ca", type=Path, metavar="PEM", help="require client certificates of these")
@@ -59,15 +63,22 @@ def job(args: argparse.Namespace) -> None:
     _check_certificates(*map(given.get, ("cert", "key", "client_ca")))
     try:
         from keras_hyper.serving.server import Options, Server
-        from keras_hyper.serving.server.config import models_of_file, models_of_folder
+        from keras_hyper.serving.server.config import (
+            channel_arguments,
+            models_of_file,
+            models_of_folder,
+        )
     except ModuleNotFoundError as error:
         raise WrongArgumentError(f"expected {error.name}: pip install '.[serving]'") from error
     configs = partial(models_of_folder, args.models)
     if args.models is None:
-        models = checked(lambda: models_of_file(args.model_config_file))
-        configs = partial(list, models)
+        checked(lambda: models_of_file(args.model_config_file))
+        configs = partial(models_of_file, args.model_config_file)
     names = {field.name for field in dataclasses.fields(Options)}
     options = Options(**{name: value for name, value in given.items() if name in names})
+    arguments = checked(lambda: channel_arguments(given.get("grpc_channel_arguments", "")))
+    hosts = tuple(name.lower() for name in options.allowed_hosts)
+    options = dataclasses.replace(options, channel_arguments=arguments, allowed_hosts=hosts)
     if options.rest_port == -1:
         options = dataclasses.replace(options, rest_port=None)
     _log_to_stderr()

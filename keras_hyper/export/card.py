@@ -85,6 +85,15 @@ def training_facts(path: Path) -> dict[str, Any]:
     return {}
 
 
+def version_number(name: str) -> int | None:
+    """Returns the number that a folder's name is as a whole, else None.
+
+    TF-Serving's versions are of 64 bits; longer numbers, such as time stamps, are none.
+    """
+    number = int(name) if name.isascii() and name.isdecimal() and len(name) < 100 else -1
+    return number if 0 <= number < 1 << 63 else None
+
+
 def saved_model_folder(path: Path) -> Path | None:
     """Returns the folder of the SavedModel at a path, the newest of several, or None."""
     if (path / "saved_model.pb").is_file():
@@ -93,7 +102,7 @@ def saved_model_folder(path: Path) -> Path | None:
 
 
 def _newest(folder):
-    versions = [path for path in folder.glob("*") if path.name.isdecimal()]
+    versions = [path for path in folder.glob("*") if version_number(path.name) is not None]
     newest = max(versions, key=lambda path: int(path.name), default=folder)
     return newest if (newest / "saved_model.pb").is_file() else None
 

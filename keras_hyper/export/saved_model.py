@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,13 +12,16 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from keras_hyper.export.card import card_of, estimator_facts
+from keras_hyper.export.card import card_of, estimator_facts, version_number
 from keras_hyper.export.session import ServingSession
 from keras_hyper.export.signatures import level_signatures, signatures
+from keras_hyper.export.tiles import whole_pixels
 from keras_hyper.models import HyperRes, LevelEstimator
 
 # TF-Serving runs the requests of this file before a version becomes available.
 _WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
+# Seconds after which a folder that an export left is removed by the next one.
+_OLD = 3600.0
 
 
 def export_saved_model(
@@ -51,20 +55,26 @@ def export_saved_model(
         card = {**(card or {}), "estimator": estimator_facts(estimator)}
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(".partial-*"):
+        # Of an export that was killed; one that runs is younger.
+        if time.time() - left.stat().st_mtime > _OLD:
+            shutil.rmtree(left, ignore_errors=True)
     # TF-Serving passes over names that are no number.
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
     try:
         _write(model, partial, card, level, estimator)
         check_saved_model(partial)
         return _published(partial, folder)
-    except BaseException:
+    except tf.errors.OpError as error:
+        # TensorFlow has errors of its own for files.
+        raise OSError(f"{folder} cannot be written: {error.message}") from error
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def _published(partial, folder):
     while True:
-        numbers = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+        numbers = [version_number(path.name) or 0 for path in folder.iterdir()]
         version = folder / str(max(numbers, default=0) + 1)
         try:
             os.rename(partial, version)
@@ -97,18 +107,15 @@ def _write(model, partial, card, level, estimator):
     def restore(image, level):
         return network(image) if level is None else model.infer({"image": image, "level": level})
 
-    facts = card_of(model, level, {"tensorflow": tf.__version__, **(card or {})})
-    text = json.dumps(facts, indent=1)
-    sweep = model.sweep if level is None else None
-    endpoints = signatures(restore, model.channels, level is None, text, sweep)
+    ours = {"tensorflow": tf.__version__, "whole_pixels": whole_pixels(model.halo)}
+    text = json.dumps(card_of(model, level, {**ours, **(card or {})}), indent=1)
+    endpoints = signatures(restore, model, level is None, text)
     requests = warm_up_requests(model.channels, model.level_range if level is None else None)
     networks = [network]
     if estimator is not None:
         networks.append(estimator)
         image = {"image": requests["serving_default"]["image"]}
-        estimating = level_signatures(
-            estimator.over_grid, restore, model.channels, estimator.min_side
-        )
+        estimating = level_signatures(estimator.over_grid, restore, model, estimator.min_side)
         endpoints.update(estimating)
         requests.update(dict.fromkeys(estimating, image))
     # Keras's ExportArchive writes every variable twice, under two names.

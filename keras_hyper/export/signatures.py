@@ -9,6 +9,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_hyper.export.tiles import restored_in_tiles
+from pipelines.tasks import TASKS
+
+# Pixels may overshoot [0, 1] as in `checked_picture`; those of 0 to 255 are refused.
+LOWEST, HIGHEST = -0.5, 1.5
 # A header may claim any size: decoding is refused beyond this, before memory is taken for it.
 MAX_PIXELS = 100_000_000
 # A card is a few kilobytes: more than a batch of them is no question but a burden.
@@ -18,21 +23,18 @@ Restore = Callable[[Any, Any], Any]
 Endpoints = dict[str, tuple[Callable[..., dict[str, Any]], Sequence[tf.TensorSpec]]]
 
 
-def signatures(
-    restore: Restore, channels: int, with_level: bool, card: str, sweep: Restore | None = None
-) -> Endpoints:
+def signatures(restore: Restore, network: Any, with_level: bool, card: str) -> Endpoints:
     """Returns the endpoints of an export by name, with their input signatures.
 
     Args:
         restore: ``(image float32 (batch, height, width, channels), level (batch,)) -> float32``;
             the level is None in an export of one level.
-        channels: 1 or 3.
-        with_level: Whether the endpoints take a level.
+        network: The `HyperRes`, for its facts and its `sweep`.
+        with_level: Whether the endpoints take a level; without, none of them is ``sweep``.
         card: The facts of the export, as JSON.
-        sweep: ``(image (1, height, width, channels), level (levels,)) -> (levels, height, width,
-            channels)``; None in an export of one level.
     """
-    made = _Endpoints(restore, channels, card, sweep)
+    channels = network.channels
+    made = _Endpoints(restore, network, card)
     level = [tf.TensorSpec((None,), tf.float32, name="level")] if with_level else []
 
     def images(batch, dtype):
@@ -45,7 +47,7 @@ def signatures(
         "serving_bytes": (made.serving_bytes, [files, *level]),
         "describe": (made.describe, [tf.TensorSpec((None,), tf.string, name="query")]),
     }
-    if sweep is not None:
+    if with_level:
         endpoints["sweep"] = (made.sweep, [images(1, tf.float32), *level])
     return endpoints
 
@@ -53,32 +55,38 @@ def signatures(
 class _Endpoints:
     """The functions of the signatures."""
 
-    def __init__(self, restore, channels, card, restore_sweep):
-        self.restore, self.channels, self.card = restore, channels, card
-        self.restore_sweep = restore_sweep
+    def __init__(self, restore, network, card):
+        self.restore, self.network, self.card = restore, network, card
+        self.channels = network.channels
 
     def serving_default(self, image, level=None):
-        image, level = _checked(image, level, self.channels)
-        return {"restored": tf.clip_by_value(self.restore(image, level), 0.0, 1.0)}
+        image, level = _checked(image, level, self.network)
+        return {"restored": restored_floats(self.restore, image, level, self.network)}
 
     def serving_uint8(self, image, level=None):
-        image, level = _checked(image, level, self.channels)
-        return {"restored": _to_bytes(self.restore(tf.cast(image, tf.float32) / 255.0, level))}
+        image, level = _checked(image, level, self.network)
+        return {"restored": self._restored_bytes(image, level)}
+
+    def _restored_bytes(self, image, level):
+        def restore(window, level):
+            return _to_bytes(self.restore(tf.cast(window, tf.float32) / 255.0, level))
+
+        return restored_in_tiles(restore, image, level, tf.uint8, self.network)
 
     def serving_bytes(self, image_bytes, level=None):
         def one(data, level=None):
             image = _decoded(data, self.channels)
             with tf.device(None):  # wherever the server's networks run
-                restored = self.restore(image[None], None if level is None else level[None])
+                restored = self._restored_bytes(image[None], None if level is None else level[None])
             # PNG has no device but the CPU, and strings cannot be copied to a GPU.
             with tf.device("/CPU:0"):
-                return tf.io.encode_png(_to_bytes(restored)[0])
+                return tf.io.encode_png(restored[0])
 
         image_bytes = tf.ensure_shape(image_bytes, (None,))
         checks = [_check(tf.size(image_bytes) > 0, "`image_bytes` must hold at least one file")]
         if level is not None:
             level = tf.ensure_shape(level, (None,))
-            checks += _of_batch(tf.size(image_bytes), level)
+            checks += _of_batch(tf.size(image_bytes), level, self.network)
         image_bytes, level = _after(checks, image_bytes, level)
         with tf.device("/CPU:0"):
             if level is None:
@@ -95,10 +103,10 @@ class _Endpoints:
         checks += [
             _check(tf.size(level) > 0, "`level` must hold at least one level"),
             _check(pixels <= MAX_PIXELS, *text),
-            _finite(level),
+            *_in_unit(level, self.network),
         ]
         image, level = _after(checks, image, level)
-        return {"restored": tf.clip_by_value(self.restore_sweep(image, level), 0.0, 1.0)}
+        return {"restored": restored_floats(self.network.sweep, image, level, self.network)}
 
     def describe(self, query):
         # As many answers as questions, whatever they are: where a server batches, every input and
@@ -115,11 +123,20 @@ def _to_bytes(image):
     return tf.cast(tf.round(tf.clip_by_value(image, 0.0, 1.0) * 255.0), tf.uint8)
 
 
-def _checked(image, level, channels):
-    image, checks = _checked_image(image, (None, None, None, channels))
+def restored_floats(restore: Restore, image: Any, level: Any, network: Any) -> Any:
+    """Restores checked pictures of any size to float32 in [0, 1]."""
+
+    def clipped(window, level):
+        return tf.clip_by_value(restore(window, level), 0.0, 1.0)
+
+    return restored_in_tiles(clipped, image, level, tf.float32, network)
+
+
+def _checked(image, level, network):
+    image, checks = _checked_image(image, (None, None, None, network.channels))
     if level is not None:
         level = tf.ensure_shape(level, (None,))
-        checks += _of_batch(tf.shape(image)[0], level)
+        checks += _of_batch(tf.shape(image)[0], level, network)
     return _after(checks, image, level)
 
 
@@ -132,18 +149,30 @@ def _checked_image(image, shape):
     if image.dtype.is_floating:
         finite = tf.reduce_all(tf.math.is_finite(image))
         checks.append(_check(finite, "`image` must be finite everywhere"))
+        low, high = tf.reduce_min(image), tf.reduce_max(image)
+        text = ("expected float pixels in [0, 1], got", low, "to", high)
+        checks.append(_check((low >= LOWEST) & (high <= HIGHEST), *text))
     return image, checks
 
 
-def _of_batch(images, level):
+def _of_batch(images, level, network):
     """Checks of levels that go with as many images."""
     levels = tf.shape(level)[0]
     text = ("images and levels in the batch must be as many:", images, "and", levels)
-    return [_check(images == levels, *text), _finite(level)]
+    return [_check(images == levels, *text), *_in_unit(level, network)]
 
 
-def _finite(level):
-    return _check(tf.reduce_all(tf.math.is_finite(level)), "`level` must be finite, not", level)
+def _in_unit(level, network):
+    """Checks of levels against the bounds of their unit; untrained levels within are valid."""
+    finite = tf.reduce_all(tf.math.is_finite(level))
+    task = TASKS.get(network.task)
+    lowest, highest = (task.minimum, task.maximum) if task else (0.0, float("inf"))
+    inside = tf.reduce_all((level >= lowest) & (level <= highest))
+    text = f"expected levels ({network.unit}) from {lowest:g} to {highest:g}, got"
+    return [
+        _check(finite, "`level` must be finite, not", level),
+        _check(inside | ~finite, text, level),
+    ]
 
 
 def _after(checks, *tensors):
@@ -157,7 +186,7 @@ def _check(condition, *text):
 
 
 def _decoded(data, channels):
-    """Decodes PNG, JPEG, GIF or BMP to float32 ``(height, width, channels)``, 8 bits."""
+    """Decodes PNG, JPEG, GIF or BMP to uint8 ``(height, width, channels)``."""
     # Width and height that a PNG's header claims; 0 for other formats. A PNG of a few kilobytes can
     # claim gigapixels. JPEG takes as many bytes as it has blocks.
     long_enough = tf.strings.length(data) >= 24
@@ -173,18 +202,18 @@ def _decoded(data, channels):
     check = _check(few, "the picture claims", size, f"pixels; the limit is {MAX_PIXELS} in all")
     with tf.control_dependencies([check]), tf.device("/CPU:0"):
         image = tf.io.decode_image(tf.identity(data), channels, expand_animations=False)
-    return tf.cast(tf.ensure_shape(image, (None, None, channels)), tf.float32) / 255.0
+    return tf.ensure_shape(image, (None, None, channels))
 
 
 def level_signatures(
-    estimate_level: Callable[[Any], Any], restore: Restore, channels: int, min_side: int
+    estimate_level: Callable[[Any], Any], restore: Restore, network: Any, min_side: int
 ) -> Endpoints:
     """Returns the endpoints of an estimator inside an export, with their input signatures.
 
     Args:
         estimate_level: ``image float32 (batch, height, width, channels) -> level (batch,)``.
         restore: See `signatures`.
-        channels: 1 or 3.
+        network: See `signatures`.
         min_side: Smallest side of an image whose level can be estimated.
 
     Returns:
@@ -192,7 +221,7 @@ def level_signatures(
     """
 
     def checked(image):
-        image = _checked(image, None, channels)[0]
+        image = _checked(image, None, network)[0]
         sides = tf.shape(image)[1:3]
         text = f"expected sides of at least {min_side} pixels to estimate a level, got"
         with tf.control_dependencies([_check(tf.reduce_all(sides >= min_side), text, sides)]):
@@ -204,7 +233,7 @@ def level_signatures(
     def auto(image):
         image = checked(image)
         level = estimate_level(image)
-        return {"restored": tf.clip_by_value(restore(image, level), 0.0, 1.0), "level": level}
+        return {"restored": restored_floats(restore, image, level, network), "level": level}
 
-    inputs = [tf.TensorSpec((None, None, None, channels), tf.float32, name="image")]
+    inputs = [tf.TensorSpec((None, None, None, network.channels), tf.float32, name="image")]
     return {"estimate": (estimate, inputs), "auto": (auto, inputs)}

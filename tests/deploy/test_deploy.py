@@ -6,6 +6,7 @@ import subprocess
 import threading
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 from google.protobuf import text_format
@@ -87,6 +88,8 @@ def test_every_file_is_tested():
         "compose.yaml",
         "kubernetes/autoscaler.yaml",
         "kubernetes/deployment.yaml",
+        "kubernetes/disruption.yaml",
+        "kubernetes/network.yaml",
         "kubernetes/service.yaml",
         "kustomization.yaml",
         "models.config",
@@ -172,6 +175,33 @@ def test_references_between_kubernetes_objects_exist():
     assert kustomization["configMapGenerator"][0]["name"] in maps
     volumes = {volume["name"] for volume in pod["spec"]["volumes"]}
     assert {mount["name"] for mount in container()["volumeMounts"]} == volumes
+
+
+@pytest.mark.parametrize("path", sorted((DEPLOY / "kubernetes").iterdir()), ids=lambda p: p.name)
+def test_kubernetes_objects_follow_their_schemas(path):
+    for document in documents(path):
+        assert kubernetes_validate.validate(document, "1.30", strict=True) == "1.30"
+
+
+def test_servers_have_few_rights_and_end_after_their_requests():
+    (deployment,) = documents(DEPLOY / "kubernetes" / "deployment.yaml")
+    pod, rights = deployment["spec"]["template"]["spec"], container()["securityContext"]
+    assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] > 0
+    assert rights["readOnlyRootFilesystem"] and rights["allowPrivilegeEscalation"] is False
+    assert rights["capabilities"]["drop"] == ["ALL"]
+    # Without a handler of SIGTERM, the pause before it is all the time that requests have.
+    pause = int(container()["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert 20 <= pause < pod["terminationGracePeriodSeconds"] <= pause + 10
+
+
+def test_policies_select_the_servers():
+    labels = {"app": "keras-hyper"}
+    (budget,) = documents(DEPLOY / "kubernetes" / "disruption.yaml")
+    assert budget["spec"]["selector"]["matchLabels"] == labels
+    (policy,) = documents(DEPLOY / "kubernetes" / "network.yaml")
+    assert policy["spec"]["podSelector"]["matchLabels"] == labels
+    ports = {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
+    assert ports == {port["containerPort"] for port in container()["ports"]}
 
 
 def test_probes_use_ports_of_the_container():

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 
 from keras_hyper.serving.server.config import ModelConfig, Options
 from keras_hyper.serving.server.grpc_server import GrpcServer
+from keras_hyper.serving.server.metrics import Metrics
 from keras_hyper.serving.server.models import Models
 from keras_hyper.serving.server.rest import RestServer
-from keras_hyper.serving.server.service import Metrics, Service
+from keras_hyper.serving.server.service import Service
 
 __all__ = ["ModelConfig", "Options", "Server"]
 

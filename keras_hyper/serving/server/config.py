@@ -6,6 +6,8 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
+from keras_hyper.export.card import version_number
+
 
 @dataclass(frozen=True)
 class Options:
@@ -20,13 +22,18 @@ class Options:
         max_queue: Most Predict requests, queued or running; more are refused as UNAVAILABLE.
         batch: Maximum batch size of requests that run together; 1 turns batching off.
         max_pixels: Most pixels of a request, all pictures together.
-        max_message: Most bytes of a message.
+        max_message: Most bytes of a gRPC message.
+        max_memory: Most bytes that all requests take together, above the loaded models.
         tensor_content: Answer every client in packed bytes, not only those that ask for it.
         drain: Seconds between NOT_SERVING and the refusal of calls.
         grace: Seconds for running requests to finish when the server stops.
         cert: PEM file with the server's certificate chain; None for no TLS.
         key: PEM file with its key.
         client_ca: PEM file with the authorities that certify clients; None admits all clients.
+        allowed_hosts: Names in REST's Host header besides addresses, localhost and this machine's
+            name; ``*`` for all.
+        idle: Seconds without a call after which a connection is closed.
+        channel_arguments: Arguments of gRPC, such as ``grpc.max_connection_age_ms``.
     """
 
     host: str = "127.0.0.1"
@@ -38,12 +45,16 @@ class Options:
     batch: int = 1
     max_pixels: int = 1 << 24
     max_message: int = 1 << 28
+    max_memory: int = 4 << 30
     tensor_content: bool = False
     drain: float = 1.0
     grace: float = 10.0
     cert: Path | None = None
     key: Path | None = None
     client_ca: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    idle: float = 300.0
+    channel_arguments: tuple[tuple[str, int | str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,11 +90,6 @@ def models_of_folder(folder: Path) -> list[ModelConfig]:
         for path in children
         if any(version_number(child.name) is not None for child in path.iterdir())
     ]
-
-
-def version_number(name: str) -> int | None:
-    """Returns the number that a folder's name is as a whole, else None."""
-    return int(name) if name.isascii() and name.isdecimal() else None
 
 
 def models_of_file(file: Path) -> list[ModelConfig]:
@@ -124,3 +130,15 @@ def models_of_file(file: Path) -> list[ModelConfig]:
             f"got {', '.join(names) or 'none'}"
         )
     return models
+
+
+def channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
+    """Reads TF-Serving's ``--grpc_channel_arguments``: ``name=value,name=value``.
+
+    Raises:
+        ValueError: If a part is no name and value.
+    """
+    pairs = [part.partition("=") for part in text.split(",") if part]
+    if not all(name and value for name, _, value in pairs):
+        raise ValueError(f"expected name=value,name=value, got {text}")
+    return tuple((name, int(value) if value.isdecimal() else value) for name, _, value in pairs)

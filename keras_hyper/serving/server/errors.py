@@ -8,7 +8,7 @@ _LONGEST = 1024
 _CUT = "...TRUNCATED"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 # Other codes are 500.
-HTTP_STATUS = {
+_HTTP_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.FAILED_PRECONDITION: 400,
     grpc.StatusCode.OUT_OF_RANGE: 400,
@@ -24,17 +24,19 @@ class ServingError(Exception):
     """A request that cannot be answered.
 
     Args:
-        code: gRPC's code; `HTTP_STATUS` has the one of REST.
+        code: gRPC's code.
         text: What was expected and what came; cut to 1024 characters.
+        http_status: REST's status, by default the one of TF-Serving for the code.
     """
 
-    def __init__(self, code: grpc.StatusCode, text: str):
+    def __init__(self, code: grpc.StatusCode, text: str, http_status: int | None = None):
         # gRPC refuses an answer whose header has other bytes.
         text = text.encode("utf-8", "replace").decode()
         if len(text) > _LONGEST:
             text = text[: _LONGEST - len(_CUT)] + _CUT
         super().__init__(text)
         self.code = code
+        self.http_status = http_status or _HTTP_STATUS.get(code, 500)
         self.text = self.rest_text = text
 
 
@@ -56,6 +58,11 @@ def invalid(text: str) -> ServingError:
 def not_found(text: str) -> ServingError:
     """Returns a NOT_FOUND."""
     return ServingError(grpc.StatusCode.NOT_FOUND, text)
+
+
+def too_large(text: str) -> ServingError:
+    """Returns the error of a message beyond the limits; 413 over REST."""
+    return ServingError(grpc.StatusCode.RESOURCE_EXHAUSTED, text, 413)
 
 
 def overloaded(why: str) -> ServingError:

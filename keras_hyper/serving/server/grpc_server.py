@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
+from keras_hyper.serving.server.bodies import message_cost
 from keras_hyper.serving.server.config import Options
 from keras_hyper.serving.server.errors import ServingError, invalid
 from keras_hyper.serving.server.request import Request
@@ -89,13 +90,13 @@ class _Handlers:
                 fill(message.outputs[name], array, as_content)
             return message.SerializeToString()
 
-        return await self._service.predict(
-            lambda: predict_request(_parsed(predict_pb2.PredictRequest, data)),
-            response,
-            len(data),
-            context.time_remaining(),
-            "GRPC",
-        )
+        async with self._service.call("GRPC", context.time_remaining(), len(data)) as call:
+            return await self._service.predict(
+                call,
+                lambda: message_cost(data),
+                lambda: predict_request(_parsed(predict_pb2.PredictRequest, data)),
+                response,
+            )
 
     async def metadata(self, data, context):
         message = _parsed(get_model_metadata_pb2.GetModelMetadataRequest, data)
@@ -178,6 +179,8 @@ class GrpcServer:
                 # Otherwise Linux lets two servers share a port, each with half the calls.
                 ("grpc.so_reuseport", 0),
                 ("grpc.server_handshake_timeout_ms", 20_000),
+                ("grpc.max_connection_idle_ms", round(1000 * options.idle)),
+                *options.channel_arguments,
             ],
             maximum_concurrent_rpcs=options.max_queue + 1000,
         )

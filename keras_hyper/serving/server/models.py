@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from keras_hyper.serving.server.config import ModelConfig, version_number
+from keras_hyper.export.card import version_number
+from keras_hyper.serving.server.config import ModelConfig
 from keras_hyper.serving.server.errors import invalid, not_found
 from keras_hyper.serving.server.version import Hold, State, Version
 
@@ -29,6 +30,8 @@ class Model:
     def __init__(self, config: ModelConfig, clock: Callable[[], float] = time.monotonic):
         self.config = config
         self._clock = clock
+        self.load_failures = 0
+        self._ignored: set[str] = set()
         self._past: list[Version] = []
         # Both are replaced as a whole and never changed, so that readers need no lock.
         self._versions: dict[int, Version] = {}
@@ -106,6 +109,11 @@ class Model:
             return {}
         folders = {version_number(child.name): child for child in children if child.is_dir()}
         folders.pop(None, None)
+        for child in children:
+            is_long = child.name.isdecimal() and version_number(child.name) is None
+            if is_long and child.name not in self._ignored:
+                self._ignored.add(child.name)
+                _log.warning("%s: %s is ignored, a version is below 2**63", self.config.name, child)
         if not folders:
             _log.warning("%s: no version in %s", self.config.name, path)
         return folders
@@ -123,6 +131,7 @@ class Model:
         if not version.is_due():
             return False
         if not version.load():
+            self.load_failures += 1
             _log.warning("%s version %d: %s", self.config.name, number, version.text)
             return False
         self._available = {**self._available, number: version}
@@ -190,6 +199,11 @@ class Models:
             model.close()
 
     @property
+    def load_failures(self) -> int:
+        """The number of loads that failed."""
+        return sum(model.load_failures for model in self._models.values())
+
+    @property
     def names(self) -> list[str]:
         """The names of the models."""
         return sorted(self._models)
@@ -233,6 +247,13 @@ class Models:
             configs = []
         new = {c.name: Model(c) for c in configs if c.name not in self._models}
         self._models = {**self._models, **new}
+        for config in configs:
+            model = self._models[config.name]
+            if model.config.base_path != config.base_path:
+                _log.warning("%s: a new base_path needs a restart", config.name)
+                continue
+            # Policy and labels; the poll follows them.
+            model.config = config
 
         def poll(model):
             try:

@@ -16,41 +16,66 @@ from functools import partial
 import grpc
 import numpy as np
 
-from keras_hyper.serving.server.errors import ServingError, deadline_exceeded, overloaded
-from keras_hyper.serving.server.version import Hold, LoadedVersion
+from keras_hyper.serving.server.errors import (
+    ServingError,
+    deadline_exceeded,
+    invalid,
+    overloaded,
+)
+from keras_hyper.serving.server.version import Hold, Lease, LoadedVersion
 
 _log = logging.getLogger(__name__)
 Arrays = dict[str, np.ndarray]
 
 
 class Budget:
-    """A limit of values in memory; may be used from any thread.
+    """A limit of memory; may be used from any thread.
 
     Args:
-        most: Most values at a time.
+        most: Most bytes at a time.
     """
 
     def __init__(self, most: int):
-        self._most = most
-        self._taken = 0
+        self.most = most
+        self.taken = 0
         self._lock = threading.Lock()
 
-    def take(self, hold: Hold, values: int) -> None:
-        """Takes values until `hold` is released.
+    def take(self, lease: Lease, size: int) -> None:
+        """Takes bytes until `lease` is released.
 
         Raises:
-            ServingError: UNAVAILABLE if too few remain.
+            ServingError: UNAVAILABLE if too few remain; INVALID_ARGUMENT if the request alone takes
+                more than there will ever be.
         """
+        self.check(size)
+        if not self.try_take(lease, size):
+            raise overloaded(f"requests that take {self.taken} bytes are queued")
+
+    def try_take(self, lease: Lease, size: int) -> bool:
+        """Takes bytes until `lease` is released, if as many remain; returns whether they do."""
         with self._lock:
-            if self._taken + values > self._most:
-                raise overloaded(f"requests with {self._taken} values are queued or running")
-            self._taken += values
+            if self.taken + size > self.most:
+                return False
+            self.taken += size
 
         def give():
             with self._lock:
-                self._taken -= values
+                self.taken -= size
 
-        hold.on_release(give)
+        lease.on_release(give)
+        return True
+
+    def check(self, size: int) -> None:
+        """Checks that a request fits at all.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT.
+        """
+        if size > self.most:
+            raise invalid(
+                f"the request takes {size} bytes of memory, this server's limit is {self.most}: "
+                "send smaller pictures, or fewer"
+            )
 
 
 @dataclass(eq=False)
@@ -64,6 +89,7 @@ class Job:
         outputs: Names of the requested outputs; empty for all.
         deadline: Its deadline in the time of `time.monotonic`; None for no deadline.
         key: Jobs with equal keys may run together; None runs alone.
+        cost: Bytes that its run takes.
     """
 
     hold: Hold
@@ -72,12 +98,13 @@ class Job:
     outputs: tuple[str, ...]
     deadline: float | None
     key: tuple | None = None
+    cost: int = 0
     answer: asyncio.Future = field(init=False)
 
     @property
     def pictures(self) -> int:
         """The number of its pictures."""
-        return len(next(iter(self.inputs.values())))
+        return max((len(array) for array in self.inputs.values() if array.ndim), default=1)
 
     @property
     def remaining(self) -> float | None:
@@ -105,21 +132,31 @@ def batch_key(
 
 
 class Queue:
-    """Runs jobs in the order of their arrival, a bounded number at a time.
+    """Runs jobs in the order of their arrival, a bounded number at a time and in bounded memory.
 
-    Its methods run in the thread of the event loop; the graphs run in the executor's.
+    Every job gets an answer, whatever fails. Its methods run in the thread of the event loop; the
+    graphs run in the executor's.
 
     Args:
         executor: Threads for the runs.
         running: Most runs at a time.
         batch: Maximum batch size of joined requests; 1 turns batching off.
+        memory: Limit of what the running jobs take; each alone must fit (`Budget.check`).
     """
 
-    def __init__(self, executor: Executor, running: int = 2, batch: int = 1):
+    def __init__(
+        self, executor: Executor, running: int = 2, batch: int = 1, memory: Budget | None = None
+    ):
         self._executor = executor
         self._free = running
         self._batch = batch
+        self._memory = memory or Budget(1 << 62)
         self._queued: deque[Job] = deque()
+
+    @property
+    def depth(self) -> int:
+        """The number of queued jobs, without the running ones."""
+        return len(self._queued)
 
     async def run(self, job: Job) -> Arrays:
         """Runs a job in its turn.
@@ -137,31 +174,45 @@ class Queue:
 
     def _start_runs(self):
         while self._free and self._queued:
-            jobs = self._next_batch()
-            if jobs:
-                self._free -= 1
+            jobs, lease = self._next_batch(), Lease()
+            if not jobs:
+                continue
+            if not self._memory.try_take(lease, sum(job.cost for job in jobs)):
+                # The end of a run starts them again.
+                self._queued.extendleft(reversed(jobs))
+                return
+            self._free -= 1
+            finish = partial(self._finish, jobs, lease)
+            try:
                 run = asyncio.get_running_loop().run_in_executor(self._executor, _run, jobs)
-                run.add_done_callback(partial(self._finish, jobs))
+                run.add_done_callback(finish)
+            except RuntimeError as error:  # the threads have ended
+                failed = asyncio.get_running_loop().create_future()
+                failed.set_exception(error)
+                finish(failed)
 
     def _next_batch(self):
         """Removes the oldest job and those to run with it; returns none if it has ended."""
         first = self._queued.popleft()
         if _has_ended(first):
             return []
-        jobs, pictures = [first], first.pictures
+        jobs, pictures, cost = [first], first.pictures, first.cost
         if self._batch > 1 and first.key:
             for job in [job for job in self._queued if job.key == first.key]:
-                if pictures + job.pictures > self._batch:
+                pictures, cost = pictures + job.pictures, cost + job.cost
+                if pictures > self._batch or cost > self._memory.most:
                     break
                 self._queued.remove(job)
                 if not _has_ended(job):
                     jobs.append(job)
-                    pictures += job.pictures
         return jobs
 
-    def _finish(self, jobs, run):
+    def _finish(self, jobs, lease, run):
         self._free += 1
-        for job, answer in zip(jobs, run.result(), strict=True):
+        lease.release()
+        error = asyncio.CancelledError() if run.cancelled() else run.exception()
+        answers = [_internal(error)] * len(jobs) if error else run.result()
+        for job, answer in zip(jobs, answers, strict=True):
             job.hold.release()
             if job.answer.done():
                 continue
@@ -170,6 +221,11 @@ class Queue:
             else:
                 job.answer.set_result(answer)
         self._start_runs()
+
+
+def _internal(error):
+    _log.error("a run failed: %s", error, exc_info=error)
+    return ServingError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
 
 
 def _has_ended(job):
@@ -193,8 +249,7 @@ def _run(jobs):
         except ServingError as error:
             return error
         except Exception as error:  # the client must receive an answer
-            _log.exception("%s failed", job.signature)
-            return ServingError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
+            return _internal(error)
 
     answers = _run_together(jobs) if len(jobs) > 1 else None
     return answers or [alone(job) for job in jobs]

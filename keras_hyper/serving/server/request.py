@@ -39,6 +39,8 @@ class Request:
         label: A version's label, or empty.
         signature: Its name; empty for the default one.
         outputs: Names of the requested outputs; empty for all.
+        value_bytes: Bytes of each value besides its array, while it is read.
+        answer_copies: Memory of a whole answer to that of its arrays.
     """
 
     model: str
@@ -49,6 +51,8 @@ class Request:
     label: str = ""
     signature: str = ""
     outputs: tuple[str, ...] = ()
+    value_bytes: int = 0
+    answer_copies: int = 5
 
 
 def inputs_of(
@@ -63,7 +67,7 @@ def inputs_of(
         request: The request.
         definition: The SignatureDef.
         max_pixels: Most pixels of all pictures of the request.
-        reserve: Called with the number of values, before memory is allocated for them.
+        reserve: Called with the bytes of the arrays, before memory is allocated for them.
 
     Returns:
         Arrays by input name.
@@ -75,7 +79,13 @@ def inputs_of(
     _check_names(definition, raw)
     shapes = {name: request.shape(name, raw[name]) for name in definition.inputs}
     _check_sizes(shapes, max_pixels)
-    reserve(sum(math.prod(shape) for shape in shapes.values()))
+    dtypes = {name: tf.as_dtype(info.dtype) for name, info in definition.inputs.items()}
+    reserve(
+        sum(
+            math.prod(shape) * (dtypes[name].size + request.value_bytes)
+            for name, shape in shapes.items()
+        )
+    )
     arrays = {}
     for name, info in definition.inputs.items():
         array = request.convert(name, raw[name], info)
@@ -91,6 +101,21 @@ def inputs_of(
             _check_files(name, array, max_pixels)
         arrays[name] = array
     return arrays
+
+
+def units_of(inputs: Mapping[str, np.ndarray]) -> int:
+    """Returns the pixels of all pictures to be restored, or the rows of other inputs.
+
+    One picture with several levels counts once for each.
+    """
+    rows = max((len(array) for array in inputs.values() if array.ndim), default=1)
+    units = [rows]
+    for name, array in inputs.items():
+        if array.ndim == 4:
+            units.append(rows * math.prod(array.shape[1:3]))
+        elif name.endswith("_bytes"):
+            units.append(sum(file_pixels(name, data) for data in array.flat))
+    return max(units)
 
 
 def check_outputs(names: tuple[str, ...], definition: Any) -> None:
@@ -146,19 +171,26 @@ def _check_files(name, files, max_pixels):
     """Checks the sizes in the headers, since decoding allocates memory for them."""
     pixels = 0
     for data in files.ravel():
-        # Chosen by the first bytes, as the graph's decoder does.
-        kind = next((kind for start, kind in _FORMATS.items() if data.startswith(start)), None)
-        if kind is None:
-            raise invalid(
-                f"{name}: Unknown image file format. One of JPEG, PNG, GIF, BMP required."
-            )
-        try:
-            with kind(io.BytesIO(data)) as picture:
-                pixels += math.prod(picture.size)
-        except (OSError, ValueError, SyntaxError, struct.error, IndexError) as error:
-            raise invalid(f"{name}: a picture's header is damaged: {error}") from error
+        pixels += file_pixels(name, data)
         if pixels > max_pixels:
             raise invalid(
                 f"{name}: pictures of {pixels} pixels are beyond this server's limit of "
                 f"{max_pixels} pixels a request"
             )
+
+
+def file_pixels(name: str, data: bytes) -> int:
+    """Returns the pixels that the header of a picture file claims.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT for another format or a damaged header.
+    """
+    # Chosen by the first bytes, as the graph's decoder does.
+    kind = next((kind for start, kind in _FORMATS.items() if data.startswith(start)), None)
+    if kind is None:
+        raise invalid(f"{name}: Unknown image file format. One of JPEG, PNG, GIF, BMP required.")
+    try:
+        with kind(io.BytesIO(data)) as picture:
+            return math.prod(picture.size)
+    except (OSError, ValueError, SyntaxError, struct.error, IndexError) as error:
+        raise invalid(f"{name}: a picture's header is damaged: {error}") from error

@@ -1,26 +1,22 @@
 """The API over HTTP with JSON, and the metrics."""
 
-import base64
-import binascii
-import json
+import ipaddress
+import socket
 import ssl
-from typing import Any
+from urllib.parse import urlsplit
 
 import grpc
-import numpy as np
-import tensorflow as tf
 from aiohttp import web
 
+from keras_hyper.serving.server.bodies import body_limit, body_too_large, json_cost, unpacked
 from keras_hyper.serving.server.config import Options
-from keras_hyper.serving.server.errors import HTTP_STATUS, ServingError, invalid
-from keras_hyper.serving.server.request import Request
-from keras_hyper.serving.server.service import Answer, Service
+from keras_hyper.serving.server.errors import ServingError, invalid
+from keras_hyper.serving.server.rest_json import predict_answer, predict_body, predict_request
+from keras_hyper.serving.server.service import Service
 from keras_hyper.serving.server.tensors import type_name
 
 # TF-Serving's --rest_api_timeout_in_ms.
 _SECONDS = 30.0
-# Reading JSON takes many times its size in memory.
-_LARGEST_BODY = 1 << 26
 METRICS_PATH = "/monitoring/prometheus/metrics"
 _WHICH = r"/v1/models/{model:[^/:]+}{which:(?:/(?:versions|labels)/[^/:]+)?}"
 
@@ -28,8 +24,19 @@ _WHICH = r"/v1/models/{model:[^/:]+}{which:(?:/(?:versions|labels)/[^/:]+)?}"
 class _Handlers:
     """The methods: HTTP requests to responses."""
 
-    def __init__(self, service: Service):
+    def __init__(self, service: Service, limit: int, allowed_hosts: tuple[str, ...]):
         self._service = service
+        self._limit = limit
+        self._allowed = {"localhost", socket.gethostname().lower(), *allowed_hosts}
+
+    @web.middleware
+    async def hosts(self, request, handler):
+        """Refuses names that a page of another site may have given this address."""
+        name = urlsplit(f"//{request.host}").hostname or ""
+        if not ({name, "*"} & self._allowed or is_address(name)):
+            text = f"expected an allowed Host, got {name}: see --allowed-hosts"
+            return web.json_response({"error": text}, status=403)
+        return await handler(request)
 
     @web.middleware
     async def errors(self, request, handler):
@@ -37,12 +44,10 @@ class _Handlers:
         try:
             return await handler(request)
         except ServingError as error:
-            status, text = HTTP_STATUS.get(error.code, 500), error.rest_text
+            status, text = error.http_status, error.rest_text
         except web.HTTPRequestEntityTooLarge:
-            status = 413
-            text = (
-                f"the body is larger than {_LARGEST_BODY} bytes: send encoded pictures, or use gRPC"
-            )
+            large = body_too_large(self._limit)
+            status, text = large.http_status, large.rest_text
         except web.HTTPException as error:
             # TF-Serving answers unknown paths under /v1/ with INVALID_ARGUMENT.
             status = 400 if request.path.startswith("/v1/") else error.status
@@ -58,21 +63,28 @@ class _Handlers:
         if method != "predict":
             raise invalid(f"Malformed request: POST {request.path}")
         model, version, label = _which(request)
-        data = await request.read()
-        bodies = []
+        packed = request.content_length is None or "Content-Encoding" in request.headers
+        size = self._limit if packed else request.content_length
+        if size > self._limit:
+            raise body_too_large(self._limit)
+        async with self._service.call("REST", _SECONDS, size) as call:
+            call.model = model
+            data, encoding = await request.read(), request.headers.get("Content-Encoding", "")
+            texts: list[bytes] = []
+            bodies: list[dict] = []
 
-        def read():
-            bodies.append(predict_body(data))
-            return predict_request(bodies[0], model, version, label)
+            def cost():
+                texts.append(unpacked(data, encoding.lower(), self._limit))
+                return json_cost(texts[0])
 
-        text = await self._service.predict(
-            read,
-            lambda answer: json.dumps(predict_answer(bodies[0], answer)),
-            len(data),
-            _SECONDS,
-            "REST",
-        )
-        return web.json_response(text=text)
+            def read():
+                bodies.append(predict_body(texts.pop()))
+                return predict_request(bodies[0], model, version, label)
+
+            text = await self._service.predict(
+                call, cost, read, lambda answer: predict_answer(bodies[0], answer)
+            )
+        return web.Response(body=text, content_type="application/json")
 
     async def status(self, request):
         model, version, label = _which(request)
@@ -123,14 +135,22 @@ class RestServer:
 
     def __init__(self, service: Service, options: Options):
         self._options = options
-        handlers = _Handlers(service)
-        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[handlers.errors])
+        limit = min(body_limit(options.max_pixels), options.max_memory // 4)
+        handlers = _Handlers(service, limit, options.allowed_hosts)
+        middlewares = [handlers.errors, handlers.hosts]
+        app = web.Application(client_max_size=limit, middlewares=middlewares)
         app.router.add_get(METRICS_PATH, handlers.metrics)
         app.router.add_get(_WHICH, handlers.status)
         app.router.add_get(_WHICH + "/metadata", handlers.metadata)
         app.router.add_post(_WHICH + r":{method:[^/:]+}", handlers.method)
         self._runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=options.grace
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=options.grace,
+            keepalive_timeout=options.idle,
+            # Unpacked here, up to the limit.
+            auto_decompress=False,
         )
 
     async def start(self) -> int:
@@ -156,6 +176,14 @@ class RestServer:
         await self._runner.cleanup()
 
 
+def is_address(name: str) -> bool:
+    """Whether a host is an address, which no other site can name."""
+    try:
+        return bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
+
+
 def _which(request):
     """Returns name, version (None for the newest) and label of the model in the path."""
     kind, _, value = request.match_info["which"].strip("/").partition("/")
@@ -173,127 +201,3 @@ def _tensor_info(info):
         "tensor_shape": {"dim": sides, "unknown_rank": info.tensor_shape.unknown_rank},
         "name": info.name,
     }
-
-
-def predict_body(data: bytes) -> dict:
-    """Parses the body of a predict.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT unless it is an object with either ``instances`` (rows) or
-            ``inputs`` (columns).
-    """
-    try:
-        body = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise invalid(f"JSON Parse error: {error}") from error
-    if not isinstance(body, dict):
-        raise invalid(f"JSON Parse error: expected an object, got {type(body).__name__}")
-    if len({"instances", "inputs"} & set(body)) != 1:
-        raise invalid("expected either 'instances' or 'inputs' in the body")
-    if "instances" in body and not (isinstance(body["instances"], list) and body["instances"]):
-        raise invalid("expected 'instances' to be a list with at least one row")
-    if not isinstance(body.get("signature_name", ""), str):
-        raise invalid(
-            f"expected text in 'signature_name', got {type(body['signature_name']).__name__}"
-        )
-    return body
-
-
-def predict_request(body: dict, model: str, version: int | None, label: str) -> Request:
-    """Returns the request of a parsed body to the model of its path."""
-    return Request(
-        model,
-        lambda definition: _columns(body, list(definition.inputs)),
-        lambda name, values: _shape(values),
-        _converted,
-        version,
-        label,
-        body.get("signature_name", ""),
-    )
-
-
-def _columns(body, names):
-    """Returns the inputs by name, from the rows or the columns of the body."""
-    values = body["inputs"] if "inputs" in body else body["instances"]
-    if "inputs" in body and _has_names(values):
-        return values
-    if "instances" in body and any(map(_has_names, values)):
-        if any(not _has_names(row) or set(row) != set(values[0]) for row in values):
-            raise invalid("expected the same input names in all rows of 'instances'")
-        return {name: [row[name] for row in values] for name in values[0]}
-    if len(names) != 1:
-        raise invalid(f"expected inputs with names: {', '.join(sorted(names))}")
-    return {names[0]: values}
-
-
-def _has_names(value):
-    return isinstance(value, dict) and set(value) != {"b64"}
-
-
-def _shape(values):
-    shape = []
-    while isinstance(values, list):
-        shape.append(len(values))
-        values = values[0] if values else None
-    return tuple(shape)
-
-
-def _converted(name, values, info):
-    if info.dtype == tf.string.as_datatype_enum:
-        shape = _shape(values)
-        return np.array(list(_files(name, values, shape)), object).reshape(shape)
-    try:
-        array = np.array(values)
-    except ValueError as error:
-        raise invalid(f"{name}: expected rows of one size") from error
-    dtype = np.dtype(tf.as_dtype(info.dtype).as_numpy_dtype)
-    kinds = {"f": "iuf", "i": "iu", "u": "iu"}.get(dtype.kind, dtype.kind)
-    fits = not array.size or array.dtype.kind in kinds
-    if fits and array.size and dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        fits = limits.min <= array.min() and array.max() <= limits.max
-    if not fits:
-        raise invalid(f"{name}: expected numbers of type {type_name(info.dtype)}")
-    return array.astype(dtype)
-
-
-def _files(name, value, shape):
-    """Yields the bytes of all files in lists of a shape."""
-    if shape:
-        if not isinstance(value, list) or len(value) != shape[0]:
-            raise invalid(f"{name}: expected rows of one size")
-        for one in value:
-            yield from _files(name, one, shape[1:])
-    elif isinstance(value, str):
-        yield value.encode()
-    else:
-        try:
-            yield base64.b64decode(value["b64"], validate=True)
-        except (TypeError, KeyError, ValueError, binascii.Error) as error:
-            got = type(value).__name__
-            raise invalid(f'{name}: expected text or {{"b64": "..."}}, got {got}') from error
-
-
-def predict_answer(body: dict, answer: Answer) -> dict:
-    """Returns the answer in the request's form: rows for rows, columns for columns."""
-    columns = {
-        name: array.tolist() if array.dtype != object else _texts(array.tolist(), name)
-        for name, array in answer.outputs.items()
-    }
-    if "inputs" in body:
-        return {"outputs": next(iter(columns.values())) if len(columns) == 1 else columns}
-    shapes = {array.shape[:1] for array in answer.outputs.values()}
-    if len(shapes) > 1 or () in shapes:
-        raise invalid("the outputs differ in their number of rows; use 'inputs' instead")
-    if len(columns) == 1:
-        return {"predictions": next(iter(columns.values()))}
-    rows = zip(*columns.values(), strict=True)
-    return {"predictions": [dict(zip(columns, row, strict=True)) for row in rows]}
-
-
-def _texts(value: Any, name: str) -> Any:
-    if isinstance(value, list):
-        return [_texts(one, name) for one in value]
-    if name.endswith("_bytes"):
-        return {"b64": base64.b64encode(value).decode()}
-    return value.decode("utf-8", "replace")

@@ -1,19 +1,16 @@
 """The API behind both transports: every request becomes an answer or a `ServingError`."""
 
 import asyncio
+import contextlib
 import logging
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import grpc
 import numpy as np
-from prometheus_client import CollectorRegistry, Histogram, Metric, generate_latest
 
 from keras_hyper.serving.server.config import Options
 from keras_hyper.serving.server.errors import (
@@ -22,80 +19,15 @@ from keras_hyper.serving.server.errors import (
     not_found,
     overloaded,
 )
+from keras_hyper.serving.server.metrics import Metrics
 from keras_hyper.serving.server.models import Models
 from keras_hyper.serving.server.queue import Budget, Job, Queue, batch_key
-from keras_hyper.serving.server.request import MOST_CHANNELS, Request, check_outputs, inputs_of
-from keras_hyper.serving.server.version import DEFAULT_SIGNATURE, Hold, Version
+from keras_hyper.serving.server.request import Request, check_outputs, inputs_of, units_of
+from keras_hyper.serving.server.version import DEFAULT_SIGNATURE, Hold, Lease, Version
 
-# Queued messages and tensors take at most the memory of this many of the largest ones.
-LARGEST_AT_A_TIME = 4
-_PREFIX = ":tensorflow:serving:"
-# Microseconds: 10 times powers of 1.8, up to some 20 minutes.
-_BUCKETS = [10 * 1.8**power for power in range(33)]
-# Clients send the names of models, any number of them.
-_MOST_MODELS = 1000
+# A client ends its call at its own deadline, a little before the server's clock does.
+_NEARLY = 0.9
 _log = logging.getLogger(__name__)
-
-
-class Metrics:
-    """Prometheus metrics with TF-Serving's names, labels and buckets; for any thread.
-
-    They are those of servables/tensorflow/util.cc at 2.17.1, so that its dashboards work.
-    """
-
-    def __init__(self):
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._lock = threading.Lock()
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
-        self._latencies = {
-            name: Histogram(
-                f"{_PREFIX}{name}",
-                f"Microseconds of a request's {what}.",
-                ["model_name", "API", label],
-                buckets=_BUCKETS,
-                registry=self._registry,
-            )
-            for name, label, what in (
-                ("request_latency", "entrypoint", "whole time"),
-                ("runtime_latency", "runtime", "time in queue and graph"),
-            )
-        }
-
-    def collect(self) -> Iterator[Metric]:
-        """Yields the counts of requests, for the registry."""
-        # The library appends `_total` to the names of its own counters, which TF-Serving's lack.
-        metric = Metric(f"{_PREFIX}request_count", "Requests by model and status.", "unknown")
-        with self._lock:
-            for (model, status), number in sorted(self._counts.items()):
-                metric.add_sample(metric.name, {"model_name": model, "status": status}, number)
-        yield metric
-
-    def count(self, model: str, status: str) -> None:
-        """Counts a request.
-
-        Args:
-            model: The model's name in the request.
-            status: ``OK`` or the name of the code.
-        """
-        with self._lock:
-            if (model, status) not in self._counts and len(self._counts) >= _MOST_MODELS:
-                model = ""
-            self._counts[model, status] += 1
-
-    def latency(self, model: str, entrypoint: str, seconds: float) -> None:
-        """Adds the time of an answered Predict; `entrypoint` is ``GRPC`` or ``REST``."""
-        self._latencies["request_latency"].labels(model, "Predict", entrypoint).observe(
-            seconds * 1e6
-        )
-
-    def runtime(self, model: str, seconds: float) -> None:
-        """Adds the time of a run of the graph, with its time in the queue."""
-        self._latencies["runtime_latency"].labels(model, "Predict", "TF1").observe(seconds * 1e6)
-
-    def text(self) -> str:
-        """Returns everything in Prometheus's text format."""
-        return generate_latest(self._registry).decode()
 
 
 @dataclass(frozen=True)
@@ -115,6 +47,46 @@ class Answer:
     outputs: dict[str, np.ndarray]
 
 
+@dataclass(eq=False)
+class Call:
+    """One Predict on its way.
+
+    Args:
+        entrypoint: ``GRPC`` or ``REST``.
+        seconds: Until the client's deadline at the start; None for no deadline.
+        memory: What it takes of the budget, until it is answered.
+        model: The model's name, once known; so are the other fields.
+    """
+
+    entrypoint: str
+    seconds: float | None
+    memory: Lease
+    model: str = ""
+    version: int | None = None
+    signature: str = ""
+    units: int = 0
+    code: str = "OK"
+    start: float = 0.0
+
+    def is_late(self) -> bool:
+        """Whether a call that ended was ended by its deadline rather than by its client."""
+        return self.seconds is not None and self.elapsed >= _NEARLY * self.seconds
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.start
+
+    def check_deadline(self) -> None:
+        """Refuses further work after the deadline.
+
+        Raises:
+            ServingError: DEADLINE_EXCEEDED.
+        """
+        if self.seconds is not None and self.elapsed >= self.seconds:
+            raise deadline_exceeded()
+
+
 class Service:
     """Predict, GetModelMetadata and GetModelStatus.
 
@@ -130,27 +102,78 @@ class Service:
         self._options = options
         # More threads than runs, so that no request is read later because of a running one.
         self._threads = ThreadPoolExecutor(options.running + 2, thread_name_prefix="serving")
-        self._queue = Queue(self._threads, options.running, options.batch)
-        self._requests = 0
-        self._bytes = 0
-        self._values = Budget(LARGEST_AT_A_TIME * MOST_CHANNELS * options.max_pixels)
+        # Half for requests and answers, half for the graphs, so that every queued job can run.
+        self._waiting = Budget(options.max_memory // 2)
+        self._running = Budget(options.max_memory // 2)
+        self._queue = Queue(self._threads, options.running, options.batch, self._running)
+        self._calls = 0
+        gauge = metrics.gauge
+        gauge("queue_depth", "Jobs that wait for a run.", lambda: self._queue.depth)
+        gauge("in_flight", "Predict calls in work.", lambda: self._calls)
+        gauge("memory_waiting_bytes", "Of requests and answers.", lambda: self._waiting.taken)
+        gauge("memory_running_bytes", "Of running graphs.", lambda: self._running.taken)
+        gauge("memory_limit_bytes", "Of both.", lambda: options.max_memory)
+        gauge("load_failures", "Failed loads of versions.", lambda: models.load_failures)
+
+    @contextlib.asynccontextmanager
+    async def call(self, entrypoint: str, seconds: float | None, size: int):
+        """Admits a Predict, counts it however it ends, and gives its memory back.
+
+        Args:
+            entrypoint: ``GRPC`` or ``REST``.
+            seconds: Until the client's deadline; None for no deadline.
+            size: Bytes of the message, received or to be received.
+
+        Yields:
+            The `Call`.
+
+        Raises:
+            ServingError: With the code and text for the client.
+        """
+        call = Call(entrypoint, seconds, Lease(), start=time.monotonic())
+        self._calls += 1
+        try:
+            if self._calls > self._options.max_queue:
+                raise overloaded(f"{self._calls - 1} requests are in work")
+            self._waiting.take(call.memory, size)
+            async with asyncio.timeout(seconds):
+                yield call
+        except TimeoutError as error:
+            call.code = grpc.StatusCode.DEADLINE_EXCEEDED.name
+            raise deadline_exceeded() from error
+        except ServingError as error:
+            call.code = error.code.name
+            raise
+        except asyncio.CancelledError:
+            late = call.is_late()
+            call.code = "DEADLINE_EXCEEDED" if late else "CANCELLED"
+            raise
+        except Exception as error:
+            # An error of the server: the client receives an answer, the log the reason.
+            _log.exception("a request for %r failed", call.model)
+            call.code = "INTERNAL"
+            raise ServingError(grpc.StatusCode.INTERNAL, type(error).__name__) from error
+        finally:
+            self._calls -= 1
+            call.memory.release()
+            self.metrics.count(call.model, call.code, call.signature, entrypoint)
+            if call.code == "OK":
+                self.metrics.latency(call.model, entrypoint, call.elapsed)
 
     async def predict(
         self,
+        call: Call,
+        cost: Callable[[], int],
         read: Callable[[], Request],
         write: Callable[[Answer], Any],
-        size: int,
-        seconds: float | None,
-        entrypoint: str,
     ) -> Any:
         """Answers a Predict.
 
         Args:
-            read: Parses the request; called in a thread, like `write`.
+            call: The admitted call.
+            cost: Returns the bytes that `read` takes, or refuses the message.
+            read: Parses the request; called in a thread, like the other two.
             write: Makes the transport's answer.
-            size: Bytes of the received message.
-            seconds: Until the client's deadline; None for no deadline.
-            entrypoint: ``GRPC`` or ``REST``, for the metrics.
 
         Returns:
             The result of `write`.
@@ -158,19 +181,22 @@ class Service:
         Raises:
             ServingError: With the code and text for the client.
         """
-        too_many = self._requests >= self._options.max_queue
-        if too_many or self._bytes + size > LARGEST_AT_A_TIME * self._options.max_message:
-            raise overloaded(f"{self._requests} requests of {self._bytes} bytes are in work")
-        self._requests += 1
-        self._bytes += size
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._predict(read, write, seconds, entrypoint)
-        except TimeoutError as error:
-            raise deadline_exceeded() from error
-        finally:
-            self._requests -= 1
-            self._bytes -= size
+
+        def parsed():
+            self._waiting.take(call.memory, cost())
+            call.check_deadline()
+            return read()
+
+        request = await self._in_thread(parsed)
+        call.model, call.signature = request.model, request.signature or DEFAULT_SIGNATURE
+        hold = self.models.acquire(request.model, request.version, request.label)
+        call.version = hold.number
+        job = await self._prepared(call, request, hold)
+        queued = time.perf_counter()
+        outputs = await self._queue.run(job)
+        self.metrics.runtime(call.model, time.perf_counter() - queued)
+        answer = Answer(call.model, hold.number, job.signature, outputs)
+        return await self._in_thread(write, answer)
 
     def metadata(self, model: str, version: int | None, label: str) -> tuple[int, dict]:
         """Returns the version's number and its SignatureDefs by name, the initialiser included.
@@ -202,45 +228,24 @@ class Service:
         """Starts no more work; closing the models ends what runs."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _predict(self, read, write, seconds, entrypoint):
-        start = time.perf_counter()
-        deadline = None if seconds is None else time.monotonic() + seconds
-        model = ""
-        try:
-            request = await self._in_thread(read)
-            model = request.model
-            hold = self.models.acquire(model, request.version, request.label)
-            job = await self._prepared(request, hold, deadline)
-            queued = time.perf_counter()
-            outputs = await self._queue.run(job)
-            self.metrics.runtime(model, time.perf_counter() - queued)
-            answer = Answer(model, hold.number, job.signature, outputs)
-            result = await self._in_thread(write, answer)
-        except ServingError as error:
-            self.metrics.count(model, error.code.name)
-            raise
-        except asyncio.CancelledError:
-            late = deadline is not None and time.monotonic() >= deadline
-            self.metrics.count(model, "DEADLINE_EXCEEDED" if late else "CANCELLED")
-            raise
-        except Exception as error:
-            # An error of the server: the client receives an answer, the log the reason.
-            _log.exception("a request for %r failed", model)
-            self.metrics.count(model, "INTERNAL")
-            raise ServingError(grpc.StatusCode.INTERNAL, type(error).__name__) from error
-        self.metrics.count(model, "OK")
-        self.metrics.latency(model, entrypoint, time.perf_counter() - start)
-        return result
+    async def _prepared(self, call: Call, request: Request, hold: Hold) -> Job:
+        def reserve(size):
+            # The arrays stay until the run ends, even if the call ends before.
+            self._waiting.take(hold, size)
+            call.check_deadline()
 
-    async def _prepared(self, request: Request, hold: Hold, deadline: float | None) -> Job:
         def prepare():
-            name = request.signature or DEFAULT_SIGNATURE
-            definition = hold.loaded.signature(name)
-            reserve = partial(self._values.take, hold)
+            name, loaded = call.signature, hold.loaded
+            definition = loaded.signature(name)
             inputs = inputs_of(request, definition, self._options.max_pixels, reserve)
             check_outputs(request.outputs, definition)
-            key = batch_key(hold.loaded, name, inputs, request.outputs)
-            return Job(hold, name, inputs, request.outputs, deadline, key)
+            call.units, cost = units_of(inputs), loaded.cost(name)
+            self._running.check(cost.of(call.units))
+            answer = request.answer_copies * cost.answer * call.units
+            self._waiting.take(call.memory, round(answer))
+            key = batch_key(loaded, name, inputs, request.outputs)
+            deadline = None if call.seconds is None else call.start + call.seconds
+            return Job(hold, name, inputs, request.outputs, deadline, key, cost.of(call.units))
 
         try:
             return await self._in_thread(prepare)

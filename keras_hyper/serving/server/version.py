@@ -1,4 +1,4 @@
-"""One version of a model: its session, its warm-up, and its life from the folder to the end."""
+"""One version of a model: its session and its life from the folder to the end."""
 
 import enum
 import math
@@ -8,25 +8,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import grpc
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
-from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from keras_hyper.export.session import ServingSession
+from keras_hyper.serving.server.cost import Cost, largest
 from keras_hyper.serving.server.errors import (
     ServingError,
     UnknownSignatureError,
     invalid,
     serving_error,
 )
-from keras_hyper.serving.server.tensors import to_array
+from keras_hyper.serving.server.warm_up import warm_up
 
 DEFAULT_SIGNATURE = "serving_default"
-# TF-Serving's limit of records in a warm-up file.
-MOST_RECORDS = 1000
-_PROBE_SIDE = 16
 # Seconds between attempts to load after a failure, doubled each time.
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 
@@ -55,17 +50,24 @@ class LoadedVersion:
         self._session = ServingSession(folder)
         self.definitions = self._session.definitions
         self.signatures = self._session.signatures
+        # Measured by the warm-up.
+        self.costs: dict[str, Cost] = {}
 
     def signature(self, name: str) -> Any:
         """Returns the SignatureDef of that name; the empty name is the default signature.
 
         Raises:
             UnknownSignatureError: FAILED_PRECONDITION.
+            ServingError: INVALID_ARGUMENT if it has no method name or no inputs, as the
+                initialisation of a SavedModel.
         """
         name = name or DEFAULT_SIGNATURE
         if name not in self.definitions:
             raise UnknownSignatureError(name)
-        return self.definitions[name]
+        definition = self.definitions[name]
+        if not (definition.method_name and definition.inputs):
+            raise invalid(f'Serving signature key "{name}" cannot be called: it has no inputs.')
+        return definition
 
     def run(
         self,
@@ -73,6 +75,7 @@ class LoadedVersion:
         inputs: dict[str, np.ndarray],
         outputs: Sequence[str] = (),
         timeout: float | None = None,
+        trace: Any = None,
     ) -> dict[str, np.ndarray]:
         """Runs a signature.
 
@@ -82,6 +85,7 @@ class LoadedVersion:
                 casts others silently.
             outputs: Names of the requested outputs; empty for all.
             timeout: Seconds, or None for no limit.
+            trace: A RunMetadata that receives the allocations of the run.
 
         Returns:
             Arrays by output name.
@@ -91,73 +95,57 @@ class LoadedVersion:
         """
         definition = self.signature(signature)
         names = list(outputs or sorted(definition.outputs))
-        options = None
+        options: Any = None
+        if timeout is not None or trace:
+            options = tf.compat.v1.RunOptions()
         if timeout is not None:
-            options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, math.ceil(timeout * 1000)))
+            options.timeout_in_ms = max(1, math.ceil(timeout * 1000))
+        if trace:
+            options.trace_level = options.FULL_TRACE
         try:
             values = self._session.session.run(
                 [definition.outputs[name].name for name in names],
                 {definition.inputs[name].name: value for name, value in inputs.items()},
                 options=options,
+                run_metadata=trace,
             )
         except tf.errors.OpError as error:
             raise serving_error(error) from error
         return dict(zip(names, values, strict=True))
+
+    def cost(self, signature: str) -> Cost:
+        """Returns the cost of a signature; the largest known if its own could not be measured."""
+        return self.costs.get(signature) or largest(self.costs.values())
 
     def close(self) -> None:
         """Closes the session, in which nothing may run any more."""
         self._session.session.close()
 
 
-def warm_up(version: LoadedVersion, folder: Path) -> int:
-    """Runs the requests of the warm-up file, or a generated one per signature; returns how many.
+class Lease:
+    """What is taken until `release`, from any thread."""
 
-    Raises:
-        ServingError: If one fails, as with missing variables; the version must not be served.
-    """
-    file = folder / "assets.extra" / "tf_serving_warmup_requests"
-    if not file.is_file():
-        return _probe(version)
-    count = 0
-    try:
-        for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
-            count += 1
-            if count > MOST_RECORDS:
-                raise invalid(f"{file} has more than {MOST_RECORDS} requests")
-            request = PredictionLog.FromString(record).predict_log.request
-            inputs = {name: to_array(name, tensor) for name, tensor in request.inputs.items()}
-            name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-            different = set(version.signature(name).inputs) ^ set(inputs)
-            if different:
-                raise invalid(f"{file}: inputs of {name}: {sorted(different)}")
-            version.run(name, inputs)
-    except (tf.errors.DataLossError, DecodeError) as error:
-        raise ServingError(grpc.StatusCode.DATA_LOSS, f"{file}: {error}") from error
-    return count
+    def __init__(self):
+        self._callbacks: list[Callable[[], None]] | None = []
+        self._lock = threading.Lock()
+
+    def on_release(self, callback: Callable[[], None]) -> None:
+        """Calls `callback` at the release, or now if it has happened already."""
+        with self._lock:
+            if self._callbacks is not None:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def release(self) -> None:
+        """Gives everything back; repeated calls do nothing."""
+        with self._lock:
+            callbacks, self._callbacks = self._callbacks, None
+        for callback in callbacks or ():
+            callback()
 
 
-def _probe(version):
-    def generated(info):
-        sides = [dimension.size for dimension in info.tensor_shape.dim]
-        shape = [1 if side < 0 else side for side in sides[:1]]
-        shape += [_PROBE_SIDE if side < 0 else side for side in sides[1:]]
-        if info.dtype == tf.string.as_datatype_enum:
-            picture = tf.io.encode_png(np.zeros((_PROBE_SIDE, _PROBE_SIDE, 3), np.uint8)).numpy()
-            return np.full(shape, picture, object)
-        return np.ones(shape, tf.as_dtype(info.dtype).as_numpy_dtype)
-
-    for name, definition in version.signatures.items():
-        inputs = {key: generated(info) for key, info in definition.inputs.items()}
-        try:
-            version.run(name, inputs)
-        except ServingError as error:
-            # The generated request may be invalid for this model; other errors are the model's.
-            if error.code is not grpc.StatusCode.INVALID_ARGUMENT:
-                raise
-    return len(version.signatures)
-
-
-class Hold:
+class Hold(Lease):
     """A version in use, which is not closed until `release`.
 
     Args:
@@ -167,25 +155,10 @@ class Hold:
     """
 
     def __init__(self, number: int, loaded: LoadedVersion, leave: Callable[[], None]):
+        super().__init__()
         self.number = number
         self.loaded = loaded
-        self._callbacks: list[Callable[[], None]] | None = [leave]
-        self._lock = threading.Lock()
-
-    def on_release(self, callback: Callable[[], None]) -> None:
-        """Calls `callback` at the release, or now if the hold is released already."""
-        with self._lock:
-            if self._callbacks is not None:
-                self._callbacks.append(callback)
-                return
-        callback()
-
-    def release(self) -> None:
-        """Releases the hold; repeated calls do nothing."""
-        with self._lock:
-            callbacks, self._callbacks = self._callbacks, None
-        for callback in callbacks or ():
-            callback()
+        self.on_release(leave)
 
 
 class Version:
@@ -230,7 +203,7 @@ class Version:
         try:
             loaded = LoadedVersion(self.folder)
             try:
-                warm_up(loaded, self.folder)
+                loaded.costs = warm_up(loaded, self.folder)
             except BaseException:
                 loaded.close()
                 raise

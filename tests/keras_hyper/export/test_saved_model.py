@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -93,6 +95,28 @@ def test_versions_increase_and_failed_exports_leave_nothing(model, tmp_path, mon
             export_saved_model(model, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["7", "notes"]
     assert export_saved_model(model, tmp_path).name == "8"
+
+
+def test_full_disk_is_an_oserror_and_leaves_nothing(model, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    with pytest.raises(OSError, match="cannot be written: No space left"):
+        export_saved_model(model, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_killed_exports_left_is_removed_by_age(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_hyper.export.saved_model._write", lambda *arguments: None)
+    monkeypatch.setattr("keras_hyper.export.saved_model.check_saved_model", lambda version: None)
+    for name, age in ((".partial-old", 7200), (".partial-new", 60)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    (tmp_path / "20261128021459000001").mkdir()  # not a version
+    assert export_saved_model(model, tmp_path).name == "1"
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"1", ".partial-new", "20261128021459000001"}
 
 
 def test_version_that_does_not_run_is_detected(version, tmp_path):

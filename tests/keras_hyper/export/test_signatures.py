@@ -119,6 +119,23 @@ def bad_requests():
             {"image": pixels, "level": np.float32([1, np.inf])},
             "`level` must be finite",
         ),
+        "pixels of 0 to 255": (
+            "serving_default",
+            {"image": image * 255, "level": level},
+            r"pixels in \[0, 1\], got",
+        ),
+        "pixels below 0": ("serving_default", {"image": image - 2, "level": level}, "got"),
+        "sweep, pixels of 0 to 255": ("sweep", {"image": image[:1] * 255, "level": level}, "got"),
+        "level below 0": (
+            "serving_uint8",
+            {"image": pixels, "level": np.float32([25, -5])},
+            r"levels \(sigma\) from 0 to 255, got\] \[25 -5\]",
+        ),
+        "level beyond the unit": (
+            "serving_default",
+            {"image": image, "level": np.float32([25, 1e30])},
+            "from 0 to 255",
+        ),
         "level scalar": ("serving_default", {"image": image, "level": level[0]}, "expected"),
         "level column": ("serving_default", {"image": image, "level": level[:, None]}, "expected"),
         "pixel NaN": ("serving_default", {"image": image * np.nan, "level": level}, "finite"),

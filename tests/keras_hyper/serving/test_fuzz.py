@@ -21,8 +21,8 @@ from tensorflow_serving.apis import predict_pb2
 from keras_hyper.serving.server.errors import ServingError
 from keras_hyper.serving.server.grpc_server import predict_request
 from keras_hyper.serving.server.request import check_outputs, inputs_of
-from keras_hyper.serving.server.rest import predict_body
-from keras_hyper.serving.server.rest import predict_request as rest_request
+from keras_hyper.serving.server.rest_json import predict_body
+from keras_hyper.serving.server.rest_json import predict_request as rest_request
 from keras_hyper.serving.server.tensors import to_array
 from keras_hyper.serving.server.version import LoadedVersion
 from tests.keras_hyper.serving.conftest import MODELS

@@ -1,6 +1,11 @@
 import pytest
 
-from keras_hyper.serving.server.config import models_of_file, models_of_folder, version_number
+from keras_hyper.export.card import version_number
+from keras_hyper.serving.server.config import (
+    channel_arguments,
+    models_of_file,
+    models_of_folder,
+)
 
 GOOD = """
 model_config_list {
@@ -60,5 +65,14 @@ def test_folder_of_models_or_of_one_model(tmp_path):
 
 
 def test_only_positive_integers_are_versions():
-    names = ("1", "007", "v1", "0.1", "-1", "1_0", "٤", "")
-    assert [version_number(name) for name in names] == [1, 7, *[None] * 6]
+    names = ("1", "007", "v1", "0.1", "-1", "1_0", "٤", "", "20261128021459000001", "9" * 5000)
+    assert [version_number(name) for name in names] == [1, 7, *[None] * 8]
+    assert version_number(str((1 << 63) - 1)) == (1 << 63) - 1
+
+
+def test_channel_arguments_are_names_and_values():
+    text = "grpc.max_connection_age_ms=2000,grpc.primary_user_agent=x"
+    found = (("grpc.max_connection_age_ms", 2000), ("grpc.primary_user_agent", "x"))
+    assert channel_arguments(text) == found and channel_arguments("") == ()
+    with pytest.raises(ValueError, match="expected name=value"):
+        channel_arguments("grpc.max_connection_age_ms")

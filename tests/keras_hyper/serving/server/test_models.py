@@ -7,7 +7,7 @@ import pytest
 from keras_hyper.serving.server import version as version_module
 from keras_hyper.serving.server.config import ModelConfig
 from keras_hyper.serving.server.errors import ServingError
-from keras_hyper.serving.server.models import Model
+from keras_hyper.serving.server.models import Model, Models
 from keras_hyper.serving.server.version import State
 from tests.conftest import ROOT
 
@@ -38,7 +38,7 @@ class Stub:
 @pytest.fixture
 def stubs(monkeypatch):
     monkeypatch.setattr(version_module, "LoadedVersion", Stub)
-    monkeypatch.setattr(version_module, "warm_up", lambda loaded, folder: 1)
+    monkeypatch.setattr(version_module, "warm_up", lambda loaded, folder: {})
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def states(model):
 def test_newest_version_is_served_and_replaced_by_a_newer_one(stubs, folder):
     put(folder, 1)
     put(folder, "002")
-    for name in ("v3", "0.4", "-5", "\u0664"):
+    for name in ("v3", "0.4", "-5", "\u0664", "20261128021459000001"):
         put(folder, name)
     model = model_of(folder)
     assert model.available == [2] and states(model) == {2: State.AVAILABLE}
@@ -186,6 +186,22 @@ def test_version_labels(stubs, folder):
         model.acquire(label="canary")
     with pytest.raises(ServingError, match=r"Specific\(restorer, 7\)"):
         model.acquire(label="old")
+
+
+def test_labels_and_policies_follow_the_config(stubs, folder):
+    put(folder, 1)
+    put(folder, 2)
+    configs = [ModelConfig("restorer", folder)]
+    models = Models(lambda: configs, interval=0)
+    models.start()
+    configs[0] = ModelConfig("restorer", folder, latest=2, labels={"stable": 1})
+    models._start_polls()
+    models._polls["restorer"].result()
+    assert models.acquire("restorer", None, "stable").number == 1
+    configs[0] = ModelConfig("restorer", folder / "elsewhere")
+    models._start_polls()
+    assert models.acquire("restorer", None, "stable").number == 1
+    models.stop()
 
 
 def test_closing_unloads_every_version(stubs, folder):

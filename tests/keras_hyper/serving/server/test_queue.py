@@ -44,13 +44,13 @@ def definition(first=-1):
     return made
 
 
-def job(graph, level, side=4, key="same", seconds=None, leave=lambda: None, pictures=1):
+def job(graph, level, side=4, key="same", seconds=None, leave=lambda: None, pictures=1, cost=0):
     inputs = {
         "image": np.zeros((pictures, side, side, 3), np.float32),
         "level": np.full(pictures, level, np.float32),
     }
     deadline = None if seconds is None else time.monotonic() + seconds
-    return Job(Hold(1, graph, leave), "s", inputs, (), deadline, key and (key, side))
+    return Job(Hold(1, graph, leave), "s", inputs, (), deadline, key and (key, side), cost)
 
 
 def run(work, **options):
@@ -167,6 +167,31 @@ def test_unexpected_error_of_a_graph_is_reported(caplog):
     assert found.code is grpc.StatusCode.INTERNAL and "MemoryError" in found.text
 
 
+def test_job_without_inputs_and_ended_threads_are_answered_and_release_the_version():
+    left = []
+
+    async def work(queue):
+        empty = job(Graph(), 0, leave=lambda: left.append("empty"))
+        empty.inputs = {}
+        found = [await asyncio.gather(queue.run(empty), return_exceptions=True)]
+        queue._executor.shutdown()
+        late = queue.run(job(Graph(), 0, leave=lambda: left.append("late")))
+        return found + [await asyncio.gather(late, return_exceptions=True)]
+
+    for (error,) in run(work):
+        assert error.code is grpc.StatusCode.INTERNAL
+    assert left == ["empty", "late"]
+
+
+def test_jobs_run_together_only_within_the_memory():
+    graph, memory = Graph(open_=False), Budget(10)
+    found = answers(graph, [job(graph, n, cost=4) for n in range(5)], batch=8, memory=memory)
+    assert levels(found) == [0, 1, 2, 3, 4] and graph.runs == [1, 2, 2] and memory.taken == 0
+    graph = Graph(open_=False)
+    found = answers(graph, [job(graph, n, cost=6) for n in range(3)], running=2, memory=memory)
+    assert levels(found) == [0, 1, 2] and memory.taken == 0
+
+
 class Defined:
     def __init__(self, first=-1):
         self.made = definition(first)
@@ -208,6 +233,9 @@ def test_budget_is_returned_when_the_hold_is_released():
     with pytest.raises(ServingError, match="try again later") as caught:
         budget.take(second, 5)
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+    with pytest.raises(ServingError, match="takes 11 bytes .* limit is 10") as caught:
+        budget.take(second, 11)
+    assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
     first.release()
     first.release()
     budget.take(second, 10)

@@ -40,7 +40,7 @@ def test_retired_version_closes_after_its_last_request(tmp_path, monkeypatch):
 
     loaded = Loaded()
     monkeypatch.setattr(version_module, "LoadedVersion", lambda folder: loaded)
-    monkeypatch.setattr(version_module, "warm_up", lambda loaded, folder: 1)
+    monkeypatch.setattr(version_module, "warm_up", lambda loaded, folder: {})
     version = Version(1, tmp_path)
     assert version.load()
     hold = version.acquire()

@@ -1,6 +1,6 @@
 from prometheus_client.parser import text_string_to_metric_families
 
-from keras_hyper.serving.server.service import Metrics
+from keras_hyper.serving.server.metrics import Metrics
 
 COUNT = ":tensorflow:serving:request_count"
 
@@ -45,6 +45,17 @@ def test_model_names_from_clients_are_escaped_and_bounded():
     for number in range(3000):
         metrics.count(f"unknown {number}", "NOT_FOUND")
     found = samples(metrics)
-    assert len(found) <= 1001
+    assert len([key for key in found if key[0] == COUNT]) <= 1001
     assert found[COUNT, (("model_name", 'a"\n\\'), ("status", "NOT_FOUND"))] == 1
-    assert sum(found.values()) == 3001
+    assert sum(value for (name, _), value in found.items() if name == COUNT) == 3001
+
+
+def test_own_metrics_have_the_signature_and_gauges():
+    metrics = Metrics()
+    metrics.count("denoise", "UNAVAILABLE", "serving_uint8", "GRPC")
+    metrics.gauge("queue_depth", "Jobs.", lambda: 3)
+    found = samples(metrics)
+    assert found["keras_hyper_queue_depth", ()] == 3
+    wanted = {"model": "denoise", "signature": "serving_uint8"}
+    wanted |= {"entrypoint": "GRPC", "code": "UNAVAILABLE"}
+    assert found["keras_hyper_requests", tuple(sorted(wanted.items()))] == 1

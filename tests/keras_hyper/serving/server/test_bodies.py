@@ -1,0 +1,116 @@
+"""Bodies and messages that stand for more than they are."""
+
+import gzip
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2
+
+from keras_hyper.serving.server.bodies import (
+    MOST_FIELDS,
+    MOST_JSON_VALUES,
+    body_limit,
+    json_cost,
+    message_cost,
+    parsed_json,
+    unpacked,
+)
+from keras_hyper.serving.server.errors import ServingError
+from tests.keras_hyper.serving.request_cases import floats, pixels, request_for
+
+
+def test_limit_follows_the_pixels_up_to_64_mib():
+    assert body_limit(0) == 1 << 16 and body_limit(4096) == (1 << 16) + (1 << 18)
+    assert body_limit(1 << 24) == 1 << 26
+
+
+def test_gzip_is_unpacked_up_to_the_limit():
+    data = gzip.compress(b"x" * 1000)
+    assert unpacked(data, "gzip", 1000) == b"x" * 1000 and unpacked(b"{}", "", 9) == b"{}"
+    with pytest.raises(ServingError, match="larger than 999 bytes") as caught:
+        unpacked(data, "gzip", 999)
+    assert caught.value.http_status == 413
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "text"),
+    [
+        (b"\x1f\x8bno", "gzip", "is no gzip"),
+        (gzip.compress(b"{}")[:-9], "gzip", "cut off"),
+        (b"{}", "br", "got br"),
+    ],
+)
+def test_damaged_bodies_are_invalid(data, encoding, text):
+    with pytest.raises(ServingError, match=text) as caught:
+        unpacked(data, encoding, 99)
+    assert caught.value.http_status == 400
+
+
+@pytest.mark.parametrize("part", [b"[],", b'{"":0},', b"0,"])
+def test_too_many_json_values_are_refused_before_parsing(part):
+    with pytest.raises(ServingError, match="JSON values") as caught:
+        json_cost(b"[" + part * (MOST_JSON_VALUES + 1) + b"0]")
+    assert caught.value.http_status == 413
+
+
+def test_json_cost_bounds_the_memory_of_its_objects():
+    import tracemalloc
+
+    for data in (b"[" + b"[]," * 9999 + b"0]", b"[" + b'{"a":1e3},' * 9999 + b"0]"):
+        tracemalloc.start()
+        kept = parsed_json(data)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert kept and peak < json_cost(data)
+
+
+def test_message_cost_is_near_the_size_of_pictures():
+    for request in (
+        request_for(signature="serving_uint8", image=pixels(1, 64, 64, 3), level=[25.0]),
+        floats((1, 64, 64, 3)),
+    ):
+        data = request.SerializeToString()
+        assert len(data) <= message_cost(data) < 2 * len(data) + 4096
+    assert message_cost(b"\xff garbage") >= 0  # the parser refuses it
+
+
+def submessages(tag, count):
+    """A tensor with as many empty messages in its field of that number."""
+    request = predict_pb2.PredictRequest()
+    request.inputs["image"].dtype = tf.float32.as_datatype_enum
+    entry = request.inputs["image"].SerializeToString() + bytes([tag << 3 | 2, 0]) * count
+    shape = entry if tag != 2 else bytes([2 << 3 | 2]) + varint(2 * count) + b"\x12\x00" * count
+    value = b"\x0a\x05image\x12" + varint(len(shape)) + shape
+    return b"\x12" + varint(len(value)) + value
+
+
+def varint(number):
+    parts = []
+    while number > 127:
+        parts.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*parts, number])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        submessages(2, 3000),  # sides of a shape
+        submessages(8, MOST_FIELDS + 1),  # texts
+        submessages(14, 1),
+        b"\x12\x00" * (MOST_FIELDS + 1),
+        b"\x1a\x00" * (MOST_FIELDS + 1),
+        b"\x0b\x0c",  # a group
+    ],
+)
+def test_messages_with_many_parts_are_refused_before_parsing(data):
+    with pytest.raises(ServingError) as caught:
+        message_cost(data)
+    assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_many_texts_up_to_the_limit_are_accepted():
+    request = request_for(query=np.array([b""] * 2000, object))
+    assert message_cost(request.SerializeToString()) > 2000 * 64
