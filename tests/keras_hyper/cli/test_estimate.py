@@ -149,11 +149,11 @@ def test_auto_restores_at_the_estimated_level(pictures, models, tmp_path, capsys
 
 
 def test_auto_restores_jpegs_at_the_quality_of_the_file(pictures, models, tmp_path, capsys):
-    assert restore(pictures, tmp_path / "out", models, "dejpeg", "dejpeg", "clean") == 1
+    assert restore(pictures, tmp_path / "out", models, "dejpeg", "dejpeg", "clean") == 0
     output = capsys.readouterr().out
     assert "b.jpg: level 37 (from the file's tables)" in output
-    assert "a.png: no JPEG quality could be estimated" in output
-    assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["b.jpg"]
+    assert "a.png: unchanged" in output and "1 of 2 restored in " in output
+    assert (tmp_path / "out" / "a.png").read_bytes() == (pictures / "a.png").read_bytes()
 
 
 def test_quality_of_a_jpeg_saved_as_png_is_estimated_from_its_pixels(models, tmp_path, capsys):
