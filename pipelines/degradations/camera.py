@@ -7,15 +7,14 @@ from pipelines.color import LUMA
 from pipelines.degradations.jpeg import compress_jpeg
 from pipelines.degradations.noise import same_in_gray
 
-# Widths in pixels of the Gaussians that demosaicing and in-camera denoising blur the noise by, with
-# the range of each one's share of the variance, before the shares are scaled to a sum of 1. Cameras
-# denoise luma and chroma apart, and chroma more. With sharpening the channels have correlations of
-# 0.66, 0.34, 0.21 and 0.14 at distances of 1 to 4 pixels; 0.70, 0.35, 0.20 and 0.12 were measured
-# over three sets of photographs with known noise.
-# A width of 0.01 is no blur.
-BLURS = (0.01, 0.65, 1.8, 3.5)
-LUMA_SHARES = ((0.0, 0.04), (0.5, 1.0), (0.0, 0.7), (0.0, 0.02))
-CHROMA_SHARES = ((0.0, 0.02), (0.1, 0.8), (0.3, 1.0), (0.0, 0.3))
+# Ranges of the widths in pixels of the Gaussians that demosaicing and in-camera denoising blur the
+# noise by (a width of 0.01 is no blur), and ranges of each one's share of the variance, before the
+# shares are scaled to a sum of 1. Cameras denoise luma and chroma apart, and chroma more. With
+# sharpening the channels have correlations of 0.67, 0.35, 0.19 and 0.12 at distances of 1 to 4
+# pixels; 0.70, 0.35, 0.20 and 0.12 were measured over three sets of photographs with known noise.
+BLURS = ((0.01, 0.01), (0.45, 1.1), (1.4, 2.4), (3.5, 3.5))
+LUMA_SHARES = ((0.0, 0.04), (0.5, 1.0), (0.0, 0.45), (0.0, 0.02))
+CHROMA_SHARES = ((0.0, 0.02), (0.2, 1.0), (0.2, 0.8), (0.0, 0.2))
 # Share of photographs whose noise is white, as that of a raw file that nothing has denoised.
 WHITE = 0.15
 # Correlation between the channels.
@@ -98,7 +97,7 @@ def noise_field(image, sample):
     white = sample.white("white", (batch, channels, height, width))
     luma = _blurred_power(sample, "luma", height, width, LUMA_SHARES)
     amount = sample("sharpening", SHARPENING)[..., 0]
-    luma *= tf.square(1.0 + amount * (1.0 - _response(height, width, 1.0)))
+    luma *= tf.square(1.0 + amount * (1.0 - _response(height, width, tf.ones((1, 1)))))
     luma /= tf.reduce_mean(luma, axis=(1, 2), keepdims=True)
     raw = white
     if channels == 3:
@@ -126,22 +125,27 @@ def _blurred_power(sample, name, height, width, shares):
     """The power at each frequency, mean 1, of noise blurred by each of `BLURS` and summed."""
     shares = tf.stack([sample(f"{name} {i}", bounds) for i, bounds in enumerate(shares)])
     shares = tf.unstack((shares / tf.reduce_sum(shares, axis=0, keepdims=True))[..., 0])
-    powers = [tf.square(_response(height, width, blur)) for blur in BLURS]
-    return tf.add_n(
-        [share * power / tf.reduce_mean(power) for share, power in zip(shares, powers, strict=True)]
-    )
+    powers = [
+        tf.square(_response(height, width, sample(f"{name} blur {i}", bounds)[:, 0, 0]))
+        for i, bounds in enumerate(BLURS)
+    ]
+    return tf.add_n([
+        share * power / tf.reduce_mean(power, axis=(1, 2), keepdims=True)
+        for share, power in zip(shares, powers, strict=True)
+    ])  # fmt: skip
 
 
 def _response(height, width, blur):
-    """What a Gaussian blur of `blur` pixels leaves of each frequency, ``(height, width)``."""
+    """What Gaussian blurs, ``(batch, 1)`` pixels wide, leave of frequencies ``(batch, h, w)``."""
 
     def along(side):
         offset = tf.range(side, dtype=tf.float32)
         offset = tf.minimum(offset, tf.cast(side, tf.float32) - offset)
         taps = tf.exp(-0.5 * tf.square(offset / blur))
-        return tf.math.real(tf.signal.fft(tf.cast(taps / tf.reduce_sum(taps), tf.complex64)))
+        taps /= tf.reduce_sum(taps, axis=-1, keepdims=True)
+        return tf.math.real(tf.signal.fft(tf.cast(taps, tf.complex64)))
 
-    return along(height)[:, None] * along(width)
+    return along(height)[..., None] * along(width)[:, None]
 
 
 def _relative_deviation(image, sample):
