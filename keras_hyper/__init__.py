@@ -19,11 +19,21 @@ _PACKAGES = ("layers", "metrics", "models")
 _MODULES = {
     "HyperRes": "keras_hyper.models",
     "LevelEstimator": "keras_hyper.models",
+    "hyperize": "keras_hyper.models",
     "estimate": "keras_hyper.restoration.picture",
     "restore": "keras_hyper.restoration.picture",
 }
 
-__all__ = ["HyperRes", "LevelEstimator", "estimate", "layers", "metrics", "models", "restore"]
+__all__ = [
+    "HyperRes",
+    "LevelEstimator",
+    "estimate",
+    "hyperize",
+    "layers",
+    "metrics",
+    "models",
+    "restore",
+]
 
 
 def _register_classes(imported):

@@ -8,7 +8,15 @@ from keras import ops
 
 import keras_hyper
 from keras_hyper import training
-from keras_hyper.layers import DepthToSpace, HyperConv2D
+from keras_hyper.layers import (
+    DepthToSpace,
+    HyperConv2D,
+    HyperConv2DTranspose,
+    HyperDense,
+    HyperDepthwiseConv2D,
+    HyperSeparableConv2D,
+    LevelScale,
+)
 from keras_hyper.models import (
     HyperRes,
     LevelEstimator,
@@ -30,6 +38,26 @@ SPECIMENS = {
     "HyperConv2D": (
         lambda **kw: HyperConv2D(4, 3, **kw),
         [{"features": _ones(2, h, w, 3), "level": np.float32(0.3)} for h, w in ((6, 6), (5, 9))],
+    ),
+    **{
+        kind.__name__: (
+            # The slope is not zero, so that the gradient reaches it and what lies before it.
+            lambda kind=kind, sizes=sizes, **kw: kind(*sizes, slope_initializer="he_normal", **kw),
+            [
+                {"features": _ones(2, h, w, 3), "level": np.float32([0.3, -0.6])}
+                for h, w in ((6, 6), (5, 9))
+            ],
+        )
+        for kind, sizes in (
+            (HyperConv2DTranspose, (4, 3)),
+            (HyperDepthwiseConv2D, (3,)),
+            (HyperSeparableConv2D, (4, 3)),
+            (HyperDense, (4,)),
+        )
+    },
+    "LevelScale": (
+        lambda **kw: LevelScale([(5, 90), (0, 1)], **kw),
+        [{"level": _ones(batch, 2)} for batch in (2, 3)],
     ),
     "DepthToSpace": (
         lambda **kw: DepthToSpace(2, **kw),
@@ -69,7 +97,7 @@ SPECIMENS = {
 }
 # Registered, but not layers; each has its own test.
 OTHERS = {"AveragedAdam", "LevelLoss", "LevelPSNR", "MeanLossOfLevels"}
-OTHERS |= {"LevelError", "LogLevelLoss", "ZeroSum"}
+OTHERS |= {"LevelError", "LogLevelLoss", "ZeroSum", "HyperModel"}
 NAMES = sorted(SPECIMENS)
 
 
@@ -143,7 +171,7 @@ def test_bfloat16_keeps_float32_variables_and_is_close(name):
     np.testing.assert_allclose(actual, expected, atol=0.05)
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"DepthToSpace"}))
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"DepthToSpace", "LevelScale"}))
 def test_gradient_reaches_every_weight(name):
     make, arguments = SPECIMENS[name]
     layer = make()

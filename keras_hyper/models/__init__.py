@@ -1,16 +1,19 @@
 """Networks."""
 
 from keras_hyper.models.hyper_res import HyperRes, PlainRes
+from keras_hyper.models.hyperize import HyperModel, hyperize
 from keras_hyper.models.level_estimator import LevelEstimator
 from keras_hyper.models.multi_level import MultiLevel, MultiLevelEstimator
 from keras_hyper.models.presets import load
 
 __all__ = [
+    "HyperModel",
     "HyperRes",
     "LevelEstimator",
     "MultiLevel",
     "MultiLevelEstimator",
     "PlainRes",
+    "hyperize",
     "load_hyper_res",
     "load_level_estimator",
 ]

@@ -154,6 +154,12 @@ class HyperRes(MainNetwork):
     def _scalar(self, level):
         return (level - self.level_offset) / self.level_scale
 
+    @property
+    def input_signature(self) -> Any:
+        """The inputs of the call, as `keras.InputSpec`."""
+        level = keras.InputSpec("float32", (None,), name="level")
+        return {"image": super().input_signature, "level": level}
+
     def sweep(self, image: Any, level: Any) -> Any:
         """Restores one picture at several levels; what no level changes is computed once.
 

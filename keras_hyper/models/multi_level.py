@@ -51,7 +51,8 @@ class MultiLevel(AtLevels):
         That of ``image``, float32.
 
     Raises:
-        ValueError: If the rows of levels differ and are known, as outside of a graph.
+        ValueError: If the rows of levels differ and are known, as outside of a graph; in a graph of
+            TensorFlow an InvalidArgumentError.
 
     Reference:
         Aharon and Ben-Artzi, arXiv:2206.05970, figure 1.
@@ -67,6 +68,11 @@ class MultiLevel(AtLevels):
 
     def call(self, inputs, training=False):
         image, level = inputs["image"], inputs["level"]
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            text = "expected the same levels in every row"
+            tf.debugging.assert_equal(level, ops.broadcast_to(level[:1], ops.shape(level)), text)
         restored = [
             self.main({"image": image[:, i], "level": level[0, i]}, training=training)
             for i in range(image.shape[1])

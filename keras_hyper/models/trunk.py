@@ -7,7 +7,7 @@ import keras
 from keras import layers, ops
 
 from keras_hyper.layers import DepthToSpace
-from keras_hyper.layers.hyper_conv2d import apart
+from keras_hyper.layers.generated import apart
 
 TAILS = ("paper", "light")
 
@@ -191,6 +191,24 @@ class MainNetwork(keras.Model):
         else:
             x = self.shuffle(self.tail(x))
         return add(image, x) if self.image_residual else x
+
+    def export(self, filepath: Any, format: str = "tf_saved_model", **kwargs: Any) -> None:
+        """Exports as `keras.Model.export` does, for images of any batch and size.
+
+        Raises:
+            ValueError: If `format` is ``"onnx"``.
+        """
+        if format == "onnx":
+            raise ValueError(
+                "expected `keras-hyper export MODEL OUT --format onnx`, got format='onnx'"
+            )
+        signature = kwargs.pop("input_signature", None) or [self.input_signature]
+        super().export(filepath, format, input_signature=signature, **kwargs)
+
+    @property
+    def input_signature(self) -> Any:
+        """The inputs of the call, as `keras.InputSpec`."""
+        return keras.InputSpec("float32", (None, None, None, self.channels), name="image")
 
     def check_image(self, image: Any) -> Any:
         """Returns `image` as float32, or raises ValueError if its shape or type does not fit."""

@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 
 from keras_hyper import HyperRes
+from keras_hyper.export.session import ServingSession
 from keras_hyper.models import MultiLevel
 from tests.conftest import needs_bfloat16, random_network
 
@@ -263,3 +264,27 @@ def test_rows_of_other_levels_are_refused_by_the_trainer(tiny):
     inputs = {"image": np.zeros((2, 2, 8, 8, 3), np.float32), "level": np.float32([[5, 9], [5, 8]])}
     with pytest.raises(ValueError, match="expected the same levels in every row, got"):
         trainer(inputs)
+
+
+def test_rows_of_other_levels_are_refused_inside_a_graph(tiny):
+    tf = pytest.importorskip("tensorflow")
+    traced = tf.function(MultiLevel(tiny))
+    image = tf.zeros((2, 2, 8, 8, 3))
+    assert traced({"image": image, "level": tf.constant([[5.0, 9.0]] * 2)}).shape == image.shape
+    with pytest.raises(tf.errors.InvalidArgumentError, match="same levels in every row"):
+        traced({"image": image, "level": tf.constant([[5.0, 9.0], [5.0, 8.0]])})
+
+
+def test_export_needs_no_signature(tiny, tmp_path, rng):
+    image = rng.random((2, 7, 9, 3), dtype="float32")
+    level = np.float32([10, 60])
+    tiny.export(tmp_path / "adaptive", verbose=False)
+    tiny.at_level(60).export(tmp_path / "plain", verbose=False)
+    for name, level_input in (("adaptive", {"level": level}), ("plain", {})):
+        with ServingSession(tmp_path / name) as session:
+            inputs = {"image": image, **level_input}
+            (restored,) = session.predict("serving_default", inputs).values()
+        expected = tiny({"image": image[1:], "level": 60.0})
+        np.testing.assert_allclose(restored[1:], expected, atol=1e-5)
+    with pytest.raises(ValueError, match="expected `keras-hyper export MODEL OUT --format onnx`"):
+        tiny.export(tmp_path / "model.onnx", format="onnx")
