@@ -20,7 +20,8 @@ from keras_hyper.layers import (
 CONVOLUTIONS: tuple[type[GeneratedLayer], ...] = (
     HyperConv2D, HyperDepthwiseConv2D, HyperSeparableConv2D, HyperConv2DTranspose,
 )  # fmt: skip
-GENERATED = {kind.plain: kind for kind in (*CONVOLUTIONS, HyperDense)}
+KINDS: tuple[type[GeneratedLayer], ...] = (*CONVOLUTIONS, HyperDense)
+GENERATED = {kind.plain: kind for kind in KINDS}
 
 
 @keras.saving.register_keras_serializable(package="keras_hyper")
