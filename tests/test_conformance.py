@@ -97,7 +97,7 @@ SPECIMENS = {
 }
 # Registered, but not layers; each has its own test.
 OTHERS = {"AveragedAdam", "LevelLoss", "LevelPSNR", "MeanLossOfLevels"}
-OTHERS |= {"LevelError", "LogLevelLoss", "ZeroSum", "HyperModel"}
+OTHERS |= {"LevelError", "LogLevelLoss", "LevelLost", "RestorationLoss", "ZeroSum", "HyperModel"}
 NAMES = sorted(SPECIMENS)
 
 
