@@ -30,6 +30,7 @@ __all__ = [
     "estimate",
     "hyperize",
     "layers",
+    "methods",
     "metrics",
     "models",
     "restore",
@@ -50,10 +51,14 @@ def _register_classes(imported):
 
 for _name in ("keras", "keras_hyper.layers", "keras_hyper.metrics"):
     wrapt.register_post_import_hook(_register_classes, _name)
+# These inherit from the models: they are imported once the models are complete.
+wrapt.register_post_import_hook(
+    lambda _: importlib.import_module("keras_hyper.methods"), "keras_hyper.models"
+)
 
 
 def __getattr__(name):
-    if name in _PACKAGES:
+    if name in (*_PACKAGES, "methods"):
         return importlib.import_module(f"keras_hyper.{name}")
     if name in _MODULES:
         return getattr(importlib.import_module(_MODULES[name]), name)

@@ -17,6 +17,20 @@ from keras_hyper.layers import (
     HyperSeparableConv2D,
     LevelScale,
 )
+from keras_hyper.methods import (
+    BiasedConv2D,
+    CoupledBlock,
+    EmbeddedConv2D,
+    ExtendedBlock,
+    KernelSetsConv2D,
+    LevelMapConv2D,
+    MetaUpscale,
+    MethodRes,
+    ModulatedConv2D,
+    ScaledConv2D,
+    TransformedConv2D,
+)
+from keras_hyper.methods.blocks import LevelBlock
 from keras_hyper.models import (
     HyperRes,
     LevelEstimator,
@@ -29,6 +43,24 @@ from tests.conftest import needs_bfloat16
 
 def _ones(*shape):
     return np.linspace(0, 1, int(np.prod(shape)), dtype="float32").reshape(shape)
+
+
+def _of_a_method(kind, channels=3, **options):
+    """A layer with a level, whose variables begin other than zero."""
+
+    def make(**kwargs):
+        layer = kind(*((4,) if issubclass(kind, LevelBlock) else (4, 3)), **options, **kwargs)
+        layer.build((None, None, None, channels))
+        draw = np.random.default_rng(0)
+        for variable in layer.trainable_variables:
+            variable.assign(draw.normal(0, 0.2, variable.shape))
+        return layer
+
+    calls = [
+        {"features": _ones(2, h, w, channels), "level": np.float32(0.3)}
+        for h, w in ((6, 6), (5, 9))
+    ]
+    return make, calls
 
 
 SIZES = {"filters": 4, "blocks": 1}
@@ -58,6 +90,31 @@ SPECIMENS = {
     "LevelScale": (
         lambda **kw: LevelScale([(5, 90), (0, 1)], **kw),
         [{"level": _ones(batch, 2)} for batch in (2, 3)],
+    ),
+    **{
+        kind.__name__: _of_a_method(kind)
+        for kind in (
+            BiasedConv2D,
+            KernelSetsConv2D,
+            LevelMapConv2D,
+            ModulatedConv2D,
+            ScaledConv2D,
+            TransformedConv2D,
+            EmbeddedConv2D,
+        )
+    },
+    "CoupledBlock": _of_a_method(CoupledBlock, 4),
+    "ExtendedBlock": _of_a_method(ExtendedBlock, 4),
+    "MetaUpscale": (
+        lambda **kw: MetaUpscale(3, hidden=4, **kw),
+        [{"features": _ones(2, h, w, 3)} for h, w in ((6, 6), (5, 9))],
+    ),
+    "MethodRes": (
+        lambda **kw: MethodRes(method="cresmd", **SIZES, **kw),
+        [
+            {"inputs": {"image": _ones(2, h, w, 3), "level": np.float32([5, 60])}}
+            for h, w in ((6, 6), (5, 9))
+        ],
     ),
     "DepthToSpace": (
         lambda **kw: DepthToSpace(2, **kw),
@@ -98,6 +155,8 @@ SPECIMENS = {
 # Registered, but not layers; each has its own test.
 OTHERS = {"AveragedAdam", "LevelLoss", "LevelPSNR", "MeanLossOfLevels"}
 OTHERS |= {"LevelError", "LogLevelLoss", "LevelLost", "RestorationLoss", "ZeroSum", "HyperModel"}
+# Layers whose weights or inputs are of another kind; tests/keras_hyper/methods has theirs.
+OTHERS |= {"KernelGenerator", "MaskedConv2D"}
 NAMES = sorted(SPECIMENS)
 
 

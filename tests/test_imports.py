@@ -15,9 +15,10 @@ ALLOWED = {
     "keras_hyper.layers": set(),
     "keras_hyper.metrics": {"pipelines"},
     "keras_hyper.models": {"keras_hyper.layers"},
+    "keras_hyper.methods": {"keras_hyper.layers", "keras_hyper.models"},
     "keras_hyper.training": {
-        "keras_hyper.layers", "keras_hyper.metrics", "keras_hyper.models", "keras_hyper.export",
-        "pipelines",
+        "keras_hyper.layers", "keras_hyper.methods", "keras_hyper.metrics", "keras_hyper.models",
+        "keras_hyper.export", "pipelines",
     },
     "keras_hyper.restoration": {
         "keras_hyper.models", "keras_hyper.export", "keras_hyper.serving.client", "pipelines",

@@ -92,6 +92,31 @@ def test_resumed_run_ends_with_the_same_weights(photographs, complete, tmp_path,
     assert rows[0][-1]["val_loss"] == pytest.approx(rows[1][-1]["val_loss"], abs=1e-5)
 
 
+def test_second_stage_leaves_the_first_frozen_and_is_resumed(
+    photographs, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("keras_hyper.training.stages._SEARCHED_LEVELS", 2)
+    more = ["--method", "adafm", "--levels", "15", "50", "--filters", "4"]
+    argv = arguments(photographs, tmp_path, *more)
+    assert interrupted(argv, 5) == 130
+    error = refused(capsys, [*argv, "--resume", "--steps", "9"])
+    assert "has stages and steps 6, which --resume cannot change; got 9" in error
+    assert train.main([*argv, "--resume"]) == 0
+    run = tmp_path / "denoise"
+    assert [row["step"] for row in json.loads((run / "history.json").read_text())] == [3, 6]
+    middle = keras.models.load_model(run / "checkpoint_previous.keras")
+    assert middle.stage == 1 and int(middle.optimizer.iterations) == 2
+    assert {variable.name for variable in middle.trainable_variables} == {"gain", "shift"}
+    model = keras.models.load_model(run / "model.keras")
+    for before, after in zip(middle.main.weights, model.weights, strict=True):
+        frozen = before.name not in ("gain", "shift")
+        assert np.array_equal(before, after) == frozen, before.path
+    found = json.loads((run / "coefficients.json").read_text())
+    assert found["table"] == model.level_table and found["levels"] == [15.0, 50.0]
+    assert np.shape(found["psnr"]) == (2, len(found["coefficients"]))
+    assert (run / "1" / "saved_model.pb").exists()
+
+
 def interrupted(argv, step):
     """Runs train.py and sends it Ctrl-C during a step; returns its exit status."""
     from keras_hyper.training.callbacks import ProgressBar

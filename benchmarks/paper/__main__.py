@@ -9,6 +9,8 @@ COMMANDS = {
     "card": "write a model's card: figures at every level, and the change of clean images",
     "evaluate-estimator": "measure how well an estimator estimates the level of noise",
     "calibrate": "find the level that restores each picture best",
+    "methods": "train and measure the compared methods with equal numbers of gradients",
+    "weight-line": "measure how much of the weights of several levels lies on a line",
 }
 
 

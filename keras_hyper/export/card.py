@@ -33,6 +33,7 @@ def card_of(model: "HyperRes", level: float | None = None, extra: dict | None = 
         "levels_trained_on": model.levels,
         "level_offset": model.level_offset,
         "level_scale": model.level_scale,
+        "level_table": model.level_table,
         "only_level": level,
         "channels": model.channels,
         "blocks": model.blocks,

@@ -101,16 +101,23 @@ class LiveNetwork:
     def __init__(self, model: HyperRes, num_images: int = 2, num_levels: int = 16):
         def encode(image):
             padded, _ = pad_to_multiple(image, model.multiple)
-            return padded, model.encode(padded)
+            # Without features that all levels share, `decode` computes them.
+            return padded, model.encode(padded) if model.shares_head else padded
 
         def decode(image, head, kernels):
-            convs = dict(zip(map(id, model.block_convs), kernels, strict=True))
-            return model.decode(image, head, lambda conv, x, _: conv.convolve(x, *convs[id(conv)]))
+            convs = dict(zip(map(id, model.generated_convs), kernels, strict=True))
+
+            def convolve(layer, x, _):
+                return layer.convolve(x, *convs[id(layer)]) if id(layer) in convs else layer(x)
+
+            head = head if model.shares_head else model.encode(image, convolve)
+            return model.decode(image, head, convolve)
 
         self.model = model
         self._features, self._kernels = _Cache(num_images), _Cache(num_levels)
         image = tf.TensorSpec((1, None, None, model.channels), tf.float32)
         head = tf.TensorSpec((1, None, None, model.scales[0][1]), model.compute_dtype)
+        head = head if model.shares_head else image
         kernels = [
             tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in pair)
             for pair in model.generated(0.0)
@@ -130,6 +137,9 @@ class LiveNetwork:
         Returns:
             float32 of the image's shape, as the network itself returns it.
         """
+        if any(layer is not None for layer in self.model.block_layers):
+            # The level enters elsewhere than in kernels.
+            return np.asarray(self.model({"image": image[None], "level": level}))[0]
 
         def encode():
             return self._encode(tf.constant(image[None]))

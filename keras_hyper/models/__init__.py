@@ -1,9 +1,10 @@
 """Networks."""
 
-from keras_hyper.models.hyper_res import HyperRes, PlainRes
+from keras_hyper.models.hyper_res import HyperRes
 from keras_hyper.models.hyperize import HyperModel, hyperize
 from keras_hyper.models.level_estimator import LevelEstimator
 from keras_hyper.models.multi_level import MultiLevel, MultiLevelEstimator
+from keras_hyper.models.plain_res import PlainRes
 from keras_hyper.models.presets import load
 
 __all__ = [

@@ -1,6 +1,6 @@
 """The adaptive network: Fig. 1 with convolutions generated from a level."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -8,9 +8,11 @@ import numpy as np
 from keras import layers, ops
 
 from keras_hyper.layers import HyperConv2D
+from keras_hyper.models.level import checked_level, checked_table, interpolated
+from keras_hyper.models.plain_res import PlainRes
 from keras_hyper.models.precision import in_precision
 from keras_hyper.models.presets import Presets, from_preset
-from keras_hyper.models.trunk import MainNetwork, convolution, pad_to_multiple
+from keras_hyper.models.trunk import PLACES, MainNetwork, pad_to_multiple
 
 
 @keras.saving.register_keras_serializable(package="keras_hyper")
@@ -27,6 +29,9 @@ class HyperRes(MainNetwork):
         level_offset: See `level_scale`.
         level_scale: The generator's scalar is ``(level - level_offset) / level_scale``. An offset
             of 0 and a scale of 255 are what the authors' code does for all tasks.
+        level_table: Points ``(level, scalar)`` between which the scalar is linear, levels
+            ascending and scalars monotone, in place of offset and scale; empty for none.
+        places: Places of the trunk whose convolutions are generated, of `PLACES`.
         **kwargs: Of `MainNetwork`: `channels`, `blocks`, `filters`, `image_residual`, `tail`,
             `task` and `unit`; and of `keras.Model`.
 
@@ -63,8 +68,13 @@ class HyperRes(MainNetwork):
         level_range: Sequence[float] = (0.0, 255.0),
         level_offset: float = 0.0,
         level_scale: float = 255.0,
+        level_table: Sequence[Sequence[float]] = (),
+        places: Sequence[str] = ("conv1", "conv2"),
         **kwargs: Any,
     ):
+        self.places = [place for place in PLACES if place in places]
+        if len(self.places) != len(places):
+            raise ValueError(f"expected `places` of {PLACES}, got {places=}")
         super().__init__(**kwargs)
         if not level_scale > 0:
             raise ValueError(f"expected a `level_scale` above 0, got {level_scale=}")
@@ -72,13 +82,14 @@ class HyperRes(MainNetwork):
         self.level_range = [float(level) for level in level_range]
         self.level_offset = float(level_offset)
         self.level_scale = float(level_scale)
+        self.level_table = checked_table(level_table)
         self._predicting = False
 
-    def block_conv(self, filters: int, **kwargs: Any) -> HyperConv2D:
-        """Returns a generated convolution."""
-        # 0.3 times an ordinary start, so that the residual blocks begin near the identity.
-        start = keras.initializers.VarianceScaling(2.0 * 0.3**2, "fan_in")
-        return HyperConv2D(filters, 3, kernel_initializer=start, **kwargs)
+    def conv_at(self, place: str, filters: int, kernel_size: int = 3, **kwargs: Any) -> Any:
+        """Returns a generated convolution at `places`, an ordinary one elsewhere."""
+        if place not in self.places:
+            return super().conv_at(place, filters, kernel_size, **kwargs)
+        return HyperConv2D(filters, kernel_size, **kwargs)
 
     def __call__(self, inputs, *args, **kwargs):
         _check_keys(inputs)
@@ -110,6 +121,9 @@ class HyperRes(MainNetwork):
             lambda: ops.map(lambda one: self._restore(one[0][None], one[1])[0], (image, level)),
         )
 
+    def select_stage(self, index: int) -> None:
+        """Freezes what a stage of a training does not change; here nothing, since it has one."""
+
     def predict(self, x: dict[str, Any], *args: Any, **kwargs: Any) -> np.ndarray:
         """Restores images in batches, as `keras.Model.predict` does.
 
@@ -134,24 +148,36 @@ class HyperRes(MainNetwork):
     def _checked(self, inputs):
         """Image and level of an input, the level as ``()``, ``(batch,)`` or a map."""
         image = self.check_image(ops.convert_to_tensor(inputs["image"]))
-        level = _checked_level(inputs["level"])
+        level = checked_level(inputs["level"])
         if len(level.shape) == 1 and image.shape[0] == 1 and level.shape[0] in (None, 1):
             level = level[0]
         return image, level
 
     def _restore(self, image, level, training=False):
         """Restores at one level for the whole batch, one an image, or a map of levels."""
-        levels = [self._scalar(level)] * len(self.scales)
+        scalar = self._scalar(level)
+        scalars = dict.fromkeys(range(-1, len(self.scales)), scalar)
         if len(level.shape) == 3:
-            # The map at half the resolution, a quarter, ...: one map a scale.
-            mean, _ = pad_to_multiple(levels[0][..., None], self.multiple)
-            for scale in range(len(self.scales)):
+            # The map at the resolution of the image, at half of it, a quarter, ...
+            mean, _ = pad_to_multiple(scalar[..., None], self.multiple)
+            for scale in scalars:
+                scalars[scale] = mean[..., 0]
                 # With strides left to default Keras 3.15 fails on JAX.
                 mean = ops.average_pool(mean, 2, strides=2, data_format="channels_last")
-                levels[scale] = mean[..., 0]
-        return self.forward(image, lambda conv, x, scale: conv(x, levels[scale]), training)
+        return self.forward(image, self.convolve_at(scalars), training)
+
+    @staticmethod
+    def convolve_at(scalars: dict[int, Any]) -> Callable:
+        """Returns the `convolve` of `MainNetwork.forward` with a generator's scalar per scale."""
+
+        def convolve(layer, x, scale):
+            return layer(x) if type(layer) is layers.Conv2D else layer(x, scalars[scale])
+
+        return convolve
 
     def _scalar(self, level):
+        if self.level_table:
+            return interpolated(level, self.level_table)
         return (level - self.level_offset) / self.level_scale
 
     @property
@@ -160,8 +186,13 @@ class HyperRes(MainNetwork):
         level = keras.InputSpec("float32", (None,), name="level")
         return {"image": super().input_signature, "level": level}
 
+    @property
+    def shares_head(self) -> bool:
+        """Whether the level leaves the head's features unchanged."""
+        return type(self.head) is layers.Conv2D
+
     def sweep(self, image: Any, level: Any) -> Any:
-        """Restores one picture at several levels; what no level changes is computed once.
+        """Restores one picture at several levels; the head's features are computed once.
 
         Args:
             image: float ``(1, height, width, channels)`` in [0, 1], of any sides.
@@ -174,19 +205,26 @@ class HyperRes(MainNetwork):
             ValueError: If the image is of another shape.
         """
         image, crop = pad_to_multiple(self.check_image(ops.convert_to_tensor(image)), self.multiple)
-        head = self.encode(image)
+        head = self.encode(image) if self.shares_head else None
 
         def at(scalar):
-            return self.decode(image, head, lambda conv, x, _: conv(x, scalar))[0]
+            convolve = self.convolve_at(dict.fromkeys(range(-1, len(self.scales)), scalar))
+            features = self.encode(image, convolve) if head is None else head
+            return self.decode(image, features, convolve)[0]
 
-        return crop(ops.map(at, self._scalar(_checked_level(level))))
+        return crop(ops.map(at, self._scalar(checked_level(level))))
+
+    @property
+    def generated_convs(self) -> list[HyperConv2D]:
+        """The convolutions that are generated from the level."""
+        return [layer for layer in self.layers if isinstance(layer, HyperConv2D)]
 
     def generated(self, level: float) -> list[tuple]:
-        """Returns kernel and bias of each convolution of the blocks at a level, float32."""
+        """Returns kernel and bias of each of `generated_convs` at a level, float32."""
         scalar = self._scalar(float(level))
-        return [(conv.kernel_at(scalar), conv.bias_at(scalar)) for conv in self.block_convs]
+        return [(conv.kernel_at(scalar), conv.bias_at(scalar)) for conv in self.generated_convs]
 
-    def at_level(self, level: float) -> "PlainRes":
+    def at_level(self, level: float) -> PlainRes:
         """Returns the plain network of one level: ordinary convolutions, image -> restored.
 
         Args:
@@ -194,7 +232,13 @@ class HyperRes(MainNetwork):
 
         Returns:
             A network equal to this one at `level`, in the same precision.
+
+        Raises:
+            ValueError: If blocks are other than two convolutions.
         """
+        for layer in self.block_layers:
+            if layer is not None:
+                raise ValueError(f"expected blocks of convolutions, got a {type(layer).__name__}")
         shared = MainNetwork.get_config(self)
         plain = PlainRes(level=level, **{**shared, "name": None})
         plain.build()
@@ -244,6 +288,8 @@ class HyperRes(MainNetwork):
             "level_range": self.level_range,
             "level_offset": self.level_offset,
             "level_scale": self.level_scale,
+            "level_table": self.level_table,
+            "places": self.places,
         }
 
 
@@ -251,48 +297,3 @@ def _check_keys(inputs):
     if not isinstance(inputs, dict) or set(inputs) != {"image", "level"}:
         got = sorted(inputs) if isinstance(inputs, dict) else type(inputs).__name__
         raise ValueError(f"expected a dict of `image` and `level`, got {got}")
-
-
-def _checked_level(level):
-    level = ops.cast(ops.convert_to_tensor(level), "float32")
-    shape = tuple(level.shape)
-    if len(shape) in (2, 4) and shape[-1] == 1:
-        return level[..., 0]
-    if len(shape) not in (0, 1, 3):
-        raise ValueError(
-            f"expected `level` of shape (), (batch,) or (batch, height, width), got {shape}"
-        )
-    return level
-
-
-@keras.saving.register_keras_serializable(package="keras_hyper")
-class PlainRes(MainNetwork):
-    """The network of one level alone, in ordinary convolutions: what `HyperRes.at_level` returns.
-
-    Args:
-        level: The level that it restores, in the task's unit.
-        **kwargs: As in `HyperRes`.
-
-    Call arguments:
-        image: float ``(batch, height, width, channels)`` in [0, 1], sides of 1 and up.
-
-    Output shape:
-        That of ``image``, float32. Not clipped: values may leave [0, 1] by a little.
-
-    Raises:
-        ValueError: If an argument makes no network, or the image does not fit it.
-    """
-
-    def __init__(self, level: float = 0.0, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.level = float(level)
-
-    def block_conv(self, filters: int, **kwargs: Any) -> layers.Conv2D:
-        """Returns an ordinary convolution."""
-        return convolution(filters, **kwargs)
-
-    def call(self, image):
-        return self.forward(self.check_image(image), lambda conv, x, _: conv(x))
-
-    def get_config(self):
-        return {**super().get_config(), "level": self.level}

@@ -12,11 +12,12 @@ class AtLevels(keras.Model):
 
     Args:
         main: The network that is trained.
+        stage: Index of the stage of the training.
     """
 
-    def __init__(self, main: keras.Model, **kwargs: Any):
+    def __init__(self, main: keras.Model, stage: int = 0, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
-        self.main = main
+        self.main, self.stage = main, stage
 
     def build(self, input_shape=None):
         if not self.main.built:
@@ -26,7 +27,8 @@ class AtLevels(keras.Model):
     def get_config(self):
         config = super().get_config()
         config.pop("autocast", None)
-        return {**config, "main": keras.saving.serialize_keras_object(self.main)}
+        main = keras.saving.serialize_keras_object(self.main)
+        return {**config, "main": main, "stage": self.stage}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -41,6 +43,7 @@ class MultiLevel(AtLevels):
 
     Args:
         main: The `HyperRes` that is trained.
+        stage: Index of the stage of the training, for `HyperRes.select_stage`.
 
     Call arguments:
         inputs: A dict of ``image``, float ``(batch, k, height, width, channels)`` in [0, 1], each
@@ -57,6 +60,11 @@ class MultiLevel(AtLevels):
     Reference:
         Aharon and Ben-Artzi, arXiv:2206.05970, figure 1.
     """
+
+    def build(self, input_shape=None):
+        super().build()
+        # Before the optimizer is built or loaded: Keras does not save what is frozen.
+        self.main.select_stage(self.stage)
 
     def __call__(self, inputs, *args, **kwargs):
         level = inputs["level"]

@@ -1,4 +1,4 @@
-"""The network of Fig. 1, whatever the convolutions of its residual blocks are."""
+"""The network of Fig. 1, whatever its convolutions are."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +10,8 @@ from keras_hyper.layers import DepthToSpace
 from keras_hyper.layers.generated import apart
 
 TAILS = ("paper", "light")
+# Where convolutions are; `conv1` and `conv2` are those of a residual block.
+PLACES = ("head", "conv1", "conv2", "down", "up", "skip", "expand", "merge", "tail")
 
 
 class MainNetwork(keras.Model):
@@ -18,7 +20,8 @@ class MainNetwork(keras.Model):
     A stride-2 convolution, residual blocks, a convolution that closes the long skip, and a tail
     that returns to the full resolution. With several scales the trunk is a U-Net: blocks at half
     resolution, then at a quarter, and so on, and back, with a skip connection at every scale. A
-    subclass creates the convolutions of the blocks in `block_conv`, and its `call` runs `forward`.
+    subclass creates convolutions in `conv_at` or whole blocks in `block_at`; its `call` runs
+    `forward`.
 
     Args:
         channels: 1 for gray, 3 for RGB.
@@ -30,6 +33,7 @@ class MainNetwork(keras.Model):
         tail: ``"paper"``: pixel shuffle by 2, then two convolutions at full resolution.
             ``"light"``: one convolution at half resolution, then pixel shuffle, as in FFDNet; a
             small part of the operations.
+        expansion: Features between the two convolutions of a block, as a multiple of `filters`.
         task: Name of the task it is trained for, kept for whoever loads the file.
         unit: What a level of 1 means, in words.
 
@@ -48,6 +52,7 @@ class MainNetwork(keras.Model):
         filters: int | Sequence[int] = 64,
         image_residual: bool = True,
         tail: str = "paper",
+        expansion: int = 1,
         task: str = "",
         unit: str = "",
         **kwargs: Any,
@@ -59,7 +64,7 @@ class MainNetwork(keras.Model):
         if tail not in TAILS:
             raise ValueError(f"expected `tail` to be one of {TAILS}, got {tail=}")
         self.channels, self.image_residual, self.tail_form = channels, image_residual, tail
-        self.task, self.unit = task, unit
+        self.expansion, self.task, self.unit = expansion, task, unit
         numbers = [[n] if isinstance(n, int) else list(n) for n in (blocks, filters)]
         if not numbers[0] or min(numbers[0]) < 1 or len(numbers[0]) != len(numbers[1]):
             raise ValueError(
@@ -73,37 +78,46 @@ class MainNetwork(keras.Model):
         self._create_layers()
 
     def _create_layers(self):
-        inner, width = self.dtype_policy, self.scales[0][1]
-        self.head = convolution(width, strides=2, padding="valid", dtype="float32", name="head")
-        self.block_convs = [
-            self.block_conv(width, dtype=inner, name=f"block{block:02d}_conv{conv}")
-            for block, width in enumerate(self._widths(), 1)
-            for conv in (1, 2)
-        ]
+        width = self.scales[0][1]
+        inner: dict[str, Any] = {"dtype": self.dtype_policy}
+        outer: dict[str, Any] = {"dtype": "float32"}
+        he_normal: dict[str, Any] = {"kernel_initializer": he()}
+        self.head = self.conv_at(
+            "head", width, strides=2, padding="valid", name="head", **outer, **he_normal
+        )
+        # A layer for each block, None where the block is two convolutions.
+        self.block_layers, self.block_convs = [], []
+        for block, features in enumerate(self._widths(), 1):
+            name = f"block{block:02d}"
+            layer = self.block_at(block, features, name=name, **inner)
+            self.block_layers.append(layer)
+            for place in ("conv1", "conv2") if layer is None else ():
+                # 0.3 times an ordinary start, so that the blocks begin near the identity.
+                start = {"kernel_initializer": he(0.3), **inner}
+                wide = features * self.expansion if place == "conv1" else features
+                conv = self.conv_at(place, wide, name=f"{name}_{place}", **start)
+                self.block_convs.append(conv)
         # Exact inverses in size: 2x2 pixels become one and one becomes 2x2.
         self.downs = [
-            layers.Conv2D(width, 2, strides=2, dtype=inner, name=f"down{scale}")
-            for scale, (_, width) in enumerate(self.scales[1:], 1)
+            self.conv_at("down", features, 2, strides=2, name=f"down{scale}", **inner)
+            for scale, (_, features) in enumerate(self.scales[1:], 1)
         ]
         self.ups = [
-            layers.Conv2D(4 * width, 1, dtype=inner, name=f"up{scale}")
-            for scale, (_, width) in enumerate(self.scales[:-1], 1)
+            self.conv_at("up", 4 * features, 1, name=f"up{scale}", **inner)
+            for scale, (_, features) in enumerate(self.scales[:-1], 1)
         ]
-        self.skip = convolution(width, dtype=inner, name="skip")
+        inner_conv = {**inner, **he_normal}
+        self.skip = self.conv_at("skip", width, name="skip", **inner_conv)
         # With the image added to the output, a small tail begins at "change almost nothing".
-        end: Any = {
-            "start": 0.01 if self.image_residual else 1.0,
-            "dtype": "float32",
-            "name": "tail",
-        }
+        start = {"kernel_initializer": he(0.01 if self.image_residual else 1.0), **outer}
         if self.tail_form == "paper":
-            self.shuffle = DepthToSpace(2, dtype=inner, name="shuffle")
-            self.expand = convolution(4 * width, dtype=inner, name="expand")
-            self.merge = convolution(width, dtype=inner, name="merge")
-            self.tail = convolution(self.channels, **end)
+            self.shuffle = DepthToSpace(2, name="shuffle", **inner)
+            self.expand = self.conv_at("expand", 4 * width, name="expand", **inner_conv)
+            self.merge = self.conv_at("merge", width, name="merge", **inner_conv)
+            self.tail = self.conv_at("tail", self.channels, name="tail", **start)
         else:
-            self.shuffle = DepthToSpace(2, dtype="float32", name="shuffle")
-            self.tail = convolution(4 * self.channels, **end)
+            self.shuffle = DepthToSpace(2, name="shuffle", **outer)
+            self.tail = self.conv_at("tail", 4 * self.channels, name="tail", **start)
 
     def _widths(self):
         """The features of each block, in the order in which they run."""
@@ -111,9 +125,13 @@ class MainNetwork(keras.Model):
         up = [width for blocks, width in self.scales[-2::-1] for _ in range(blocks)]
         return down + up
 
-    def block_conv(self, filters: int, **kwargs: Any) -> layers.Layer:
-        """Returns one convolution of a residual block: `filters` to `filters`, 3x3."""
-        raise NotImplementedError  # pragma: no cover - what a subclass is for
+    def conv_at(self, place: str, filters: int, kernel_size: int = 3, **kwargs: Any) -> Any:
+        """Returns the convolution of one of `PLACES`; `kwargs` as of `keras.layers.Conv2D`."""
+        return layers.Conv2D(filters, kernel_size, **{"padding": "same", **kwargs})
+
+    def block_at(self, index: int, filters: int, **kwargs: Any) -> Any:
+        """Returns the layer of block `index`, from 1; None for two convolutions and a skip."""
+        return None
 
     def build(self, input_shape=None):
         def built(layer, width):
@@ -121,8 +139,13 @@ class MainNetwork(keras.Model):
 
         widths = [width for _, width in self.scales]
         built(self.head, self.channels)
-        for index, layer in enumerate(self.block_convs):
-            built(layer, self._widths()[index // 2])
+        convs = iter(self.block_convs)
+        for layer, width in zip(self.block_layers, self._widths(), strict=True):
+            if layer is not None:
+                built(layer, width)
+                continue
+            built(next(convs), width)
+            built(next(convs), width * self.expansion)
         for layer, width in zip(self.downs, widths, strict=False):
             built(layer, width)
         for layer, width in zip(self.ups, widths[1:], strict=True):
@@ -142,26 +165,26 @@ class MainNetwork(keras.Model):
 
         Args:
             image: float32 ``(batch, height, width, channels)`` of any sides.
-            convolve: ``(layer, features, scale) -> features`` for a convolution of a block; scale
-                0 is half the resolution of the image, 1 a quarter.
+            convolve: ``(layer, features, scale) -> features`` runs a convolution or a block; scale
+                -1 is the resolution of the image, 0 half of it, 1 a quarter.
             training: Whether this is a step of a training.
 
         Returns:
             float32, of the image's shape.
         """
         image, crop = pad_to_multiple(image, self.multiple)
-        return crop(self.decode(image, self.encode(image), convolve, training))
+        return crop(self.decode(image, self.encode(image, convolve), convolve, training))
 
-    def encode(self, image: Any) -> Any:
-        """Returns the head's features of a padded image; the level does not change them."""
+    def encode(self, image: Any, convolve: Callable = lambda layer, x, scale: layer(x)) -> Any:
+        """Returns the head's features of a padded image; see `forward`."""
         # One pixel of zeros on all four sides, as the authors have it: Keras's "same" would pad
         # only below and to the right here, and shift the image.
-        head = self.head(ops.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0))))
+        head = convolve(self.head, ops.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0))), 0)
         return ops.cast(head, self.compute_dtype)
 
     def decode(self, image: Any, head: Any, convolve: Callable, training: bool = False) -> Any:
         """Returns the restored image from the head's features; arguments as of `forward`."""
-        convs = iter(self.block_convs)
+        block_layers, convs = iter(self.block_layers), iter(self.block_convs)
 
         def add(features, outputs):
             # In training one run follows another, and the gradient of `apart` would make a step
@@ -170,6 +193,10 @@ class MainNetwork(keras.Model):
 
         def run(x, blocks, scale):
             for _ in range(blocks):
+                layer = next(block_layers)
+                if layer is not None:
+                    x = convolve(layer, x, scale)
+                    continue
                 outputs = convolve(next(convs), x, scale)
                 outputs = convolve(next(convs), ops.relu(outputs), scale)
                 x = add(x, outputs) if x is head else x + outputs
@@ -179,17 +206,18 @@ class MainNetwork(keras.Model):
         for scale, down in enumerate(self.downs):
             x = run(x, self.scales[scale][0], scale)
             skips.append(x)
-            x = down(x)
+            x = convolve(down, x, scale + 1)
         x = run(x, self.scales[-1][0], len(self.downs))
         for scale in reversed(range(len(self.ups))):
-            up = ops.depth_to_space(self.ups[scale](x), 2, data_format="channels_last")
+            up = convolve(self.ups[scale], x, scale + 1)
+            up = ops.depth_to_space(up, 2, data_format="channels_last")
             x = run(skips.pop() + up, self.scales[scale][0], scale)
-        x = add(head, self.skip(x))
+        x = add(head, convolve(self.skip, x, 0))
         if self.tail_form == "paper":
-            x = ops.relu(self.shuffle(self.expand(x)))
-            x = self.tail(ops.relu(self.merge(x)))
+            x = ops.relu(self.shuffle(convolve(self.expand, x, 0)))
+            x = convolve(self.tail, ops.relu(convolve(self.merge, x, -1)), -1)
         else:
-            x = self.shuffle(self.tail(x))
+            x = self.shuffle(convolve(self.tail, x, 0))
         return add(image, x) if self.image_residual else x
 
     def export(self, filepath: Any, format: str = "tf_saved_model", **kwargs: Any) -> None:
@@ -250,23 +278,15 @@ class MainNetwork(keras.Model):
             "filters": self.filters,
             "image_residual": self.image_residual,
             "tail": self.tail_form,
+            "expansion": self.expansion,
             "task": self.task,
             "unit": self.unit,
         }
 
 
-def convolution(
-    filters: int, strides: int = 1, padding: str = "same", start: float = 1.0, **kwargs: Any
-) -> layers.Conv2D:
-    """Returns an ordinary 3x3 convolution; `start` scales its first kernel."""
-    return layers.Conv2D(
-        filters,
-        3,
-        strides=strides,
-        padding=padding,
-        kernel_initializer=keras.initializers.VarianceScaling(2.0 * start**2, "fan_in"),
-        **kwargs,
-    )
+def he(start: float = 1.0) -> keras.Initializer:
+    """Returns He's initializer, times `start`."""
+    return keras.initializers.VarianceScaling(2.0 * start**2, "fan_in")
 
 
 def pad_to_multiple(image: Any, multiple: int) -> tuple[Any, Callable]:

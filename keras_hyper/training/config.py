@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_hyper.errors import WrongArgumentError
+from keras_hyper.methods import METHODS
 from keras_hyper.models import HyperRes
 from keras_hyper.numbers import below_one, not_negative, one_or_more, positive, share, whole
 from keras_hyper.training.recipes import Recipe
@@ -23,7 +24,7 @@ CHECKPOINT, PREVIOUS_CHECKPOINT = "checkpoint.keras", "checkpoint_previous.keras
 # What a resumed run must have in common with the one it continues; `steps` may grow.
 _FIXED = ("task", "levels", "num_levels", "blocks", "filters", "tail", "channels", "batch", "patch",
           "shrink", "recipe", "rate", "clip", "gray", "seed", "validate_every", "precision",
-          "init_from", "restorer", "data", "valid")  # fmt: skip
+          "init_from", "method", "schedule", "restorer", "data", "valid")  # fmt: skip
 # Keys of run.json before they were renamed. Such files have no `data` and no `valid`.
 _RENAMED = {"draws": "num_levels", "every": "validate_every", "start": "init_from"}
 
@@ -59,6 +60,17 @@ class TrainingConfig:
         nargs="+",
     )
     num_levels: int = _option(4, "levels sampled a step from a range", type=whole(2))
+    method: str | None = _option(
+        None,
+        "how kernels depend on the level: hyperres (the default), or a method to compare it with",
+        choices=list(METHODS),
+    )
+    schedule: str | None = _option(
+        None,
+        "joint, all levels at once; or ends, one level and then another, half of the steps each; "
+        "by default the method's own",
+        choices=["joint", "ends"],
+    )
     init_from: str | None = _option(
         None, "network to initialise from: a model.keras, a run, or a preset"
     )
@@ -170,7 +182,13 @@ class TrainingConfig:
         return json.loads(json.dumps(record))
 
 
-def open_run(folder: Path, record: dict, resume: bool, say: Callable[[str], object]) -> None:
+def open_run(
+    folder: Path,
+    record: dict,
+    resume: bool,
+    say: Callable[[str], object],
+    fixed_steps: bool = False,
+) -> None:
     """Makes the folder of a new run, or checks that the run in it can be resumed.
 
     Args:
@@ -178,6 +196,7 @@ def open_run(folder: Path, record: dict, resume: bool, say: Callable[[str], obje
         record: Of `TrainingConfig.record`; kept in ``run.json``.
         resume: Whether the run in the folder continues.
         say: Called with a line if the run becomes longer.
+        fixed_steps: Whether it must not: stages divide the steps of a run.
 
     Raises:
         WrongArgumentError: If the folder holds another run, none to resume, or one with other
@@ -189,6 +208,11 @@ def open_run(folder: Path, record: dict, resume: bool, say: Callable[[str], obje
         before = _run_to_resume(path)
         _check_same(folder, before, record)
         if record["steps"] > before["steps"]:
+            if fixed_steps:
+                raise WrongArgumentError(
+                    f"the run in {folder} has stages and steps {before['steps']}, "
+                    f"which --resume cannot change; got {record['steps']}"
+                )
             say(f"the run becomes longer: {record['steps']} steps instead of {before['steps']}")
             write_json(path, {**record, **before, "steps": record["steps"]})
         return

@@ -1,7 +1,7 @@
 """A run: from its settings to a trained network."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from rich.console import Console
 import pipelines
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.models import load_hyper_res
-from keras_hyper.training import report
+from keras_hyper.training import report, stages
 from keras_hyper.training.callbacks import (
     Checkpoint,
     History,
@@ -22,7 +22,7 @@ from keras_hyper.training.callbacks import (
     load_checkpoint,
     save_whole,
 )
-from keras_hyper.training.config import TrainingConfig, open_run
+from keras_hyper.training.config import TrainingConfig, open_run, write_json
 from keras_hyper.training.estimating import costs_of_restoring
 from keras_hyper.training.objective import OBJECTIVES, RESTORES_BEST, Objective
 from keras_hyper.training.recipes import Recipe
@@ -35,12 +35,14 @@ class Run:
 
     Args:
         folder: Gets the checkpoints, ``history.json`` and ``logs/``.
-        steps: Training steps in all.
+        steps: The step that it ends at.
         validate_every: Steps between validations.
         names: Names of the k levels in logs.
         settings: Hyperparameters, for TensorBoard.
         profile: Whether some steps are profiled.
         objective: What is learned.
+        first: First step; above 0 in a later stage.
+        stage: Index of the stage.
     """
 
     folder: Path
@@ -50,6 +52,8 @@ class Run:
     settings: dict
     profile: bool = False
     objective: Objective = OBJECTIVES["restore"]
+    first: int = 0
+    stage: int = 0
 
 
 def train(config: TrainingConfig, console: Console) -> None:
@@ -66,31 +70,63 @@ def train(config: TrainingConfig, console: Console) -> None:
     task = task if config.gray is None else replace(task, gray=config.gray)
     if config.restorer:
         objective, task = RESTORES_BEST, _restored_best(task, config)
-    initial = objective.load(config.init_from) if config.init_from else None
+    config = stages.checked_method(config, objective.restores)
+    initial = stages.checked_initial(objective.load(config.init_from)) if config.init_from else None
     config = config.completed(recipe, initial if objective.restores else None)
-    batch, patch, channels = config.batch, config.patch, config.channels
-    assert batch and patch and channels  # completed
     levels = checked(lambda: pipelines.parse_levels(config.levels, task, config.num_levels))
+    parts = stages.parts_of(config, levels, task)
     paths, held_out, watched = checked(lambda: pipelines.split(config.data, config.valid))
     model = None if config.resume else objective.new_model(recipe, task, levels, config)
     if model and initial:
         checked(lambda: objective.initialise(model, initial))
-    record = config.record(levels, paths, held_out)
-    open_run(config.folder, record, config.resume, console.print)
-    run = Run(config.folder, config.steps, config.validate_every, levels.names(), record,
-              config.profile, objective)  # fmt: skip
-    trainer = new_trainer(model, recipe, run) if model else load_trainer(run, recipe, console)
-    budget, shrink = int(config.memory * 2**30), config.shrink or ()
-    cache = pipelines.load_patch_cache(paths, task, levels, channels, patch, budget, shrink)
-    report.announce(console, config, task, levels, cache, watched, trainer.main)
-    device = config.device or report.first_gpu()
-    pairs_from = functools.partial(
-        pipelines.training_pairs, cache, task, levels, batch, patch, config.seed, device=device
+    channels, record = config.channels, config.record(levels, paths, held_out)
+    open_run(config.folder, record, config.resume, console.print, fixed_steps=len(parts) > 1)
+    runs = _runs(config, parts, record, objective)
+    trainer = new_trainer(model, recipe, runs[0]) if model else load_trainer(runs, recipe, console)
+    valid_at = functools.partial(pipelines.validation_pairs, held_out, task, channels=channels)
+    announce: Callable | None = functools.partial(
+        report.announce, console, config, task, levels, watched
     )
-    valid = pipelines.validation_pairs(held_out, task, levels.spread(), channels)
-    network = fit(trainer, pairs_from, valid, run, console).with_precision("float32")
+    for part, run in list(zip(parts, runs, strict=True))[trainer.stage :]:
+        if part.index > trainer.stage:
+            if part.start:
+                part.start(trainer.main)
+            trainer = new_trainer(trainer.main, recipe, run)
+            announce = None
+        pairs_from = _pairs_from(config, task, part, paths, trainer.main, announce)
+        network = fit(trainer, pairs_from, valid_at(part.levels.spread()), run, console)
+    _finish(network.with_precision("float32"), config, task, objective, levels, valid_at, console)
+
+
+def _runs(config, parts, record, objective):
+    return [
+        Run(config.folder, part.last, config.validate_every, part.levels.names(), record,
+            config.profile, objective, part.first, part.index)
+        for part in parts
+    ]  # fmt: skip
+
+
+def _pairs_from(config, task, part, paths, network, announce):
+    """``step -> training pairs`` of a stage."""
+    batch, patch, budget = part.batch, config.patch, int(config.memory * 2**30)
+    cache = pipelines.load_patch_cache(
+        paths, task, part.levels, config.channels, patch, budget, config.shrink or ()
+    )
+    if announce:
+        announce(cache, network)
+    device = config.device or report.first_gpu()
+    return functools.partial(
+        pipelines.training_pairs, cache, task, part.levels, batch, patch, config.seed, device=device
+    )
+
+
+def _finish(network, config, task, objective, levels, valid_at, console):
+    """Saves, measures and exports the trained network."""
+    if stages.has_two_ends(config):
+        found = stages.searched(network, levels, task, valid_at)
+        write_json(config.folder / "coefficients.json", found)
     save_whole(network, config.folder / "model.keras")
-    rows = objective.measure(network, valid)
+    rows = objective.measure(network, valid_at(levels.spread()))
     report.conclude(console, config, task, objective, rows, report.export(network, config, rows))
 
 
@@ -108,31 +144,38 @@ def _restored_best(task, config):
 
 def new_trainer(model: keras.Model, recipe: Recipe, run: Run) -> keras.Model:
     """Returns `model` at the k levels of the run, compiled by the recipe."""
-    trainer = run.objective.trainer(model)
+    trainer = run.objective.trainer(model, stage=run.stage)
     trainer.compile(
-        optimizer=recipe.optimizer(run.steps),
+        optimizer=recipe.optimizer(run.steps - run.first),
         loss=run.objective.loss(),
         metrics=run.objective.metrics(run.names),
     )
+    trainer.build()  # freezes what the stage does not train
     # TensorFlow would trace a first step that creates variables twice.
     trainer.optimizer.build(trainer.trainable_variables)
     return trainer
 
 
-def load_trainer(run: Run, recipe: Recipe, console: Console) -> keras.Model:
+def load_trainer(runs: Sequence[Run], recipe: Recipe, console: Console) -> keras.Model:
     """Loads the newest checkpoint of a run: weights, their average, and the optimizer's state.
 
-    The schedule of the learning rate and the window of the average are those of `run.steps`: a run
-    may be longer than before.
+    The schedule of the learning rate and the window of the average are those of the run's steps,
+    which may be more than before.
+
+    Args:
+        runs: The run, as one `Run` for each stage.
+        recipe: The `Recipe`.
+        console: Where a damaged checkpoint is reported.
 
     Raises:
         ValueError: If no checkpoint can be loaded.
     """
     trainer = load_checkpoint(
-        run.folder, run.objective.trainer, lambda line: console.print(line, soft_wrap=True)
+        runs[0].folder, runs[0].objective.trainer, lambda line: console.print(line, soft_wrap=True)
     )
-    trainer.optimizer.learning_rate = recipe.schedule(run.steps)
-    trainer.optimizer.ema_momentum = recipe.optimizer(run.steps).ema_momentum
+    steps = runs[trainer.stage].steps - runs[trainer.stage].first
+    trainer.optimizer.learning_rate = recipe.schedule(steps)
+    trainer.optimizer.ema_momentum = recipe.optimizer(steps).ema_momentum
     return trainer
 
 
@@ -156,7 +199,7 @@ def fit(
         TrainingInterrupted: After a signal, once the checkpoint is written.
         FloatingPointError: If the loss or a figure of the validation is not finite.
     """
-    step = int(ops.convert_to_numpy(trainer.optimizer.iterations))
+    step = run.first + int(ops.convert_to_numpy(trainer.optimizer.iterations))
     checkpoint = Checkpoint(run.folder, step)
     sheet = next(validation.as_numpy_iterator())
     log = TensorBoardLog(run.folder / "logs", sheet, run.names, step, run.settings, run.objective)

@@ -21,8 +21,8 @@ def announce(
     config: TrainingConfig,
     task: TrainableTask,
     levels: Levels,
-    cache: PatchCache,
     watched: str,
+    cache: PatchCache,
     model: keras.Model,
 ) -> None:
     """Prints what will be done, in a few lines."""

@@ -8,11 +8,13 @@ import tensorflow as tf
 from keras import ops
 
 from keras_hyper.layers import HyperConv2D
+from keras_hyper.methods import MethodRes
 from keras_hyper.metrics import psnr
 from keras_hyper.models import HyperRes
 from keras_hyper.models.precision import policy_of
 from keras_hyper.training.config import TrainingConfig
 from keras_hyper.training.recipes import Recipe
+from keras_hyper.training.stages import first_table
 from pipelines import Levels, Task
 
 
@@ -97,7 +99,13 @@ def new_restorer(recipe: Recipe, task: Task, levels: Levels, config: TrainingCon
     """
     keras.utils.set_random_seed(config.seed)
     offset, scale = recipe.level_map or (task.level_offset, task.level_scale)
-    model = HyperRes(
+    kind: type[HyperRes] = HyperRes
+    own: dict[str, Any] = {}
+    if config.method:
+        kind = MethodRes
+        table = first_table(config, levels, task)
+        own = {"method": config.method, "schedule": config.schedule, "level_table": table}
+    model = kind(
         channels=config.channels or 3,
         blocks=config.blocks,
         filters=config.filters,
@@ -110,6 +118,7 @@ def new_restorer(recipe: Recipe, task: Task, levels: Levels, config: TrainingCon
         level_offset=offset,
         level_scale=scale,
         dtype=policy_of(config.precision),
+        **own,
     )
     model.build()
     return model
@@ -129,7 +138,15 @@ def initialise_from(model: HyperRes, initial: HyperRes) -> None:
     Raises:
         ValueError: If the two are of different sizes, or one adds the picture and one does not.
     """
-    for name in ("blocks", "filters", "image_residual", "tail_form"):
+    for name in (
+        "blocks",
+        "filters",
+        "image_residual",
+        "tail_form",
+        "places",
+        "level_table",
+        "expansion",
+    ):
         expected, found = getattr(model, name), getattr(initial, name)
         if expected != found:
             raise ValueError(

@@ -45,8 +45,9 @@ def test_settings_that_are_not_given_are_defaults_of_network_and_recipe():
 
 def test_defaults():
     given = TrainingConfig("denoise")
-    unset = ("data", "valid", "levels", "init_from", "restorer", "blocks", "filters", "tail",
-             "channels", "batch", "patch", "shrink", "rate", "clip", "gray", "device")  # fmt: skip
+    unset = ("data", "valid", "levels", "init_from", "method", "schedule", "restorer", "blocks",
+             "filters", "tail", "channels", "batch", "patch", "shrink", "rate", "clip", "gray",
+             "device")  # fmt: skip
     assert [getattr(given, name) for name in unset] == [None] * len(unset)
     rest = {name: value for name, value in vars(given).items() if name not in unset}
     assert rest == {

@@ -75,7 +75,7 @@ def test_a_run_goes_on_from_the_step_of_its_checkpoint(tmp_path):
     assert fit(first, pairs_from, pairs(0.5), run, console) is first.main
     assert begun == [0, 3] and rows() == [3, 5] and traced == [1]
     longer = Run(tmp_path, 7, 3, ["25"], {})
-    resumed = load_trainer(longer, RECIPES["default"], console)
+    resumed = load_trainer([longer], RECIPES["default"], console)
     assert float(resumed.optimizer.ema_momentum) == RECIPES["default"].optimizer(7).ema_momentum
     fit(resumed, pairs_from, pairs(0.5), longer, console)
     assert begun == [0, 3, 5, 6] and rows() == [3, 5, 6, 7]

@@ -29,7 +29,7 @@ def cache(enlarged=0, skipped=()):
 def announced(console, task, model, the_cache, **settings):
     config = TrainingConfig(task.name, steps=9, seed=4, **settings).completed(RECIPES["default"])
     levels = parse_levels(["15", "50"], task)
-    report.announce(console, config, task, levels, the_cache, "1 of them, held out", model)
+    report.announce(console, config, task, levels, "1 of them, held out", the_cache, model)
     return console.file.getvalue().splitlines()
 
 

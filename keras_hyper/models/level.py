@@ -1,0 +1,58 @@
+"""The level of a call, and its map to the scalar of the generator."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+
+def checked_level(level: Any) -> Any:
+    """Returns a level as float32 ``()``, ``(batch,)`` or ``(batch, height, width)``.
+
+    Raises:
+        ValueError: If it has another shape, but for a last axis of 1.
+    """
+    level = ops.cast(ops.convert_to_tensor(level), "float32")
+    shape = tuple(level.shape)
+    if len(shape) in (2, 4) and shape[-1] == 1:
+        return level[..., 0]
+    if len(shape) not in (0, 1, 3):
+        raise ValueError(
+            f"expected `level` of shape (), (batch,) or (batch, height, width), got {shape}"
+        )
+    return level
+
+
+def checked_table(table: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Returns the points ``[level, scalar]`` of a table as floats.
+
+    Raises:
+        ValueError: If it has one point, levels do not ascend, or scalars are not monotone.
+    """
+    points = [[float(level), float(scalar)] for level, scalar in table]
+    levels, steps = [point[0] for point in points], []
+    for before, after in zip(points, points[1:], strict=False):
+        steps.append(after[1] - before[1])
+    monotone = all(step >= 0 for step in steps) or all(step <= 0 for step in steps)
+    if len(points) == 1 or levels != sorted(set(levels)) or not monotone:
+        raise ValueError(f"expected levels that ascend and monotone scalars, got {points}")
+    return points
+
+
+def interpolated(level: Any, table: Sequence[Sequence[float]]) -> Any:
+    """Returns the scalar at a level, linear between the points and beyond the outer two.
+
+    Args:
+        level: A number or a tensor, in the unit of the table.
+        table: Two or more points ``(level, scalar)``, levels ascending.
+    """
+    level = ops.convert_to_tensor(level, "float32")
+    slopes = [
+        (after[1] - before[1]) / (after[0] - before[0])
+        for before, after in zip(table, table[1:], strict=False)
+    ]
+    scalar = table[0][1] + slopes[0] * (level - table[0][0])
+    # At each inner point the slope changes.
+    for (knot, _), before, after in zip(table[1:], slopes, slopes[1:], strict=False):
+        scalar = scalar + (after - before) * ops.relu(level - knot)
+    return scalar
