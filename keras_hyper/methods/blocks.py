@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_hyper.layers.hyper_conv2d import apart
+from keras_hyper.layers.generated import apart
 from keras_hyper.methods.kernels import spread
 from keras_hyper.methods.method import TWO_ENDS, Method
 from keras_hyper.models.trunk import he

@@ -59,11 +59,12 @@ def generated(known, index, features, level, **kwargs):
         return ops.conv_transpose(features, kernel, 2, "same", data_format="channels_last")
     filters = 3 if index == 20 else 64
     layer = HyperConv2D(filters, 3, use_bias=False, padding="valid", **kwargs)
+    pad = kwargs.get("dilation_rate", 1)
+    features = ops.pad(features, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     layer.build(features.shape)
     for weight, values in ((layer.w, slope), (layer.b, offset)):
         weight.assign(values.reshape(filters, features.shape[-1], 3, 3).transpose(2, 3, 1, 0))
-    pad = kwargs.get("dilation_rate", 1)
-    return layer(ops.pad(features, ((0, 0), (pad, pad), (pad, pad), (0, 0))), level=level)
+    return layer(features, level=level)
 
 
 def normed(known, index, x):
