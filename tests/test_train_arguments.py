@@ -45,9 +45,11 @@ def test_other_run_is_not_overwritten(photographs, tmp_path, capsys):
     assert (tmp_path / "denoise" / "model.keras").read_text() == "precious"
 
 
-def test_estimator_has_no_initial_network(photographs, tmp_path, capsys):
+def test_estimator_begins_as_an_estimator_alone(photographs, tmp_path, capsys):
     argv = arguments(photographs, tmp_path, "--init-from", "denoise", task="estimate")
-    assert "expected no --init-from" in refused(capsys, argv)
+    assert "no such file: denoise (shipped models: estimate, estimate_quality" in (
+        refused(capsys, argv)
+    )
 
 
 def test_estimator_has_its_own_recipes(photographs, tmp_path, capsys):
