@@ -84,8 +84,8 @@ def restored(monkeypatch):
     """Records the levels that pictures are restored at; interrupts the run after `stop_at`."""
     levels = []
 
-    def watched(name, task, precision):
-        restorer = open_restorer(name, task, precision)
+    def watched(*words):
+        restorer = open_restorer(*words)
 
         original = restorer.restore_image
 

@@ -121,7 +121,7 @@ class ServerEngine {
       "import keras_hyper",
       "import numpy as np",
       "from PIL import Image",
-      ...(task.enlarges ? ["from pipelines.degradations.bicubic import enlarge_picture"] : []),
+      ...(task.enlarges ? ["from pipelines.enlarging import enlarge_picture"] : []),
       "",
       `picture = np.asarray(Image.open(${JSON.stringify(picture.name)}))`,
       ...large,
