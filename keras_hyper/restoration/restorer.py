@@ -10,12 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from keras_hyper.errors import WrongArgumentError, checked
-from keras_hyper.export.card import (
-    hash_files,
-    read_card,
-    saved_model_folder,
-    training_facts,
-)
+from keras_hyper.export.card import hash_files, read_card, saved_model_folder, training_facts
 from keras_hyper.restoration.tiles import restore_in_tiles
 
 OnTile = Callable[[int, int], None]
