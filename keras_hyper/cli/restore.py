@@ -138,7 +138,7 @@ def _reason(task, used, args):
     if used is None:
         return "not found"
     limit = task.estimator_limit if args.task else task.automatic
-    limits = "" if limit is None else f", restored {'from' if task.rising else 'to'} {limit:g}"
+    limits = "" if limit is None else f", restored {'from' if task.rising else 'up to'} {limit:g}"
     return f"{used}{limits}".removeprefix("level ")
 
 
