@@ -66,7 +66,7 @@ def export_saved_model(
         check_saved_model(partial)
         return _published(partial, folder)
     except tf.errors.OpError as error:
-        # TensorFlow has errors of its own for files.
+        # TensorFlow raises other classes than OSError for files.
         raise OSError(f"{folder} cannot be written: {error.message}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

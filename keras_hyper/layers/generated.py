@@ -93,7 +93,7 @@ class GeneratedLayer(keras.layers.Layer):
     load_own_variables = keras.layers.Layer.load_own_variables
 
     def enable_lora(self, *args: Any, **kwargs: Any) -> None:
-        """Raises NotImplementedError: the generator is the change of the weights."""
+        """Raises NotImplementedError: LoRA changes one kernel, and this layer has a pair."""
         raise NotImplementedError("expected an ordinary layer for LoRA, got a generated one")
 
     def compute_output_shape(self, features_shape, level_shape=()):

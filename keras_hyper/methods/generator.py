@@ -70,12 +70,12 @@ class KernelGenerator(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_hyper")
 class EmbeddedConv2D(OneKernelConv2D):
-    """A convolution whose kernel a `KernelGenerator` makes; its bias has a slope of its own.
+    """A convolution whose kernel a `KernelGenerator` makes; its bias is `level * slope + offset`.
 
     Args:
         filters: As of `HyperConv2D`, with all other arguments.
         kernel_size: As of `HyperConv2D`.
-        generator: Shared by several layers; None for one of its own.
+        generator: Shared by several layers; None for a new one.
         **kwargs: As of `HyperConv2D`.
     """
 

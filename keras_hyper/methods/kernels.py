@@ -9,7 +9,7 @@ from keras_hyper.layers import HyperConv2D
 
 
 class TunedConv2D(HyperConv2D):
-    """A convolution with a kernel of its own, and variables that make it depend on the level.
+    """A convolution with one kernel, and further variables that make it depend on the level.
 
     A subclass creates these in `build_tuning`, and overrides what of ``w``, ``b``, ``bias_w`` and
     ``bias_b`` they change. Without an override the level changes nothing.

@@ -46,7 +46,7 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         """Yields counts and gauges, for the registry."""
-        # The library appends `_total` to the names of its own counters, which TF-Serving's lack.
+        # The library appends `_total` to the name of a counter; TF-Serving's names lack it.
         total = Metric(f"{_PREFIX}request_count", "Requests by model and status.", "unknown")
         ours = Metric("keras_hyper_requests", "Requests by model, signature and code.", "unknown")
         counts: Counter[tuple[str, str]] = Counter()

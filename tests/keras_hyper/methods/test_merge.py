@@ -6,7 +6,7 @@ from keras_hyper import HyperRes
 from keras_hyper.methods import METHODS, merge
 from tests.keras_hyper.methods.vectors import random_network
 
-# CFSNet becomes wide blocks, which has a test of its own.
+# CFSNet becomes wide blocks: another test.
 PLACES = {name: list(method.places) for name, method in METHODS.items()} | {"cfsnet": ["conv2"]}
 MERGED = [name for name, method in METHODS.items() if method.merges]
 

@@ -38,7 +38,7 @@ def low_light():
 
 
 def u_net():
-    """A U-Net whose encoder is a model of its own, with a layer that runs twice."""
+    """A U-Net whose encoder is a nested model, with a layer that runs twice."""
     image = keras.Input((16, 16, 3))
     x = layers.Conv2D(4, 3, padding="same")(image)
     x = skip = layers.ReLU()(layers.BatchNormalization()(x))

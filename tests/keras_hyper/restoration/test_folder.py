@@ -160,7 +160,9 @@ def test_each_page_of_a_tiff_is_restored_at_its_own_level(tmp_path):
             seen.append((int(picture[0, 0]), level, options["tile"]))
             return super().restore(picture, level, **options)
 
-    choose = lambda path, pixels: UsedLevel(float(pixels[0, 0]), "network")  # noqa: E731
+    def choose(path, pixels):
+        return UsedLevel(float(pixels[0, 0]), "network")
+
     stage = folder.Stage(TASKS["denoise"], Recorder(), choose)
     restored = folder.restore_file(
         tmp_path / "in.tif", tmp_path / "out.tif", [stage], max_pixels=12
