@@ -105,15 +105,13 @@ def test_channels_first_equals_channels_last(features, level, monkeypatch):
     first.set_weights(last.get_weights())
     if level == "map":
         level = np.random.default_rng(1).random((3, 7, 9), dtype="float32")
-    # On a CPU, TensorFlow convolves only channels_last.
-    convolve = ops.conv
 
-    def conv(x, kernel, data_format, **kwargs):
-        x = ops.transpose(x, (0, 2, 3, 1)) if data_format == "channels_first" else x
-        y = convolve(x, kernel, data_format="channels_last", **kwargs)
-        return ops.transpose(y, (0, 3, 1, 2)) if data_format == "channels_first" else y
+    # On a CPU without oneDNN, TensorFlow convolves only channels_last.
+    def convolve(inputs, kernel):
+        y = ops.conv(ops.transpose(inputs, (0, 2, 3, 1)), kernel, padding="same")
+        return ops.transpose(y, (0, 3, 1, 2))
 
-    monkeypatch.setattr(ops, "conv", conv)
+    monkeypatch.setattr(first, "convolution_op", convolve)
     expected = numpy(last(features, level=np.float32(level))).transpose(0, 3, 1, 2)
     assert first.bias_at(1.0).shape == (8,)
     np.testing.assert_allclose(first(transposed, level=np.float32(level)), expected, atol=1e-4)
