@@ -41,7 +41,7 @@ def restored_in_tiles(
     Returns:
         ``(batch or levels, height, width, channels)``.
     """
-    halo, multiple = facts.halo, facts.multiple
+    halo = facts.halo
     batch, height, width, channels = tf.unstack(tf.shape(image))
     whole = batch * height * width <= whole_pixels(halo)
     size = TILE + 2 * halo
@@ -55,18 +55,9 @@ def restored_in_tiles(
     outputs = batch if level is None else tf.maximum(batch, tf.size(level))
     together = tf.where(whole | (batch == 1), outputs, 1)
 
-    def cut(number, count, length):
-        """Returns start and end of a window, and of the part of the output that it determines."""
-        last = number == count - 1
-        start = tf.where(last, tf.maximum(0, length - size) // multiple * multiple, number * TILE)
-        start = tf.where(count == 1, 0, start)
-        end = tf.where(last, length, start + size)
-        first = tf.where(number == 0, 0, number * TILE + halo)
-        return start, end, first, tf.where(last, length, (number + 1) * TILE + halo)
-
     def body(number, result):
-        top, bottom, first, last = cut(number // columns % rows, rows, height)
-        left, right, begin, end = cut(number % columns, columns, width)
+        top, bottom, first, last = _cut(number // columns % rows, rows, height, facts)
+        left, right, begin, end = _cut(number % columns, columns, width, facts)
         picture = number // (rows * columns)
         window = image[picture : picture + tf.where(whole, batch, 1), top:bottom, left:right]
         levels = None if level is None else level[picture : picture + together]
@@ -78,12 +69,23 @@ def restored_in_tiles(
         # In place: other ways to write a part copy the whole picture for each tile.
         return number + 1, tf.raw_ops.InplaceUpdate(x=result, i=pixels, v=part)
 
+    result = tf.zeros((outputs * height * width, channels), dtype)
+    result.set_shape((None, image.shape[-1]))
     total = pictures * rows * columns
     _, result = tf.while_loop(
-        lambda number, result: number < total,
-        body,
-        (0, tf.zeros((outputs * height * width, channels), dtype)),
-        (tf.TensorShape(()), tf.TensorShape((None, image.shape[-1]))),
-        parallel_iterations=1,
+        lambda number, result: number < total, body, (0, result), parallel_iterations=1
     )
     return tf.reshape(result, (outputs, height, width, image.shape[-1]))
+
+
+def _cut(number, count, length, facts):
+    """Returns start and end of a window, and of the part of the output that it determines."""
+    halo, size = facts.halo, TILE + 2 * facts.halo
+    last = number == count - 1
+    start = tf.where(
+        last, tf.maximum(0, length - size) // facts.multiple * facts.multiple, number * TILE
+    )
+    start = tf.where(count == 1, 0, start)
+    end = tf.where(last, length, start + size)
+    first = tf.where(number == 0, 0, number * TILE + halo)
+    return start, end, first, tf.where(last, length, (number + 1) * TILE + halo)

@@ -85,18 +85,7 @@ class MainNetwork(keras.Model):
         self.head = self.conv_at(
             "head", width, strides=2, padding="valid", name="head", **outer, **he_normal
         )
-        # A layer for each block, None where the block is two convolutions.
-        self.block_layers, self.block_convs = [], []
-        for block, features in enumerate(self._widths(), 1):
-            name = f"block{block:02d}"
-            layer = self.block_at(block, features, name=name, **inner)
-            self.block_layers.append(layer)
-            for place in ("conv1", "conv2") if layer is None else ():
-                # 0.3 times an ordinary start, so that the blocks begin near the identity.
-                start = {"kernel_initializer": he(0.3), **inner}
-                wide = features * self.expansion if place == "conv1" else features
-                conv = self.conv_at(place, wide, name=f"{name}_{place}", **start)
-                self.block_convs.append(conv)
+        self._create_blocks(inner)
         # Exact inverses in size: 2x2 pixels become one and one becomes 2x2.
         self.downs = [
             self.conv_at("down", features, 2, strides=2, name=f"down{scale}", **inner)
@@ -118,6 +107,20 @@ class MainNetwork(keras.Model):
         else:
             self.shuffle = DepthToSpace(2, name="shuffle", **outer)
             self.tail = self.conv_at("tail", 4 * self.channels, name="tail", **start)
+
+    def _create_blocks(self, kwargs: dict[str, Any]):
+        # A layer for each block, None where the block is two convolutions.
+        self.block_layers, self.block_convs = [], []
+        for block, features in enumerate(self._widths(), 1):
+            name = f"block{block:02d}"
+            layer = self.block_at(block, features, name=name, **kwargs)
+            self.block_layers.append(layer)
+            for place in ("conv1", "conv2") if layer is None else ():
+                # 0.3 times an ordinary start, so that the blocks begin near the identity.
+                start = {"kernel_initializer": he(0.3), **kwargs}
+                wide = features * self.expansion if place == "conv1" else features
+                conv = self.conv_at(place, wide, name=f"{name}_{place}", **start)
+                self.block_convs.append(conv)
 
     def _widths(self):
         """The features of each block, in the order in which they run."""
