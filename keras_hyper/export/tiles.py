@@ -41,10 +41,9 @@ def restored_in_tiles(
     Returns:
         ``(batch or levels, height, width, channels)``.
     """
-    halo = facts.halo
-    batch, height, width, channels = tf.unstack(tf.shape(image))
-    whole = batch * height * width <= whole_pixels(halo)
-    size = TILE + 2 * halo
+    (batch, height, width, _), channels = tf.unstack(tf.shape(image)), image.shape[-1]
+    whole = batch * height * width <= whole_pixels(facts.halo)
+    size = TILE + 2 * facts.halo
 
     def count(length):
         return tf.where(whole | (length <= size), 1, 1 + (length - size + TILE - 1) // TILE)
@@ -69,13 +68,13 @@ def restored_in_tiles(
         # In place: other ways to write a part copy the whole picture for each tile.
         return number + 1, tf.raw_ops.InplaceUpdate(x=result, i=pixels, v=part)
 
-    result = tf.zeros((outputs * height * width, channels), dtype)
-    result.set_shape((None, image.shape[-1]))
-    total = pictures * rows * columns
     _, result = tf.while_loop(
-        lambda number, result: number < total, body, (0, result), parallel_iterations=1
+        lambda number, result: number < pictures * rows * columns,
+        body,
+        (0, tf.zeros((outputs * height * width, channels), dtype)),
+        parallel_iterations=1,
     )
-    return tf.reshape(result, (outputs, height, width, image.shape[-1]))
+    return tf.reshape(result, (outputs, height, width, channels))
 
 
 def _cut(number, count, length, facts):
