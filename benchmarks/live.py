@@ -49,7 +49,7 @@ _DRAG = """async (moves) => {
 
 # The whole picture by tiles, and views of a part of it all the while.
 _WHOLE = """async () => {
-  const { engine } = await import(new URL("static/engine.js", location.href).href);
+  const { engine } = await import(new URL("static/engines/engine.js", location.href).href);
   const picture = await engine.open(window.given), wish = { picture, task: "denoise", level: 25 };
   let tiles = 0, done = false;
   const begun = performance.now(), times = [];
@@ -131,11 +131,9 @@ def _pictures(browser, folder):
     }
     with _served("auto", shipped=True) as (address, _):
         for name, (screen, colours) in screens.items():
-            with _page(browser, address, viewport=screen, color_scheme=colours) as page:
-                page.select_option("#sample", "coffee")
-                page.wait_for_selector("#canvas[data-shown]")
-                page.fill("#test-level", "40")
-                page.click("#test button")
+            with _page(
+                browser, f"{address}/?sample=coffee", viewport=screen, color_scheme=colours
+            ) as page:
                 page.wait_for_selector("#psnr:visible")
                 if name == "dark":
                     _painted(page)

@@ -17,7 +17,7 @@ from keras_hyper.live import MAX_BYTES
 from keras_hyper.live.live_socket import live_socket
 from keras_hyper.live.pictures import NEUTRAL, NotOpenError, Pictures
 from keras_hyper.live.restorer import Request, ViewRestorer
-from keras_hyper.live.task import LiveTask
+from keras_hyper.live.task import LiveTask, thumbnail
 from keras_hyper.live.view import as_rgba, checked_box, checked_scale, shrink
 from pipelines.images import check_holds, write_picture_file
 
@@ -73,6 +73,7 @@ class Page:
                 web.get("/", file("index.html")),
                 web.get("/about", handlers.about),
                 web.post("/pictures", handlers.upload),
+                web.get("/samples/{name}", handlers.thumbnail),
                 web.post("/samples/{name}", handlers.sample),
                 web.post("/pictures/{id}/test", handlers.degrade),
                 web.get("/pictures/{id}/view", handlers.view),
@@ -165,7 +166,8 @@ class _Handlers:
 
     async def about(self, request):
         tasks = [{"name": name, **task.facts()} for name, task in self.page.tasks.items()]
-        about = {"tasks": tasks, "samples": list(self.page.samples), "neutral": NEUTRAL}
+        about = {"tasks": tasks, "neutral": NEUTRAL}
+        about["samples"] = {name: f"samples/{name}" for name in self.page.samples}
         return web.json_response(about)
 
     async def upload(self, request):
@@ -173,10 +175,17 @@ class _Handlers:
         return await self._open(name, await request.read())
 
     async def sample(self, request):
+        path = self._sample(request)
+        return await self._open(path.name, path.read_bytes())
+
+    async def thumbnail(self, request):
+        return web.Response(body=thumbnail(self._sample(request)), content_type="image/jpeg")
+
+    def _sample(self, request):
         path = self.page.samples.get(request.match_info["name"])
         if path is None:
             raise web.HTTPNotFound(text=f"no such sample: {request.match_info['name']}")
-        return await self._open(path.name, path.read_bytes())
+        return path
 
     async def _open(self, name, data):
         return self._facts(await asyncio.to_thread(self.page.pictures.add, name, data))

@@ -9,7 +9,7 @@ from typing import Any
 
 from keras_hyper.live import MAX_BYTES, MAX_PIXELS
 from keras_hyper.live.pictures import NEUTRAL
-from keras_hyper.live.task import live_task
+from keras_hyper.live.task import live_task, thumbnail
 from keras_hyper.models import HyperRes, LevelEstimator
 from pipelines import TASKS
 from pipelines.color import LUMA
@@ -121,6 +121,7 @@ def _write_page(site, tasks, samples):
     (site / "samples").mkdir()
     for source in samples.values():
         shutil.copyfile(source, site / "samples" / source.name)
+        (site / "samples" / f"{source.stem}-small.jpg").write_bytes(thumbnail(source))
     # The luma tables of JPEG qualities 1 to 100, in the (zigzag) order of a file.
     places = [(row, column) for row in range(8) for column in range(8)]
     places.sort(key=lambda place: (sum(place), place[0] if sum(place) % 2 else place[1]))
@@ -128,6 +129,9 @@ def _write_page(site, tasks, samples):
     about = {
         "tasks": tasks,
         "samples": {name: f"samples/{source.name}" for name, source in samples.items()},
+        "thumbnails": {
+            name: f"samples/{source.stem}-small.jpg" for name, source in samples.items()
+        },
         "neutral": NEUTRAL,
         "limits": {"pixels": MAX_PIXELS, "bytes": MAX_BYTES, "tile": _TILE},
         "luma": LUMA.round(3).tolist(),

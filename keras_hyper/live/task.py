@@ -1,11 +1,13 @@
 """A task of the page: a network, its slider, its degradation and its estimator."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from keras_hyper.models import HyperRes, LevelEstimator
 from keras_hyper.restoration.kinds import split_alpha, to_float, to_type
@@ -65,6 +67,15 @@ class LiveTask:
 def sample_pictures() -> dict[str, Path]:
     """Returns the sample pictures of the package by name."""
     return {path.stem: path for path in find_pictures(SAMPLE_PICTURES)}
+
+
+def thumbnail(path: Path) -> bytes:
+    """Returns a small JPEG of a sample picture."""
+    data = io.BytesIO()
+    with Image.open(path) as picture:
+        small = ImageOps.fit(picture.convert("RGB"), (144, 96))
+    small.save(data, "JPEG", quality=85)
+    return data.getvalue()
 
 
 def live_task(name: str, model: HyperRes, task: Task, estimator: LevelEstimator | None) -> LiveTask:

@@ -2,6 +2,7 @@
 
 const NEAR = 14; // CSS pixels around the divider in which it can be dragged
 const MAX_ZOOM = 16; // device pixels per pixel of the picture
+const SMOOTH = 3; // device pixels per pixel below which pixels are interpolated
 
 export class Stage {
   // onmove: the view changed; onsplit: the divider moved; onstroke(x, y, radius, end): a brush at a
@@ -11,6 +12,7 @@ export class Stage {
     this.split = 0.5;
     this.brush = null; // radius in CSS pixels while a brush is selected
     this.overlay = null;
+    this.original = false; // whether only the picture before is shown
     this.smooth = false; // whether enlarged pixels are interpolated
     this.forget();
     this.fingers = new Map();
@@ -23,7 +25,7 @@ export class Stage {
     new ResizeObserver(() => this.#resized()).observe(canvas);
   }
 
-  // A new picture, scaled down to fit the screen.
+  // A new picture, scaled to fit the screen.
   show(width, height) {
     this.forget();
     Object.assign(this, { width, height });
@@ -45,7 +47,7 @@ export class Stage {
 
   fit() {
     const whole = Math.min(this.canvas.width / this.width, this.canvas.height / this.height);
-    this.#at(Math.min(whole, this.density), this.width / 2, this.height / 2);
+    this.#at(Math.min(whole, MAX_ZOOM), this.width / 2, this.height / 2);
     this.fitted = true;
   }
 
@@ -92,8 +94,9 @@ export class Stage {
     context.clearRect(0, 0, canvas.width, canvas.height);
     if (!before) return;
     const middle = Math.round(canvas.width * this.split);
-    this.#paint(context, before, 0, after ? middle : canvas.width);
-    if (!after) return;
+    const alone = !after || this.original;
+    this.#paint(context, before, 0, alone ? canvas.width : middle);
+    if (alone) return;
     // Where no restored view exists yet, the input.
     this.#paint(context, before, middle, canvas.width);
     this.#paint(context, after, middle, canvas.width);
@@ -123,7 +126,7 @@ export class Stage {
     context.rect(from, 0, to - from, this.canvas.height);
     context.clip();
     context.imageSmoothingEnabled =
-      (width * this.zoom) / bitmap.width < 1.01 || this.smooth || bitmap === this.overlay;
+      (width * this.zoom) / bitmap.width < SMOOTH || this.smooth || bitmap === this.overlay;
     context.imageSmoothingQuality = "high";
     context.drawImage(
       bitmap,

@@ -44,8 +44,24 @@ def choose(page, data=None, name="a.png"):
 
 
 def opened(page, data=None, name="a.png"):
+    """Opens a picture, one screen pixel per pixel."""
     choose(page, data, name)
-    page.wait_for_selector("#canvas[data-shown]")
+    shown(page, name)
+    page.click("#one")
+
+
+def shown(page, name, task="denoise"):
+    """Waits until the exact view of a picture is shown."""
+    page.wait_for_function(
+        """facts => { const of = document.querySelector("#canvas").dataset;
+        return of.exact === "true" && of.picture === facts[0] && of.task === facts[1]; }""",
+        arg=[name, task],
+    )
+
+
+def tools(page):
+    """Opens or closes the tools of a small screen."""
+    page.click("#tools > summary")
 
 
 def wait(page, truth):

@@ -59,10 +59,10 @@ def address():
 
 @pytest.fixture
 def visit(browser):
-    """Opens ``address`` on a screen; an error in the page's scripts fails the test."""
+    """Opens ``address``, without a sample; an error in the page's scripts fails the test."""
     with contextlib.ExitStack() as stack:
 
-        def at(address, screen=WIDE, **more):
+        def at(address, screen=WIDE, search="?sample=", **more):
             context = stack.enter_context(
                 contextlib.closing(browser.new_context(viewport=screen, **more))
             )
@@ -71,7 +71,7 @@ def visit(browser):
             page.faults, page.asked = [], []
             page.on("pageerror", lambda error: page.faults.append(str(error)))
             page.on("request", lambda request: page.asked.append(request.url))
-            page.goto(address)
+            page.goto(f"{address}/{search}")
             wait(page, "document.querySelector('#task').options.length > 0")
             stack.callback(lambda: _sound(page))
             return page

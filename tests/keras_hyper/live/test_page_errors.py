@@ -20,7 +20,9 @@ from tests.keras_hyper.live.actions import (
     png,
     restored,
     said,
+    shown,
     slide,
+    tools,
     wait,
 )
 
@@ -97,14 +99,21 @@ def test_picture_is_restored_again_after_the_server_restarts(visit):
 @pytest.mark.parametrize("screen", [WIDE, PHONE, {"width": 320, "height": 640}], ids=str)
 def test_page_fits_its_screen_without_other_hosts(visit, address, screen):
     page = visit(address, screen)
-    page.select_option("#sample", "coffee")
-    page.wait_for_selector("#canvas[data-shown]")
+    if screen != WIDE:
+        tools(page)
+    page.click("[data-sample=coffee]")
+    shown(page, "coffee-denoise-33.png")
+    assert page.locator("#canvas").bounding_box()["height"] > screen["height"] / 2
+    box = page.locator("#status").bounding_box()
+    assert 0 < box["y"] < screen["height"]
+    if screen != WIDE:
+        assert page.get_attribute("#tools", "open") is None
+        tools(page)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= screen["width"]
     for control in ("#level", "#save", "#split", "#file", "#task"):
         box = page.locator(control).bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= screen["width"]
-    assert page.locator("#canvas").bounding_box()["height"] > 150
     outside = [url for url in page.asked if not url.startswith((address, "blob:", "data:"))]
     assert outside == []
 

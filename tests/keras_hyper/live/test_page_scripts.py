@@ -10,7 +10,11 @@ from keras_hyper.cli import main
 from keras_hyper.live.pictures import read_painting
 from tests.keras_hyper.live.actions import (
     PIXELS,
+    choose,
     opened,
+    shown,
+    slide,
+    wait,
 )
 
 
@@ -78,6 +82,63 @@ def test_older_view_never_replaces_a_newer_one(visit, address):
             level,
         )
         assert page.get_attribute("#canvas", "data-level") == "20"
+
+
+# Holds the answers of an engine's function; `held[i]()` releases the i-th.
+HOLD = """async name => {
+  const { engine } = await import(new URL("static/engines/engine.js", location.href).href);
+  const answer = engine[name].bind(engine);
+  window.held = [];
+  engine[name] = async (...given) => {
+    const answered = await answer(...given);
+    await new Promise(resolve => window.held.push(resolve));
+    return answered; }; }"""
+
+
+def release(page, number):
+    wait(page, f"window.held.length > {number}")
+    page.evaluate(
+        "async i => { window.held[i](); await new Promise(done => setTimeout(done, 50)); }", number
+    )
+
+
+def test_older_opening_never_replaces_a_newer_one(visit, address):
+    page = visit(address)
+    page.evaluate(HOLD, "open")
+    for number, name in enumerate(("old.png", "new.png")):
+        choose(page, name=name)
+        wait(page, f"window.held.length === {number + 1}")
+    release(page, 1)
+    shown(page, "new.png")
+    release(page, 0)
+    assert page.get_attribute("#canvas", "data-picture") == "new.png"
+
+
+def test_view_of_the_old_task_is_never_shown_under_the_new_one(visit, address):
+    page = visit(address)
+    opened(page)
+    slide(page, 30)
+    page.evaluate(HOLD, "view")
+    page.evaluate(
+        """() => { const slider = document.querySelector("#level");
+        slider.value = 50; slider.dispatchEvent(new Event("input")); }"""
+    )
+    wait(page, "window.held.length > 0")
+    page.select_option("#task", "sr")
+    release(page, 0)
+    assert page.get_attribute("#canvas", "data-level") is None
+    release(page, 1)
+    assert page.get_attribute("#canvas", "data-task") == "sr"
+
+
+def test_late_estimate_does_not_move_a_slider_that_was_moved(visit, address):
+    page = visit(address)
+    page.evaluate(HOLD, "estimate")
+    choose(page)
+    wait(page, "window.held.length > 0")
+    slide(page, 44)
+    release(page, 0)
+    assert page.input_value("#level") == "44"
 
 
 @pytest.mark.parametrize("at", [[0.3, 0.3], [0.7, 0.6]])

@@ -26,7 +26,8 @@
  * @property {() => void} onoffline called when the server stops responding
  * @property {() => void} ononline called when it responds again
  * @property {boolean} keepsWhole whether views are cut from a picture that `whole` restored
- * @property {() => Promise<{tasks: object[], samples: string[], neutral: number}>} about
+ * @property {() => Promise<{tasks: object[], samples: Record<string, string>, neutral: number}>} about `samples`: addresses of
+ *   small pictures by name
  * @property {(file: File) => Promise<Picture>} open
  * @property {(name: string) => Promise<Picture>} sample
  * @property {(picture: Picture, box: number[], scale: number) => Promise<ImageBitmap>} before

@@ -355,8 +355,8 @@ async function degrade(picture, task, level) {
 
 const ANSWERS = {
   about: async () => {
-    const { tasks, samples, neutral } = await facts();
-    return { tasks, samples: Object.keys(samples), neutral };
+    const { tasks, thumbnails, neutral } = await facts();
+    return { tasks, samples: thumbnails, neutral };
   },
   open: async (id, [file, name]) => kept(await readPicture(file, name, (await facts()).limits)),
   sample: async (id, [name]) => {
