@@ -319,6 +319,12 @@ function levelAt(share) {
 
 const sampleLevel = () => levelAt(task().rising ? SAMPLE.rising : SAMPLE.falling);
 
+// Degrades a picture, or the clean one that it was degraded from.
+async function degraded(picture, of, at) {
+  const clean = picture.clean ?? picture;
+  return Object.assign(await engine.degrade(clean, of, at), { clean });
+}
+
 // Opens a sample, degraded as the task undoes it.
 async function openSample(name) {
   const { name: of, degrades } = task(),
@@ -327,7 +333,7 @@ async function openSample(name) {
   await openBy(
     async () => {
       const clean = await engine.sample(name);
-      return degrades ? engine.degrade(clean, of, at) : clean;
+      return degrades ? degraded(clean, of, at) : clean;
     },
     { sample: name, level: degrades ? at : undefined },
   );
@@ -487,11 +493,11 @@ $("test").addEventListener(
   attempt(async (event) => {
     event.preventDefault();
     const { picture } = state,
-      degraded = Number($("test-level").value);
+      at = Number($("test-level").value);
     if (!picture) throw new Error("Open a picture first.");
-    await openBy(() => engine.degrade(picture, task().name, degraded), {
+    await openBy(() => degraded(picture, task().name, at), {
       sample: picture.sample,
-      level: degraded,
+      level: at,
       estimates: false,
     });
   }),

@@ -246,7 +246,8 @@ def test_page_restores_a_sample_without_other_hosts(page, address):
     assert "coffee" in about["samples"]
     page.click("[data-sample=chelsea]")
     page.wait_for_function(
-        "() => document.getElementById('status').textContent.includes('chelsea.png, 451 x 300')"
+        "() => document.getElementById('status').textContent"
+        ".includes('chelsea-denoise-33.png, 451 x 300')"
     )
     page.wait_for_selector("#canvas[data-exact=true]", timeout=60_000)
     assert page.is_hidden("#command") and page.is_hidden("#python")
@@ -260,6 +261,7 @@ def test_page_degrades_estimates_and_saves(page, tmp_path):
     page.wait_for_selector("#canvas[data-exact=true]", timeout=60_000)
     page.fill("#test-level", "30")
     page.click("#test button")
+    page.wait_for_selector("#canvas[data-picture='chelsea-denoise-30.png']", timeout=60_000)
     page.wait_for_selector("#psnr:not([hidden])", timeout=60_000)
     assert "dB before" in page.inner_text("#psnr")
     page.click("#estimate")
@@ -269,7 +271,7 @@ def test_page_degrades_estimates_and_saves(page, tmp_path):
     with page.expect_download() as waiting:
         page.click("#save")
     waiting.value.save_as(tmp_path / "saved.png")
-    assert waiting.value.suggested_filename == "restored-denoise-30-chelsea.png"
+    assert waiting.value.suggested_filename == "restored-chelsea-denoise-30.png"
     with Image.open(tmp_path / "saved.png") as file:
         assert file.size == (451, 300)
     assert page.wrong == []

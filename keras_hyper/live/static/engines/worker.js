@@ -97,6 +97,8 @@ function checkedBox(box, picture) {
   return [x, y, right - x, bottom - y];
 }
 
+const stem = ({ name }) => name.replace(/\.[^.]*$/, "");
+
 const sides = ([, , width, height], scale) =>
   [width, height].map((side) => Math.max(1, Math.round(side * scale)));
 
@@ -307,7 +309,7 @@ async function save(id, { picture: name, task: taskName, level }, onTile) {
     }
     onTile(done, count);
   }
-  return { blob: await file.blob(), name: `restored-${picture.name.replace(/\.[^.]*$/, "")}.png` };
+  return { blob: await file.blob(), name: `restored-${stem(picture)}.png` };
 }
 
 async function estimate(picture, task) {
@@ -348,7 +350,7 @@ async function degrade(picture, task, level) {
   return kept({
     ...picture,
     ...degraded,
-    name: `${task.name}-${level}-${picture.name}`,
+    name: `${stem(picture)}-${task.name}-${level}.png`,
     clean: picture,
   });
 }
