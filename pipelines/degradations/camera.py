@@ -5,22 +5,25 @@ import tensorflow as tf
 
 from pipelines.color import LUMA
 from pipelines.degradations.jpeg import compress_jpeg
-from pipelines.degradations.noise import same_in_gray
+from pipelines.degradations.noise import is_gray, same_in_gray
 
 # Ranges of the widths in pixels of the Gaussians that demosaicing and in-camera denoising blur the
 # noise by (a width of 0.01 is no blur), and ranges of each one's share of the variance, before the
-# shares are scaled to a sum of 1. Cameras denoise luma and chroma apart, and chroma more. With
-# sharpening the channels have correlations of 0.67, 0.35, 0.19 and 0.12 at distances of 1 to 4
-# pixels; 0.70, 0.35, 0.20 and 0.12 were measured over three sets of photographs with known noise.
-BLURS = ((0.01, 0.01), (0.45, 1.1), (1.4, 2.4), (3.5, 3.5))
-LUMA_SHARES = ((0.0, 0.04), (0.5, 1.0), (0.0, 0.45), (0.0, 0.02))
-CHROMA_SHARES = ((0.0, 0.02), (0.2, 1.0), (0.2, 0.8), (0.0, 0.2))
+# shares are scaled to a sum of 1. Cameras denoise luma and chroma apart: what is left of chroma is
+# coarse, what is left of luma is nearly white up to the blur of demosaicing. The channels have
+# correlations of 0.69, 0.34, 0.18 and 0.12 at distances of 1 to 4 pixels; 0.70, 0.35, 0.20 and
+# 0.12 were measured over three sets of photographs with known noise.
+BLURS = ((0.01, 0.01), (0.55, 1.0), (1.2, 2.2), (3.0, 4.0))
+LUMA_SHARES = ((0.0, 0.04), (1.0, 1.0), (0.0, 0.25), (0.0, 0.02))
+CHROMA_SHARES = ((0.0, 0.02), (0.1, 0.6), (0.3, 1.0), (0.0, 0.35))
+# Factors of the chroma noise: the colour matrix amplifies it, and denoising weakens it.
+CHROMA_GAIN = (0.5, 1.8)
 # Share of photographs whose noise is white, as that of a raw file that nothing has denoised.
 WHITE = 0.15
 # Correlation between the channels.
 SHARED = (0.3, 0.7)
 # Luma noise is amplified by sharpening: how much of its high frequencies is added once more.
-SHARPENING = (0.0, 0.4)
+SHARPENING = (0.0, 0.8)
 # The linear light, from black to white as 0 to 1, at which shot noise and read noise have the same
 # variance.
 EQUAL_AT = (0.001, 0.05)
@@ -107,12 +110,15 @@ def noise_field(image, sample):
     spectrum = tf.signal.rfft2d(raw)
     if channels == 3:
         chroma = _blurred_power(sample, "chroma", height, width, CHROMA_SHARES)
+        gain = tf.where(is_gray(image), 0.0, sample("chroma gain", CHROMA_GAIN))
+        chroma *= tf.square(gain[..., 0])
         of_luma = tf.reduce_sum(spectrum * np.reshape(LUMA, (3, 1, 1)), axis=1, keepdims=True)
         spectrum = _amplitude(chroma, width) * (spectrum - of_luma)
         spectrum += _amplitude(luma, width) * of_luma
     else:
         spectrum *= _amplitude(luma, width)
     correlated = tf.signal.irfft2d(spectrum, (height, width))
+    correlated /= tf.math.reduce_std(correlated, axis=(1, 2, 3), keepdims=True)
     noise = tf.where(sample("is white") < WHITE, white, correlated)
     return tf.transpose(noise, (0, 2, 3, 1))
 
@@ -154,7 +160,7 @@ def _relative_deviation(image, sample):
     gains = tf.concat(
         [sample("red", RED_GAIN), tf.ones_like(contrast), sample("blue", BLUE_GAIN)], -1
     )
-    gains = gains if image.shape[-1] == 3 else tf.ones_like(contrast)
+    gains = tf.where(is_gray(image), tf.ones_like(contrast), gains)[..., : image.shape[-1]]
     # For each of 256 values: the curves cost more than finding each sample's.
     light, slope = _linear(tf.reshape(tf.range(256.0) / 255.0, (1, 256, 1)), contrast[:, 0])
     gains, equal_at = gains[:, 0], equal_at[:, 0]

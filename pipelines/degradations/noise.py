@@ -69,13 +69,16 @@ def add_noise_for_estimation(image: Array, level: Level, seed: Seed) -> tf.Tenso
     return tf.where(floored, tf.floor(noisy * 255.0) / 255.0, noisy)
 
 
+def is_gray(image: Array) -> tf.Tensor:
+    """Returns which images of a batch have equal channels, as bool ``(batch, 1, 1, 1)``."""
+    return tf.reduce_all(tf.equal(image, image[..., :1]), axis=(1, 2, 3), keepdims=True)
+
+
 def same_in_gray(noise: tf.Tensor, image: Array) -> tf.Tensor:
     """Returns the noise, with that of the first channel in all channels of gray images.
 
     Args:
         noise: float32 ``(batch, height, width, channels)``.
-        image: Of the same shape; one with equal channels is gray.
+        image: Of the same shape.
     """
-    first = image[..., :1]
-    gray = tf.reduce_all(tf.equal(image, first), axis=(1, 2, 3), keepdims=True)
-    return tf.where(gray, noise[..., :1], noise)
+    return tf.where(is_gray(image), noise[..., :1], noise)
