@@ -1,10 +1,12 @@
 """The `keras-hyper` command: one module per sub-command, and errors of one line."""
 
 import argparse
-import importlib
+import importlib.util
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 from keras_hyper.errors import WrongArgumentError, error_text
@@ -50,7 +52,8 @@ def run_command(
         program: Name of the program.
         description: Its description in ``--help``.
         commands: The summary of each sub-command, by name.
-        package: Package whose module of the command's name has `add_arguments` and `job`.
+        package: Package whose module of the command's name has `add_arguments` and `job`, and
+            `FILE_PREFIX` where files of arguments are read.
         argv: The arguments without the program's name; by default those of the process.
     """
     argv = sys.argv[1:] if argv is None else argv
@@ -63,14 +66,70 @@ def run_command(
 
             use_own_pixel_limit()
             module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
+            prefix = getattr(module, "FILE_PREFIX", None)
+            if status := load_plugin(argv, program, prefix):
+                return status
             command = parsers.add_parser(name, help=summary, description=module.__doc__)
             module.add_arguments(command)
-            command.add_argument("--debug", action="store_true", help="show the whole traceback")
+            add_common_arguments(command)
             command.set_defaults(job=module.job)
         else:
             parsers.add_parser(name, help=summary)
     args = parser.parse_args(argv)
     return run(parser.prog, lambda: args.job(args), debug=args.debug)
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of every command."""
+    parser.add_argument(
+        "--plugin", type=Path, metavar="FILE.py", help="a Python file that registers your own tasks"
+    )
+    parser.add_argument("--debug", action="store_true", help="show the whole traceback")
+
+
+def load_plugin(argv: Sequence[str], program: str, file_prefix: str | None = None) -> int:
+    """Runs the file of ``--plugin``, before arguments that list the tasks are read.
+
+    Args:
+        argv: The arguments of a command.
+        program: Name of the program, for errors.
+        file_prefix: With which an argument names a file of arguments; None if none does.
+
+    Returns:
+        0, or the exit status of an error.
+    """
+    parser = OneLineParser(
+        prog=program, add_help=False, allow_abbrev=False, fromfile_prefix_chars=file_prefix
+    )
+    add_common_arguments(parser)
+    args, _ = parser.parse_known_args(argv)
+    return run(program, lambda: _run_plugin(args.plugin), args.debug) if args.plugin else 0
+
+
+def _run_plugin(file):
+    from pipelines.tasks import ESTIMATOR_TASKS, TASKS
+
+    path = str(file.resolve())
+    if path in sys.modules:
+        return
+    if not file.is_file():
+        raise WrongArgumentError(f"--plugin: no such file: {file}")
+    tables: list[dict[str, Any]] = [TASKS, ESTIMATOR_TASKS]
+    known = [set(table) for table in tables]
+    spec = importlib.util.spec_from_file_location(path, path)
+    if spec is None or spec.loader is None:
+        raise WrongArgumentError(f"expected --plugin FILE.py, got {file}")
+    module = sys.modules[path] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[path]
+        raise WrongArgumentError(f"{file}: {type(error).__name__}: {error}") from error
+    for table, before in zip(tables, known, strict=True):
+        for name in set(table) - before:
+            usage = f"{table[name].usage} --plugin {shlex.quote(str(file))}"
+            if usage.startswith("keras-hyper "):
+                table[name] = replace(table[name], usage=usage)
 
 
 class _Defaults(argparse.ArgumentDefaultsHelpFormatter):

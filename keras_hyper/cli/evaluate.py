@@ -95,7 +95,7 @@ def _command(args):
     defaults = {"metrics": ["psnr", "ssim"], "precision": "float32", "engine": "tensorflow"}
     words: list[str] = []
     for name in ("task", "data", "protocol", "levels", "model", "degraded_only", "metrics",
-                 "precision", "engine", "seed"):  # fmt: skip
+                 "precision", "engine", "seed", "plugin"):  # fmt: skip
         value = getattr(args, name)
         if value and value != defaults.get(name):
             values = value if isinstance(value, list) else [] if value is True else [value]

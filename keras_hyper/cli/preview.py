@@ -55,7 +55,8 @@ def job(args: argparse.Namespace) -> None:
     crop = _crop(pixels, args.at, args.side + 2 * MARGIN)
     cells, lines = [("as it is", _shown(crop, args.side))], [str(args.out)]
     command = ["keras-hyper", "restore", str(args.source), "OUT", "--task", args.task, "--level"]
-    model = ["--model", args.model] if args.model else []
+    own = {"--model": args.model, "--plugin": args.plugin}
+    model = [word for pair in own.items() if pair[1] for word in map(str, pair)]
     for level in levels_around(task, used.level):
         restored = restorer.restore(crop, level)
         estimated = level == used.level and args.level == AUTO

@@ -6,10 +6,12 @@ from dataclasses import fields
 from keras_hyper.training.config import TrainingConfig
 from pipelines import trainable
 
+FILE_PREFIX = "@"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``keras-hyper train`` and ``train.py``."""
-    parser.fromfile_prefix_chars = "@"
+    parser.fromfile_prefix_chars = FILE_PREFIX
     parser.epilog = "@FILE reads arguments from a file, such as @recipes/denoise.args."
     add = parser.add_argument
     add("--task", required=True, choices=trainable(), help="what to restore, or to estimate")
