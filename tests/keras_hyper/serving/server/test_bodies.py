@@ -38,7 +38,7 @@ def test_gzip_is_unpacked_up_to_the_limit():
     ("data", "encoding", "text"),
     [
         (b"\x1f\x8bno", "gzip", "is no gzip"),
-        (gzip.compress(b"{}")[:-9], "gzip", "cut off"),
+        (gzip.compress(b"{}", mtime=0)[:-9], "gzip", "cut off"),
         (b"{}", "br", "got br"),
     ],
 )
