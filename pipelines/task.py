@@ -100,6 +100,7 @@ class Task(TrainableTask):
         rising: Whether a higher level means more damage, and so more restoration.
         enlarges: Whether the level is a factor by which a small picture is enlarged first.
         preset: Name of the network that ships; empty if none does.
+        gray_preset: Name of the network that ships for gray pictures; empty if none does.
         estimator: Name of the estimator of the level that ships; empty if none does.
         estimator_limit: An estimate of less damage than this level has means an undegraded
             picture; None if every estimate counts.
@@ -134,6 +135,7 @@ class Task(TrainableTask):
     rising: bool = True
     enlarges: bool = False
     preset: str = ""
+    gray_preset: str = ""
     estimator: str = ""
     estimator_limit: float | None = None
     automatic: float | None = None

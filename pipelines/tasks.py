@@ -131,6 +131,7 @@ register_task(
         skip=3,  # of no luma block and no chroma sample a multiple
         rising=False,
         preset="dejpeg",
+        gray_preset="dejpeg_gray",
         estimator="estimate_quality",
         # The estimator answers with more for most pictures that never were a JPEG, and restoring
         # gains little there (docs/blind.md).

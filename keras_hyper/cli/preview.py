@@ -9,8 +9,8 @@ import numpy as np
 from keras_hyper.cli.sheet import draw_sheet
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.restoration.engines import add_engine
+from keras_hyper.restoration.gray import open_networks
 from keras_hyper.restoration.level import AUTO, level_choice, level_or_auto
-from keras_hyper.restoration.restorer import open_restorer
 from pipelines import TASKS, Task
 from pipelines.images import MAX_PIXELS, middle, read_picture_file
 
@@ -45,9 +45,7 @@ def job(args: argparse.Namespace) -> None:
             f"expected --side of 16 and up and --at in 0..1, got {args.side} and {args.at}"
         )
     pixels = read_picture_file(args.source, MAX_PIXELS).pixels
-    restorer = checked(
-        lambda: open_restorer(args.model or args.task, args.task, engine=args.engine)
-    )
+    restorer = checked(lambda: open_networks(args.task, args.model, engine=args.engine))
     choose = level_choice(task, args.level, args.estimator, restorer.channels, engine=args.engine)
     used = choose(args.source, pixels)
     if used is None:

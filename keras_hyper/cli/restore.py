@@ -15,6 +15,7 @@ from keras_hyper.numbers import whole
 from keras_hyper.restoration import folder
 from keras_hyper.restoration import pairs as files
 from keras_hyper.restoration.engines import add_engine
+from keras_hyper.restoration.gray import open_networks
 from keras_hyper.restoration.kinds import outside_range
 from keras_hyper.restoration.level import AUTO, level_choice, level_or_auto
 from keras_hyper.restoration.restorer import open_restorer
@@ -252,7 +253,7 @@ def _stages(args, opened):
 
 def _open(task, args):
     if not args.server:
-        return open_restorer(args.model or task, task, args.precision, args.engine)
+        return open_networks(task, args.model, args.precision, args.engine)
     options: dict[str, Any] = {"compress": args.compress, "halo": args.halo}
     options |= {"concurrency": args.concurrency, "timeout": args.timeout}
     files = (args.tls_ca, args.tls_cert, args.tls_key)
