@@ -5,15 +5,41 @@ const STAYS = 6000; // milliseconds that a message is shown; an error stays
 
 const status = document.getElementById("status"),
   mark = document.getElementById("waiting"),
+  bar = document.getElementById("tiles"),
   stage = document.getElementById("stage");
 let clearing = null,
-  jobs = 0;
+  jobs = 0,
+  untilView = false; // whether the next view clears the message
 
-export function showStatus(text, wrong = false) {
+export function showStatus(text, wrong = false, temporary = false) {
   clearTimeout(clearing);
+  untilView = temporary;
   status.textContent = text;
   status.classList.toggle("wrong", wrong);
   if (text && !wrong) clearing = setTimeout(() => (status.textContent = ""), STAYS);
+}
+
+// Clears a message that only says that there is no view.
+export function viewed() {
+  if (untilView) showStatus("");
+}
+
+// Returns a function that shows its errors.
+export const attempt =
+  (job) =>
+  async (...given) => {
+    try {
+      return await job(...given);
+    } catch (error) {
+      if (error.name !== "AbortError") showStatus(error.message, true, error.offline);
+      return undefined;
+    }
+  };
+
+// Shows how much is done; nothing for less than two parts and at the end.
+export function showProgress(done, count) {
+  bar.hidden = count < 2 || done >= count;
+  Object.assign(bar, { max: count || 1, value: done });
 }
 
 // Returns what the job returns, and shows the mark meanwhile.

@@ -107,10 +107,12 @@ export class Stage {
         0,
         canvas.width,
       );
+    const top = Math.max(0, -this.y * this.zoom),
+      high = Math.min(canvas.height, (this.height - this.y) * this.zoom) - top;
     context.fillStyle = "#fff";
-    context.fillRect(middle - 1, 0, 2, canvas.height);
+    context.fillRect(middle - 1, top, 2, high);
     context.fillStyle = "#0008";
-    context.fillRect(middle + 1, 0, 1, canvas.height);
+    context.fillRect(middle + 1, top, 1, high);
     const grip = 9 * this.density;
     context.beginPath();
     context.arc(middle, canvas.height / 2, grip, 0, 7);

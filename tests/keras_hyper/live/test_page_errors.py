@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from keras_hyper.live.app import served
 from tests.keras_hyper.live.actions import (
@@ -96,7 +97,10 @@ def test_picture_is_restored_again_after_the_server_restarts(visit):
         assert np.abs(picture_on(page).astype(int) - restored(PIXELS, 33)).max() <= 1
 
 
-@pytest.mark.parametrize("screen", [WIDE, PHONE, {"width": 320, "height": 640}], ids=str)
+LANDSCAPE, SMALL = {"width": 844, "height": 390}, {"width": 320, "height": 640}
+
+
+@pytest.mark.parametrize("screen", [WIDE, PHONE, LANDSCAPE, SMALL], ids=str)
 def test_page_fits_its_screen_without_other_hosts(visit, address, screen):
     page = visit(address, screen)
     if screen != WIDE:
@@ -109,6 +113,12 @@ def test_page_fits_its_screen_without_other_hosts(visit, address, screen):
     if screen != WIDE:
         assert page.get_attribute("#tools", "open") is None
         tools(page)
+        page.keyboard.press("Escape")
+        assert page.get_attribute("#tools", "open") is None
+        tools(page)
+        page.mouse.click(10, 80)  # on the picture, beside the tools
+        assert page.get_attribute("#tools", "open") is None
+        tools(page)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= screen["width"]
     for control in ("#level", "#save", "#split", "#file", "#task"):
@@ -118,12 +128,26 @@ def test_page_fits_its_screen_without_other_hosts(visit, address, screen):
     assert outside == []
 
 
-def test_every_control_has_an_accessible_name(visit, address):
-    page = visit(address)
+@pytest.mark.parametrize(
+    ("screen", "colours"), [(WIDE, "light"), (PHONE, "dark")], ids=["wide", "phone"]
+)
+def test_page_is_accessible_in_every_state(visit, address, screen, colours):
+    page = visit(address, screen, color_scheme=colours)
+    assert_accessible(page)
     opened(page)
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll("button, input, select, canvas[tabindex], output")]
-        .filter(one => one.offsetParent && !(one.labels?.length || one.ariaLabel ||
-          one.textContent.trim() || one.id === "zoom")).map(one => one.outerHTML)"""
-    )
-    assert nameless == []
+    if screen == PHONE:
+        tools(page)
+    page.check("[name=brush][value=stronger]")
+    page.click("#help > summary")
+    assert_accessible(page)
+    page.keyboard.press("Escape")
+    choose(page, b"hello", "b.png")
+    said(page, "no picture")
+    page.select_option("#task", "sr")
+    shown(page, "a.png", "sr")
+    assert_accessible(page)
+
+
+def assert_accessible(page):
+    violations = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in violations] == []

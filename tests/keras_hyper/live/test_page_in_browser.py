@@ -252,6 +252,20 @@ def test_original_is_shown_while_key_or_button_is_held(visit, address):
     np.testing.assert_array_equal(picture_on(page), after)
 
 
+def test_return_to_the_page_keeps_picture_task_and_level(visit, address):
+    page = visit(address)
+    page.select_option("#task", "sr")
+    choose(page)
+    shown(page, "a.png", "sr")
+    slide(page, 3)
+    wait(page, "history.state?.level === '3'")
+    page.goto(f"{address}/about")
+    page.go_back()
+    shown(page, "a.png", "sr")
+    assert page.inner_text("#number") == "3"
+    assert page.is_visible("#command")
+
+
 def test_picture_can_be_pasted(visit, address):
     page = visit(address)
     page.evaluate(

@@ -156,7 +156,7 @@ class ServerEngine {
     try {
       return await job(picture.id);
     } catch (error) {
-      if (!error.gone) throw error;
+      if (!error.gone || !picture.reopen) throw error;
       await picture.reopen();
       return job(picture.id);
     }
@@ -217,7 +217,8 @@ class ServerEngine {
     this.#finished(facts.id);
     if (facts.whole) return job.resolve();
     if (facts.cancelled) return job.reject(new CancelledError("The request was cancelled."));
-    if (!facts.gone || job.reopen) return job.reject(new Error(facts.error));
+    if (!facts.gone || job.reopen || !job.request.picture.reopen)
+      return job.reject(new Error(facts.error));
     try {
       await job.request.picture.reopen();
       this.#send({ ...job, reopen: true });
