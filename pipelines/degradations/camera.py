@@ -31,6 +31,10 @@ EQUAL_AT = (0.001, 0.05)
 RED_GAIN, BLUE_GAIN = (1.2, 2.4), (1.2, 1.9)
 # How much of the tone curve is the S of cameras; the rest is sRGB alone.
 CONTRAST = (0.7, 1.0)
+# In-camera denoising leaves most noise at a brightness of PEAK, and a share of it far from there;
+# WIDTH is that of the Gaussian between. Three sets of photographs with known noise have the peak at
+# 64 to 96 of 255, and a third to a half of it in black and in the highlights.
+PEAK, WIDTH, FAR = (0.22, 0.4), (0.12, 0.25), (0.25, 1.0)
 # Share of photographs that are JPEG files, and their quality; half are above three quarters of it.
 JPEGS, QUALITY = 0.75, (75.0, 100.0)
 
@@ -41,8 +45,8 @@ def add_camera_noise(image, level, seed):
     The camera measures linear light with shot and read noise, demosaics, denoises and sharpens,
     applies white balance and a tone curve, and saves 8 bits, mostly as JPEG. To first order the
     noise that is left is a correlated field of unit variance times a standard deviation that
-    depends on the brightness: ``slope of the tone curve * sqrt(shot * light + read)``. An image of
-    three equal channels is gray and stays so.
+    depends on the brightness: ``slope of the tone curve * sqrt(shot * light + read)``, times what
+    denoising leaves of it. An image of three equal channels is gray and stays so.
 
     Args:
         image: float32 ``(batch, height, width, 1 or 3)`` in [0, 1].
@@ -156,19 +160,22 @@ def _response(height, width, blur):
 
 def _relative_deviation(image, sample):
     """The standard deviation of the noise at each sample, relative to that at middle gray."""
-    equal_at, contrast = sample("equal at", EQUAL_AT), sample("contrast", CONTRAST)
+    channels, equal_at = image.shape[-1], sample("equal at", EQUAL_AT)[:, 0]
     gains = tf.concat(
-        [sample("red", RED_GAIN), tf.ones_like(contrast), sample("blue", BLUE_GAIN)], -1
+        [sample("red", RED_GAIN), tf.ones((sample.batch, 1, 1, 1)), sample("blue", BLUE_GAIN)], -1
     )
-    gains = tf.where(is_gray(image), tf.ones_like(contrast), gains)[..., : image.shape[-1]]
+    gains = tf.where(is_gray(image), 1.0, gains)[:, 0, :, :channels]
     # For each of 256 values: the curves cost more than finding each sample's.
-    light, slope = _linear(tf.reshape(tf.range(256.0) / 255.0, (1, 256, 1)), contrast[:, 0])
-    gains, equal_at = gains[:, 0], equal_at[:, 0]
+    value = tf.reshape(tf.range(256.0) / 255.0, (1, 256, 1))
+    light, slope = _linear(value, sample("contrast", CONTRAST)[:, 0])
     # White balance amplifies the light of a channel and its noise.
     deviations = slope * gains * tf.sqrt(light / gains + equal_at)
+    low, high = FAR
+    far = low + (high - low) * tf.square(sample("far")[:, 0])
+    distance = (value - sample("peak", PEAK)[:, 0]) / sample("width", WIDTH)[:, 0]
+    deviations *= far + (1.0 - far) * tf.exp(-0.5 * tf.square(distance))
     deviations /= tf.reduce_mean(deviations[:, 127:129], axis=(1, 2), keepdims=True)
     value = tf.cast(tf.round(tf.clip_by_value(image, 0.0, 1.0) * 255.0), tf.int32)
-    channels = image.shape[-1]
     first = tf.range(tf.shape(image)[0])[:, None, None, None] * 256 * channels
     return tf.gather(tf.reshape(deviations, (-1,)), first + value * channels + tf.range(channels))
 
