@@ -22,4 +22,4 @@ def checked(read: Callable[[], T]) -> T:
 def error_text(error: Exception, file: str | Path = "") -> str:
     """Returns the message of an error as one line, with the name of the file it concerns."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if Path(file).name in text else f"{file}: {text}"
+    return text if Path(str(file)).name in text else f"{file}: {text}"

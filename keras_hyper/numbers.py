@@ -51,3 +51,11 @@ def one_or_more(word: str) -> int | list[int]:
     """Returns an integer above 0, or a list of them from a text with commas."""
     numbers = [whole(1)(part) for part in word.split(",")]
     return numbers[0] if len(numbers) == 1 else numbers
+
+
+def shard(word: str) -> tuple[int, int]:
+    """Returns the index and the number of ``I/N``; the index is from 0 to N-1."""
+    index, slash, count = word.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+        raise argparse.ArgumentTypeError(f"expected I/N with I from 0 to N-1, got {word!r}")
+    return int(index), int(count)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_hyper.errors import WrongArgumentError, checked, error_text
-from keras_hyper.numbers import whole
+from keras_hyper.numbers import shard, whole
 from keras_hyper.restoration import folder
 from keras_hyper.restoration import pairs as files
 from keras_hyper.restoration.engines import add_engine
@@ -20,14 +20,22 @@ from keras_hyper.restoration.kinds import outside_range
 from keras_hyper.restoration.level import AUTO, level_choice, level_or_auto
 from keras_hyper.restoration.restorer import open_restorer
 from pipelines import TASKS
-from pipelines.images import FORMATS, MAX_PIXELS
+from pipelines.images import (
+    FORMATS,
+    MAX_PIXELS,
+    is_object,
+    local_copy,
+    path_or_url,
+    write_bytes,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``keras-hyper restore``."""
     add = parser.add_argument
-    add("source", metavar="IN", type=Path, help="a picture, or a folder of pictures")
-    add("out", metavar="OUT", type=Path, help="the file or folder to write")
+    add("source", metavar="IN", type=_path,
+        help="a picture or a folder of pictures, also in a store: s3://bucket/photos")  # fmt: skip
+    add("out", metavar="OUT", type=_path, help="the file or folder to write")
     add("--task", choices=list(TASKS), help="the degradation to remove; by default each picture's")
     add("--level", type=level_or_auto, default=AUTO, help="noise sigma, JPEG quality, or factor; "
         "by default auto: estimated from each picture")  # fmt: skip
@@ -58,9 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--suffix", default="", metavar="TEXT", help="after the names of results in a folder")
     add("--quality", type=whole(1, 100), metavar="1..100", help="of JPEG and other lossy formats; "
         "by default a JPEG keeps its tables and subsampling (dejpeg: 95)")  # fmt: skip
+    add("--shard", type=shard, metavar="I/N", help="restore one of N parts of the folder, 0/N to "
+        "(N-1)/N; a file's part depends on its name alone")  # fmt: skip
     add("--keep-times", action="store_true", help="results get the times of their sources")
     add("--dry-run", action="store_true", help="read and list all files, and write nothing")
-    add("--report", type=Path, metavar="F", help="write what happened to every file, as JSON")
+    add("--report", type=_path, metavar="F", help="write what happened to every file, as JSON")
     add = parser.add_argument_group("on a server", "TF-Serving or `keras-hyper serve`").add_argument
     add("--server", metavar="HOST:PORT", help="its gRPC address")
     add("--server-model", metavar="NAME", help="the model there; by default named as the task")
@@ -74,25 +84,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tls-key", type=Path, metavar="PEM", help="its key")
 
 
+def _path(word):
+    try:
+        return path_or_url(word)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def job(args: argparse.Namespace) -> int:
     """Restores; returns 1 if a picture was refused."""
     _check(args)
     naming = files.Naming(args.format, args.suffix)
     listing = checked(lambda: files.list_files(args.source, args.out, naming))
+    if args.shard:
+        listing = files.part_of(listing, args.source, args.shard)
     settings = {"task": args.task, "level": args.level, "strength": args.strength,
                 "same_size": args.same_size,
                 "model": str(args.server_model or args.model or args.task)}  # fmt: skip
-    pending = files.pending(listing.pairs, args.out, settings, args.resume, args.force)
+    pending = files.pending(listing.pairs, args.source, args.out, settings, args.resume, args.force)
     begun = time.perf_counter()
     work = _read_all if args.dry_run else _restore_all
     done, errors = work(dict(pending), settings, args) if pending else ({}, {})
     seconds = time.perf_counter() - begun
-    if args.source.is_dir() and not errors and not args.dry_run:
+    # With --shard other parts may not be complete.
+    if args.source.is_dir() and not (errors or args.dry_run or args.shard):
         files.remove_record(args.out)
     rows = _rows(listing, done, errors)
     if args.report:
-        args.report.parent.mkdir(parents=True, exist_ok=True)
-        args.report.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        write_bytes(args.report, (json.dumps(rows, indent=1, ensure_ascii=False) + "\n").encode())
     if errors and not args.source.is_dir():
         raise errors[args.source]
     _print_changes(done, args)
@@ -105,6 +124,10 @@ def job(args: argparse.Namespace) -> int:
 
 
 def _check(args):
+    if args.keep_times and (is_object(args.source) or is_object(args.out)):
+        raise WrongArgumentError("expected files of this machine with --keep-times")
+    if args.shard and not args.source.is_dir():
+        raise WrongArgumentError(f"expected a folder with --shard, got {args.source}")
     if args.server and args.model:
         raise WrongArgumentError("expected --server (with --server-model) or --model, got both")
     if not args.task:
@@ -183,7 +206,8 @@ def _read_all(targets, settings, args):
     done, errors = {}, {}
     for source, out in targets.items():
         try:
-            pages = folder.read_pages_for(source, out, args.max_pixels)
+            with local_copy(source) as copy:
+                pages = folder.read_pages_for(copy, out, args.max_pixels)
             done[source] = folder.RestoredFile((), folder.notes_of(pages, out))
             print(f"{source} -> {out}")
         except folder.PICTURE_ERRORS as error:

@@ -18,8 +18,10 @@ from pipelines.images import (
     check_pages,
     copy_file,
     kind_to_write,
+    local_copy,
     lost_metadata,
     read_pages,
+    version_of,
     with_pixels,
     write_pages,
 )
@@ -78,47 +80,56 @@ def restore_file(
     """Restores one file, of a TIFF every page. A file that needs nothing is copied.
 
     Args:
-        source: The picture.
-        out: The file to write; its suffix names the format.
+        source: The picture: a file, or an object of a store.
+        out: The file or object to write; its suffix names the format.
         stages: Applied one after the other; each sees the pixels that the one before left.
         same_size: Whether a picture for super-resolution is enlarged already.
         max_pixels: Larger pictures are refused, also after enlarging.
         tile: Tile size in pixels without the margin.
         quality: Of lossy formats. None: a JPEG keeps its tables and subsampling, unless a task
             removes what they caused.
-        keep_times: Whether the file gets the times of the source.
+        keep_times: Whether the file gets the times of the source; not of objects.
         on_tile: Called with the tiles done and their number.
 
     Raises:
-        ValueError: If the picture cannot be read, restored or written in this format.
+        ValueError: If the picture cannot be read, restored or written in this format, or if it
+            changed meanwhile.
         OSError: If a file cannot be read or written.
     """
-    pages = read_pages_for(source, out, max_pixels)
-    restored, levels = [], []
-    for page in pages:
-        pixels = page.pixels
-        for stage in stages:
-            used = stage.choose_level(source, pixels)
-            levels.append((stage.task.name, used))
-            if not (used and used.needed):
-                continue
-            if stage.task.enlarges and not same_size:
-                pixels = _enlarged(source, pixels, used.level, max_pixels)
-            pixels = stage.restorer.restore(pixels, used.level, tile=tile, on_tile=on_tile)
-            if stage.task.level_of_file:
-                quality = quality or QUALITY
-        restored.append(page if pixels is page.pixels else with_pixels(page, pixels))
-    notes: tuple[str, ...] = ()
-    unchanged = all(page is before for page, before in zip(restored, pages, strict=True))
-    if unchanged and kind_to_write(pages[0], out) == pages[0].kind:
-        copy_file(source, out)
-    else:
-        write_pages(restored, out, quality)
-        notes = notes_of(pages, out)
+    version = version_of(source)
+    with local_copy(source) as copy:
+        pages = read_pages_for(copy, out, max_pixels)
+        restored, levels = [], []
+        for page in pages:
+            pixels = page.pixels
+            for stage in stages:
+                used = stage.choose_level(copy, pixels)
+                levels.append((stage.task.name, used))
+                if not (used and used.needed):
+                    continue
+                if stage.task.enlarges and not same_size:
+                    pixels = _enlarged(copy, pixels, used.level, max_pixels)
+                pixels = stage.restorer.restore(pixels, used.level, tile=tile, on_tile=on_tile)
+                if stage.task.level_of_file:
+                    quality = quality or QUALITY
+            restored.append(page if pixels is page.pixels else with_pixels(page, pixels))
+        _check_version(source, version)
+        notes: tuple[str, ...] = ()
+        unchanged = all(page is before for page, before in zip(restored, pages, strict=True))
+        if unchanged and kind_to_write(pages[0], out) == pages[0].kind:
+            copy_file(copy, out)
+        else:
+            write_pages(restored, out, quality)
+            notes = notes_of(pages, out)
     if keep_times:
         times = source.stat()
         os.utime(out, ns=(times.st_atime_ns, times.st_mtime_ns))
     return RestoredFile(tuple(levels[: len(stages)]), notes)
+
+
+def _check_version(source, version):
+    if version_of(source) != version:
+        raise ValueError(f"{source} changed while it was restored; its result is not written")
 
 
 def read_pages_for(source: Path, out: Path, max_pixels: int) -> list[PictureFile]:

@@ -1,13 +1,23 @@
-"""Which files are restored and where they go: folders, names, resuming."""
+"""Which files are restored and where they go: folders, names, shards, resuming."""
 
 import json
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from keras_hyper.errors import WrongArgumentError
-from pipelines.images import KINDS, RAW, format_of, is_hidden, is_picture
+from pipelines.images import (
+    KINDS,
+    RAW,
+    files_below,
+    format_of,
+    is_hidden,
+    is_picture,
+    times_of,
+    write_bytes,
+)
 
 # File with the settings of a folder that is not yet complete. Hidden files are not listed.
 RECORD = ".keras-hyper.json"
@@ -28,7 +38,7 @@ class Naming:
     format: str = ""
     suffix: str = ""
 
-    def __call__(self, name: Path) -> Path:
+    def __call__(self, name: PurePath) -> PurePath:
         """Returns the name of a restored file."""
         ending = ".tif" if name.suffix.lower() in RAW else name.suffix
         ending = f".{self.format}" if self.format else ending
@@ -85,13 +95,13 @@ def _list_folder(source, out, naming):
     same, inside = out.resolve() == source.resolve(), source.resolve() in out.resolve().parents
     if same and naming == UNCHANGED:
         raise ValueError(f"IN and OUT are the same folder: {out} (--suffix renames the results)")
-    files = [path for path in sorted(source.rglob("*")) if path.is_file() and path.name != RECORD]
+    files = [path for path in files_below(source) if path.name != RECORD]
     if inside:  # results inside IN are not restored again
         files = [path for path in files if out.resolve() not in path.resolve().parents]
     others = {path: "hidden" for path in files if is_hidden(path, source)}
     pictures = [path for path in files if path not in others and is_picture(path)]
     others |= {path: "no picture" for path in files if path not in {*others, *pictures}}
-    pairs = [(path, out / naming(path.relative_to(source))) for path in pictures]
+    pairs = [(path, out / naming(_name(path, source))) for path in pictures]
     if same:  # neither are results beside their sources
         results = {target for _, target in pairs}
         pairs = [(path, target) for path, target in pairs if path not in results]
@@ -101,6 +111,28 @@ def _list_folder(source, out, naming):
         raise ValueError(f"{source} has no pictures{where} (files ending in {known})")
     _check_targets(pairs)
     return Listing(pairs, others)
+
+
+def _name(path, folder):
+    """The name below a folder; of an object the name alone."""
+    return PurePath(str(path.relative_to(folder)))
+
+
+def part_of(listing: Listing, source: Path, shard: tuple[int, int]) -> Listing:
+    """Returns the files of one shard. A file's shard depends on its name alone.
+
+    Args:
+        listing: Of all files.
+        source: IN.
+        shard: Its index from 0, and the number of shards.
+    """
+    index, count = shard
+
+    def belongs(path):
+        return zlib.crc32(_name(path, source).as_posix().encode()) % count == index
+
+    others = {path: kind for path, kind in listing.others.items() if belongs(path)}
+    return Listing([pair for pair in listing.pairs if belongs(pair[0])], others)
 
 
 def _check_targets(pairs):
@@ -115,29 +147,34 @@ def _check_targets(pairs):
             raise ValueError(f"the result of {source} would replace the picture {target}")
 
 
-def pending(pairs: Pairs, out: Path, settings: dict[str, Any], resume: bool, force: bool) -> Pairs:
+def pending(
+    pairs: Pairs, source: Path, out: Path, settings: dict[str, Any], resume: bool, force: bool
+) -> Pairs:
     """Returns the pairs that remain to be restored.
 
     Args:
         pairs: Of a `Listing`.
+        source: IN.
         out: The folder that is resumed.
         settings: All that the results depend on; a folder is resumed with the same settings.
         resume: Whether pictures that were restored after they last changed are skipped. Results
-            are renamed into place, so one that exists is complete.
+            are written whole or not at all, so one that exists is complete.
         force: Whether existing files are replaced.
 
     Raises:
         WrongArgumentError: If a file would be replaced without `force`, or the folder was started
             with other settings.
     """
+    written = times_of((target for _, target in pairs), out)
     if resume:
         _check_same(out / RECORD, settings)
+        changed = times_of((picture for picture, _ in pairs), source)
         return [
-            (source, target)
-            for source, target in pairs
-            if not target.exists() or target.stat().st_mtime_ns < source.stat().st_mtime_ns
+            (picture, target)
+            for picture, target in pairs
+            if target not in written or written[target] < changed[picture]
         ]
-    existing = [str(target) for _, target in pairs if target.exists()]
+    existing = [str(target) for _, target in pairs if target in written]
     if existing and not force:
         raise WrongArgumentError(
             f"{existing[0]} exists (--force replaces {len(existing)} such files, --resume skips "
@@ -169,8 +206,7 @@ def write_record(folder: Path, settings: dict[str, Any]) -> None:
     Raises:
         OSError: If it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECORD).write_text(json.dumps(settings) + "\n")
+    write_bytes(folder / RECORD, (json.dumps(settings) + "\n").encode())
 
 
 def remove_record(folder: Path) -> None:

@@ -146,9 +146,11 @@ def is_hidden(path: Path, folder: Path) -> bool:
 
 
 def is_picture(path: Path) -> bool:
-    """Returns whether a file is a picture: by a suffix of ours, or else by its bytes."""
+    """Returns whether a file is a picture: by its suffix, or else by the bytes of a local file."""
     if path.suffix.lower() in FORMATS or path.suffix.lower() in RAW:
         return True
+    if not isinstance(path, Path):
+        return False
     load_plugins()
     Image.init()
     try:

@@ -1,8 +1,6 @@
 """Writing of picture files: pixels at their depth, and metadata."""
 
-import contextlib
 import io
-import os
 import shutil
 import struct
 from collections.abc import Sequence
@@ -16,6 +14,7 @@ from PIL import Image, ImageOps
 from pipelines.images.formats import FORMATS, KINDS, format_of, load_plugins, missing_package
 from pipelines.images.metadata import with_jpeg_segments, with_numbers, with_png_chunks
 from pipelines.images.reading import PictureFile
+from pipelines.images.storage import is_object, replacing, write_bytes
 from pipelines.images.tiff import encode_tiff
 
 # The second loss is not visible.
@@ -55,30 +54,16 @@ def write_pages(pages: Sequence[PictureFile], path: Path, quality: int | None = 
     for page in pages:
         check_holds(path, page)
     check_pages(path, pages)
-    with _replacing(path) as partial:
-        _save(pages, partial, kind, quality)
+    write_bytes(path, _encoded(pages, path, kind, quality))
 
 
 def copy_file(source: Path, path: Path) -> None:
     """Copies the bytes of a file; errors as those of `write_picture_file`."""
-    with _replacing(path) as partial:
+    if is_object(path):
+        write_bytes(path, source.read_bytes())
+        return
+    with replacing(path) as partial:
         shutil.copyfile(source, partial)
-
-
-@contextlib.contextmanager
-def _replacing(path):
-    """Gives the name of a file that becomes `path` at the end."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        os.replace(partial, path)
-    except OSError as error:
-        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        # If the folder is a file, no partial file exists.
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def check_holds(path: Path, picture: PictureFile | np.ndarray) -> None:
@@ -134,20 +119,19 @@ def lost_metadata(picture: PictureFile, path: Path) -> list[str]:
     return lost
 
 
-def _save(pages, partial, kind, quality):
+def _encoded(pages, path, kind, quality):
     if kind == "TIFF":
         stored = [
             page.pixels > 127 if page.bits == 1 and page.pixels.ndim == 2 else page.pixels
             for page in pages
         ]
         kept = [page.kept for page in pages]
-        partial.write_bytes(encode_tiff(list(zip(stored, kept, strict=True))))
-    elif kind == "PNG":
-        partial.write_bytes(with_png_chunks(_png(pages[0]), pages[0].kept))
-    elif kind == "JPEG":
-        partial.write_bytes(with_jpeg_segments(_jpeg(pages[0], quality), pages[0].kept))
-    else:
-        _other(pages[0], partial, kind, quality)
+        return encode_tiff(list(zip(stored, kept, strict=True)))
+    if kind == "PNG":
+        return with_png_chunks(_png(pages[0]), pages[0].kept)
+    if kind == "JPEG":
+        return with_jpeg_segments(_jpeg(pages[0], quality), pages[0].kept)
+    return _other(pages[0], path, kind, quality)
 
 
 def _png(picture):
@@ -194,7 +178,7 @@ def _bmp(image):
     return struct.pack("<2sIII", b"BM", begin + len(rows), 0, begin) + header + rows
 
 
-def _other(picture, partial, kind, quality):
+def _other(picture, path, kind, quality):
     row = KINDS[kind]
     image = _image(picture, kind)
     kept: dict[str, Any] = {
@@ -204,13 +188,14 @@ def _other(picture, partial, kind, quality):
         image.info["exif"] = picture.kept["exif"]
         image = ImageOps.exif_transpose(image)
     if kind == "BMP" and "A" in image.mode:
-        partial.write_bytes(_bmp(image.convert("RGBA")))
-        return
+        return _bmp(image.convert("RGBA"))
     options: dict = {}
     if kind in ("AVIF", "HEIF", "JXL") or (kind == "WEBP" and not picture.lossless):
         options = {"quality": quality or QUALITY}
     elif kind == "JPEG2000":
-        options = {"no_jp2": ".j2k" in partial.suffixes}
+        options = {"no_jp2": path.suffix.lower() == ".j2k"}
     elif kind == "WEBP":
         options = {"lossless": True, "exact": True}
-    image.save(partial, kind, **options, **kept)
+    file = io.BytesIO()
+    image.save(file, kind, **options, **kept)
+    return file.getvalue()

@@ -82,6 +82,8 @@ COMMANDS = {"compose": compose()["command"], "kubernetes": container()["args"]}
 def test_every_file_is_tested():
     names = {path.relative_to(DEPLOY).as_posix() for path in DEPLOY.rglob("*") if path.is_file()}
     assert names == {
+        "archive/job.yaml",
+        "archive/restore.slurm",
         "batching_bytes.config",
         "batching_tiles.config",
         "compose.gpu.yaml",

@@ -19,6 +19,7 @@ CLEAN = (
     "benchmarks/*.py",
     "benchmarks/paper/*.py",
     "deploy/*.*",
+    "deploy/archive/*",
     "deploy/kubernetes/*",
     "docs/*.md",
     "keras_hyper/**/*.md",

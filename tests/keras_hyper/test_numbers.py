@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from keras_hyper.numbers import below_one, not_negative, one_or_more, positive, share, whole
+from keras_hyper.numbers import below_one, not_negative, one_or_more, positive, shard, share, whole
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,8 @@ from keras_hyper.numbers import below_one, not_negative, one_or_more, positive, 
         (whole(0, 150), "150", 150),
         (one_or_more, "4", 4),
         (one_or_more, "2,4", [2, 4]),
+        (shard, "0/1", (0, 1)),
+        (shard, "9/12", (9, 12)),
     ],
 )
 def test_numbers_are_read(parse, word, value):
@@ -36,6 +38,9 @@ def test_numbers_are_read(parse, word, value):
         (whole(2), "2.0", "expected a whole number of at least 2, got '2.0'"),
         (whole(0, 150), "151", "expected a whole number from 0 to 150, got '151'"),
         (one_or_more, "2,0", "expected a whole number of at least 1, got '0'"),
+        (shard, "3/3", "expected I/N with I from 0 to N-1, got '3/3'"),
+        (shard, "-1/3", "expected I/N with I from 0 to N-1, got '-1/3'"),
+        (shard, "3", "expected I/N with I from 0 to N-1, got '3'"),
     ],
 )
 def test_other_words_are_errors(parse, word, text):

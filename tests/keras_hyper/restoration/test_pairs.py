@@ -9,6 +9,7 @@ from keras_hyper.restoration.pairs import (
     RECORD,
     Naming,
     list_files,
+    part_of,
     pending,
     remove_record,
     write_record,
@@ -24,16 +25,30 @@ def pairs(tmp_path, rng):
     return list_files(tmp_path / "in", tmp_path / "out").pairs
 
 
+def test_shards_divide_the_files_by_their_names_alone(tmp_path):
+    for index in range(40):
+        (tmp_path / f"{index}.{'png' if index % 4 else 'txt'}").touch()
+    whole = list_files(tmp_path, tmp_path / "out")
+    parts = [part_of(whole, tmp_path, (index, 3)) for index in range(3)]
+    assert sorted(pair for part in parts for pair in part.pairs) == whole.pairs
+    assert {path: kind for part in parts for path, kind in part.others.items()} == whole.others
+    assert all(5 <= len(part.pairs) <= 15 for part in parts)
+    for number in range(10, 20):
+        (tmp_path / f"{number}.png").unlink(missing_ok=True)
+    left = part_of(list_files(tmp_path, tmp_path / "out"), tmp_path, (1, 3)).pairs
+    assert left == [pair for pair in parts[1].pairs if pair[0].exists()]
+
+
 @pytest.mark.parametrize(("newer", "is_pending"), [(-1, True), (0, False), (1, False)])
 def test_a_picture_is_pending_if_its_result_is_older(tmp_path, newer, is_pending):
     source, out = tmp_path / "a.png", tmp_path / "b.png"
     source.touch()
     pairs = [(source, out)]
-    assert pending(pairs, tmp_path, {}, resume=True, force=False) == pairs
+    assert pending(pairs, tmp_path / "in", tmp_path, {}, resume=True, force=False) == pairs
     out.touch()
     os.utime(source, ns=(10**18, 10**18))
     os.utime(out, ns=(10**18 + newer, 10**18 + newer))
-    found = pending(pairs, tmp_path, {}, resume=True, force=False)
+    found = pending(pairs, tmp_path / "in", tmp_path, {}, resume=True, force=False)
     assert found == (pairs if is_pending else [])
 
 
@@ -41,15 +56,15 @@ def test_existing_files_are_replaced_only_by_force(pairs, tmp_path):
     pairs[1][1].parent.mkdir()
     pairs[1][1].touch()
     with pytest.raises(WrongArgumentError, match=r"5\.png exists \(--force replaces 1 such"):
-        pending(pairs, tmp_path / "out", {}, resume=False, force=False)
-    assert pending(pairs, tmp_path / "out", {}, resume=False, force=True) == pairs
+        pending(pairs, tmp_path / "in", tmp_path / "out", {}, resume=False, force=False)
+    assert pending(pairs, tmp_path / "in", tmp_path / "out", {}, resume=False, force=True) == pairs
 
 
 def test_a_folder_is_resumed_only_with_the_same_settings(tmp_path):
     out = tmp_path / "deep" / "out"
 
     def resume(**settings):
-        return pending([], out, settings, resume=True, force=False)
+        return pending([], tmp_path, out, settings, resume=True, force=False)
 
     assert resume(level=25.0) == []
     write_record(out, {"level": 25.0})

@@ -1,0 +1,100 @@
+import threading
+import uuid
+
+import pytest
+
+from pipelines.images import (
+    files_below,
+    is_object,
+    local_copy,
+    path_or_url,
+    times_of,
+    version_of,
+    write_bytes,
+)
+from pipelines.images.storage import replacing
+
+
+@pytest.fixture(params=["file", "memory"])
+def folder(request, tmp_path):
+    """A folder on disk, and one of a store."""
+    if request.param == "file":
+        return path_or_url(str(tmp_path))
+    return path_or_url(f"memory://{uuid.uuid4()}")
+
+
+def test_files_are_listed_read_and_replaced(folder):
+    for name in ("b.png", "sub/a.png", ".hidden"):
+        write_bytes(folder / name, name.encode())
+    found = files_below(folder)
+    assert found == sorted(folder / name for name in ("b.png", "sub/a.png", ".hidden"))
+    assert all(is_object(path) == is_object(folder) for path in found)
+    with local_copy(folder / "sub" / "a.png") as copy:
+        assert copy.name == "a.png" and copy.read_bytes() == b"sub/a.png"
+    write_bytes(folder / "b.png", b"new")
+    assert (folder / "b.png").read_bytes() == b"new"
+
+
+def test_times_and_versions_follow_the_writes(folder):
+    write_bytes(folder / "a.png", b"1")
+    write_bytes(folder / "b.png", b"1")
+    times = times_of([folder / "a.png", folder / "b.png", folder / "none.png"], folder)
+    assert list(times) == [folder / "a.png", folder / "b.png"]
+    assert times[folder / "a.png"] <= times[folder / "b.png"]
+    before = version_of(folder / "a.png")
+    assert version_of(folder / "a.png") == before
+    write_bytes(folder / "a.png", b"2")
+    assert version_of(folder / "a.png") != before
+    assert (
+        times_of([folder / "a.png"], folder / "a.png")[folder / "a.png"] >= times[folder / "b.png"]
+    )
+
+
+def test_errors_name_the_object_and_not_its_copy(folder):
+    write_bytes(folder / "a.png", b"1")
+    with (
+        pytest.raises(ValueError, match="^damaged: ") as error,
+        local_copy(folder / "a.png") as copy,
+    ):
+        raise ValueError(f"damaged: {copy}")
+    assert str(error.value) == f"damaged: {folder / 'a.png'}"
+
+
+def test_writers_of_one_file_have_names_of_their_own(tmp_path):
+    path, barrier, names = tmp_path / "a.png", threading.Barrier(2), []
+
+    def write(data):
+        with replacing(path) as partial:
+            names.append(partial.name)
+            barrier.wait()
+            partial.write_bytes(data)
+            barrier.wait()
+
+    writers = [threading.Thread(target=write, args=(data,)) for data in (b"one", b"two")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert len(set(names)) == 2 and all(name.startswith(".") for name in names)
+    assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
+    assert path.read_bytes() in (b"one", b"two")
+
+
+def test_a_refused_put_names_the_object(monkeypatch):
+    path = path_or_url(f"memory://{uuid.uuid4()}/a.png")
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Forbidden")
+
+    monkeypatch.setattr(path.fs, "pipe_file", refuse)
+    with pytest.raises(OSError, match="memory://.*a.png cannot be written: Forbidden"):
+        write_bytes(path, b"1")
+
+
+@pytest.mark.parametrize(("url", "text"), [("nostore://a/b", "nostore"), ("s3:/a/b", "")])
+def test_unknown_stores_are_refused(url, text):
+    if not text:
+        assert not is_object(path_or_url(url))
+        return
+    with pytest.raises(ValueError, match=text):
+        path_or_url(url)
