@@ -5,6 +5,7 @@ import importlib
 
 NAMES = (
     "network", "engines", "training_step", "pipeline", "memory", "degradation", "serving",
+    "serving_memory",
     "evaluation", "paper.jpeg_traces",
 )  # fmt: skip
 

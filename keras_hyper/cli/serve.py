@@ -6,7 +6,6 @@ import gc
 import logging
 import math
 import signal
-import ssl
 import sys
 import threading
 from functools import partial
@@ -50,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--allowed-hosts", nargs="+", metavar="NAME", help="names in REST's Host header; * is all")
     add("--idle", type=_number(float, 1), help="seconds until an unused connection is closed")
     add("--grpc_channel_arguments", metavar="NAME=VALUE,...", help="gRPC's, as TF-Serving's switch")
+    add("--access-log", type=Path, metavar="F", help="file that gets a line of JSON for each call")
     add("--cert", type=Path, metavar="PEM", help="certificate chain; turns TLS on")
     add("--key", type=Path, metavar="PEM", help="key of the certificate")
     add("--client-ca", type=Path, metavar="PEM", help="require client certificates of these")
@@ -60,7 +60,7 @@ def job(args: argparse.Namespace) -> None:
     given = vars(args)
     if args.models is not None and not args.models.is_dir():
         raise WrongArgumentError(f"--models: no such folder: {args.models}")
-    _check_certificates(*map(given.get, ("cert", "key", "client_ca")))
+    _check_tls(*map(given.get, ("cert", "key", "client_ca")))
     try:
         from keras_hyper.serving.server import Options, Server
         from keras_hyper.serving.server.config import (
@@ -87,7 +87,7 @@ def job(args: argparse.Namespace) -> None:
         signal.signal(number, lambda *_: stopping.set())
     # Excludes the libraries from the collections that follow the end of a version.
     gc.freeze()
-    with Server(configs, options) as server:
+    with checked(partial(Server, configs, options)) as server:
         rest = "" if server.rest_port is None else f", REST {options.host}:{server.rest_port}"
         print(f"gRPC {options.host}:{server.port}{rest}", flush=True)
         for name in server.models.names:
@@ -99,18 +99,9 @@ def job(args: argparse.Namespace) -> None:
         print("stopping", file=sys.stderr)
 
 
-def _check_certificates(cert, key, client_ca):
+def _check_tls(cert, key, client_ca):
     if (cert is None) != (key is None) or (client_ca and not cert):
         raise WrongArgumentError("TLS needs --cert and --key; --client-ca needs both")
-    if cert is not None:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        try:
-            # gRPC opens the port with invalid ones, and then every call fails.
-            context.load_cert_chain(cert, key)
-            if client_ca:
-                context.load_verify_locations(client_ca)
-        except (OSError, ssl.SSLError) as error:
-            raise WrongArgumentError(f"the certificates cannot be read: {error}") from error
 
 
 def _log_to_stderr():

@@ -5,6 +5,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable
 
+from keras_hyper.serving.server.certificates import Certificates
 from keras_hyper.serving.server.config import ModelConfig, Options
 from keras_hyper.serving.server.grpc_server import GrpcServer
 from keras_hyper.serving.server.metrics import Metrics
@@ -24,6 +25,9 @@ class Server:
         configs: Returns the models to serve; called at each poll.
         options: Ports, limits and certificates.
 
+    Raises:
+        ValueError: If a certificate cannot be read or has expired.
+
     Example:
         >>> with Server(lambda: models_of_folder(folder)) as server:  # doctest: +SKIP
         ...     print(server.port)
@@ -33,6 +37,10 @@ class Server:
         self, configs: Callable[[], Iterable[ModelConfig]], options: Options | None = None
     ):
         self.options = options or Options()
+        cert, key = self.options.cert, self.options.key
+        self._certificates = (
+            Certificates(cert, key, self.options.client_ca) if cert and key else None
+        )
         self.models = Models(configs, self.options.poll)
         self.port: int | None = None
         self.rest_port: int | None = None
@@ -44,7 +52,7 @@ class Server:
         """Loads the models, then opens the ports.
 
         Raises:
-            OSError: If a port cannot be opened or a certificate cannot be read.
+            OSError: If a port cannot be opened or the access log cannot be written.
         """
         self.models.start()
         self._thread.start()
@@ -78,16 +86,19 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         service = Service(self.models, self.options, Metrics())
-        grpc_server = GrpcServer(service, self.options)
+        options, certificates = self.options, self._certificates
+        grpc_server = GrpcServer(service, options, certificates)
         transports: list[GrpcServer | RestServer] = [grpc_server]
-        if self.options.rest_port is not None:
-            transports.append(RestServer(service, self.options))
+        if options.rest_port is not None:
+            transports.append(RestServer(service, options, certificates))
         try:
             ports = [await transport.start() for transport in transports]
             self.port, self.rest_port = [*ports, None][:2]
             self._started.set()
             while not self._stopping.is_set():
                 await grpc_server.set_health(self.models.is_available())
+                if certificates:
+                    certificates.refresh()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), _HEALTH_INTERVAL)
             await grpc_server.drain()

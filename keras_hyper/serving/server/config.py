@@ -34,6 +34,7 @@ class Options:
             name; ``*`` for all.
         idle: Seconds without a call after which a connection is closed.
         channel_arguments: Arguments of gRPC, such as ``grpc.max_connection_age_ms``.
+        access_log: File that gets a line of JSON for each Predict; None for none.
     """
 
     host: str = "127.0.0.1"
@@ -55,6 +56,7 @@ class Options:
     allowed_hosts: tuple[str, ...] = ()
     idle: float = 300.0
     channel_arguments: tuple[tuple[str, int | str], ...] = ()
+    access_log: Path | None = None
 
 
 @dataclass(frozen=True)

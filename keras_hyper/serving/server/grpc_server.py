@@ -14,7 +14,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
+from keras_hyper.serving.server.access_log import REQUEST_ID, request_id
 from keras_hyper.serving.server.bodies import message_cost
+from keras_hyper.serving.server.certificates import Certificates
 from keras_hyper.serving.server.config import Options
 from keras_hyper.serving.server.errors import ServingError, invalid
 from keras_hyper.serving.server.request import Request
@@ -79,7 +81,10 @@ class _Handlers:
         self._as_content = as_content
 
     async def predict(self, data, context):
-        as_content = self._as_content or CONTENT_KEY in dict(context.invocation_metadata() or ())
+        metadata = dict(context.invocation_metadata() or ())
+        as_content = self._as_content or CONTENT_KEY in metadata
+        name = request_id(metadata.get(REQUEST_ID, ""))
+        context.set_trailing_metadata(((REQUEST_ID, name),))
 
         def response(answer: Answer) -> bytes:
             message = predict_pb2.PredictResponse()
@@ -90,7 +95,8 @@ class _Handlers:
                 fill(message.outputs[name], array, as_content)
             return message.SerializeToString()
 
-        async with self._service.call("GRPC", context.time_remaining(), len(data)) as call:
+        seconds = context.time_remaining()
+        async with self._service.call("GRPC", seconds, len(data), name) as call:
             return await self._service.predict(
                 call,
                 lambda: message_cost(data),
@@ -168,10 +174,13 @@ class GrpcServer:
 
     Args:
         service: The API.
-        options: Address, limits and certificates.
+        options: Address and limits.
+        certificates: For TLS; None for none.
     """
 
-    def __init__(self, service: Service, options: Options):
+    def __init__(
+        self, service: Service, options: Options, certificates: Certificates | None = None
+    ):
         self._server = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", options.max_message),
@@ -196,28 +205,23 @@ class GrpcServer:
         names = (PREDICTION, MODEL, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
         self._options = options
+        self._certificates = certificates
 
     async def start(self) -> int:
         """Opens the port and returns it; health is NOT_SERVING at first.
 
         Raises:
-            OSError: If it cannot be opened, or a certificate cannot be read.
+            OSError: If it cannot be opened.
         """
         await self.set_health(False)
         options = self._options
         host = f"[{options.host}]" if ":" in options.host else options.host
         address = f"{host}:{options.port}"
         try:
-            if options.cert is None or options.key is None:
+            if self._certificates is None:
                 port = self._server.add_insecure_port(address)
             else:
-                authorities = options.client_ca and options.client_ca.read_bytes()
-                credentials = grpc.ssl_server_credentials(
-                    [(options.key.read_bytes(), options.cert.read_bytes())],
-                    root_certificates=authorities,
-                    require_client_auth=authorities is not None,
-                )
-                port = self._server.add_secure_port(address, credentials)
+                port = self._server.add_secure_port(address, self._certificates.credentials)
         except RuntimeError as error:
             raise OSError(f"gRPC cannot open {address}: {error}") from error
         if not port:

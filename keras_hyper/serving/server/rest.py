@@ -1,14 +1,12 @@
 """The API over HTTP with JSON, and the metrics."""
 
-import ipaddress
-import socket
-import ssl
-from urllib.parse import urlsplit
-
 import grpc
 from aiohttp import web
 
+from keras_hyper.hosts import is_allowed_host
+from keras_hyper.serving.server.access_log import REQUEST_ID, request_id
 from keras_hyper.serving.server.bodies import body_limit, body_too_large, json_cost, unpacked
+from keras_hyper.serving.server.certificates import Certificates
 from keras_hyper.serving.server.config import Options
 from keras_hyper.serving.server.errors import ServingError, invalid
 from keras_hyper.serving.server.rest_json import predict_answer, predict_body, predict_request
@@ -27,16 +25,23 @@ class _Handlers:
     def __init__(self, service: Service, limit: int, allowed_hosts: tuple[str, ...]):
         self._service = service
         self._limit = limit
-        self._allowed = {"localhost", socket.gethostname().lower(), *allowed_hosts}
+        self._allowed = allowed_hosts
 
     @web.middleware
     async def hosts(self, request, handler):
         """Refuses names that a page of another site may have given this address."""
-        name = urlsplit(f"//{request.host}").hostname or ""
-        if not ({name, "*"} & self._allowed or is_address(name)):
-            text = f"expected an allowed Host, got {name}: see --allowed-hosts"
+        if not is_allowed_host(request.host, self._allowed):
+            text = f"expected an allowed Host, got {request.host}: see --allowed-hosts"
             return web.json_response({"error": text}, status=403)
         return await handler(request)
+
+    @web.middleware
+    async def ids(self, request, handler):
+        """Gives every request an id: the client's, or a new one."""
+        request[REQUEST_ID] = request_id(request.headers.get(REQUEST_ID, ""))
+        response = await handler(request)
+        response.headers[REQUEST_ID] = request[REQUEST_ID]
+        return response
 
     @web.middleware
     async def errors(self, request, handler):
@@ -67,7 +72,8 @@ class _Handlers:
         size = self._limit if packed else request.content_length
         if size > self._limit:
             raise body_too_large(self._limit)
-        async with self._service.call("REST", _SECONDS, size) as call:
+        name = request[REQUEST_ID]
+        async with self._service.call("REST", _SECONDS, size, name) as call:
             call.model = model
             data, encoding = await request.read(), request.headers.get("Content-Encoding", "")
             texts: list[bytes] = []
@@ -130,14 +136,18 @@ class RestServer:
 
     Args:
         service: The API.
-        options: Address and certificates.
+        options: Address and limits.
+        certificates: For TLS; None for none.
     """
 
-    def __init__(self, service: Service, options: Options):
+    def __init__(
+        self, service: Service, options: Options, certificates: Certificates | None = None
+    ):
         self._options = options
+        self._context = certificates and certificates.context
         limit = min(body_limit(options.max_pixels), options.max_memory // 4)
         handlers = _Handlers(service, limit, options.allowed_hosts)
-        middlewares = [handlers.errors, handlers.hosts]
+        middlewares = [handlers.ids, handlers.errors, handlers.hosts]
         app = web.Application(client_max_size=limit, middlewares=middlewares)
         app.router.add_get(METRICS_PATH, handlers.metrics)
         app.router.add_get(_WHICH, handlers.status)
@@ -160,28 +170,17 @@ class RestServer:
             OSError: If it cannot be opened.
         """
         await self._runner.setup()
-        options, context = self._options, None
-        if options.cert is not None:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=options.client_ca)
-            context.load_cert_chain(options.cert, options.key)
-            if options.client_ca:
-                context.verify_mode = ssl.CERT_REQUIRED
         await web.TCPSite(
-            self._runner, options.host, options.rest_port, ssl_context=context
+            self._runner,
+            self._options.host,
+            self._options.rest_port,
+            ssl_context=self._context,
         ).start()
         return self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Refuses new requests and waits for running ones, at most the seconds of `grace`."""
         await self._runner.cleanup()
-
-
-def is_address(name: str) -> bool:
-    """Whether a host is an address, which no other site can name."""
-    try:
-        return bool(ipaddress.ip_address(name))
-    except ValueError:
-        return False
 
 
 def _which(request):

@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import numpy as np
 
+from keras_hyper.serving.server.access_log import AccessLog
 from keras_hyper.serving.server.config import Options
 from keras_hyper.serving.server.errors import (
     ServingError,
@@ -55,12 +56,14 @@ class Call:
         entrypoint: ``GRPC`` or ``REST``.
         seconds: Until the client's deadline at the start; None for no deadline.
         memory: What it takes of the budget, until it is answered.
+        id: The client's or a new one, for the access log.
         model: The model's name, once known; so are the other fields.
     """
 
     entrypoint: str
     seconds: float | None
     memory: Lease
+    id: str = ""
     model: str = ""
     version: int | None = None
     signature: str = ""
@@ -106,6 +109,7 @@ class Service:
         self._waiting = Budget(options.max_memory // 2)
         self._running = Budget(options.max_memory // 2)
         self._queue = Queue(self._threads, options.running, options.batch, self._running)
+        self._access_log = AccessLog(options.access_log) if options.access_log else None
         self._calls = 0
         gauge = metrics.gauge
         gauge("queue_depth", "Jobs that wait for a run.", lambda: self._queue.depth)
@@ -116,13 +120,14 @@ class Service:
         gauge("load_failures", "Failed loads of versions.", lambda: models.load_failures)
 
     @contextlib.asynccontextmanager
-    async def call(self, entrypoint: str, seconds: float | None, size: int):
+    async def call(self, entrypoint: str, seconds: float | None, size: int, id: str = ""):
         """Admits a Predict, counts it however it ends, and gives its memory back.
 
         Args:
             entrypoint: ``GRPC`` or ``REST``.
             seconds: Until the client's deadline; None for no deadline.
             size: Bytes of the message, received or to be received.
+            id: The request's, for the access log.
 
         Yields:
             The `Call`.
@@ -130,7 +135,7 @@ class Service:
         Raises:
             ServingError: With the code and text for the client.
         """
-        call = Call(entrypoint, seconds, Lease(), start=time.monotonic())
+        call = Call(entrypoint, seconds, Lease(), id, start=time.monotonic())
         self._calls += 1
         try:
             if self._calls > self._options.max_queue:
@@ -157,6 +162,8 @@ class Service:
             self._calls -= 1
             call.memory.release()
             self.metrics.count(call.model, call.code, call.signature, entrypoint)
+            if self._access_log:
+                self._access_log.write(call)
             if call.code == "OK":
                 self.metrics.latency(call.model, entrypoint, call.elapsed)
 
@@ -227,6 +234,8 @@ class Service:
     def close(self) -> None:
         """Starts no more work; closing the models ends what runs."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._access_log:
+            self._access_log.close()
 
     async def _prepared(self, call: Call, request: Request, hold: Hold) -> Job:
         def reserve(size):

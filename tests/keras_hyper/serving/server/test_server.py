@@ -1,7 +1,10 @@
 """Features of our server that TF-Serving lacks: health, TLS, version changes, shutdown."""
 
+import http.client
+import json
 import shutil
 import socket
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -97,7 +100,7 @@ def test_health_is_not_serving_before_the_first_model_and_after_shutdown(tmp_pat
     target.channel.close()
 
 
-def test_tls_with_client_certificates(tmp_path):
+def test_tls_with_client_certificates_and_access_log(tmp_path):
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost", "127.0.0.1")
     client = authority.issue_cert("client")
@@ -110,7 +113,7 @@ def test_tls_with_client_certificates(tmp_path):
     options = {"cert": tmp_path / "cert", "key": tmp_path / "key", "client_ca": tmp_path / "ca"}
     root = authority.cert_pem.bytes()
     key, chain = client.private_key_pem.bytes(), client.cert_chain_pems[0].bytes()
-    with serve(**options) as server:
+    with serve(access_log=tmp_path / "log", **options) as server:
         for credentials, good in (
             (grpc.ssl_channel_credentials(root, key, chain), True),
             (grpc.ssl_channel_credentials(root), False),
@@ -118,10 +121,25 @@ def test_tls_with_client_certificates(tmp_path):
             with grpc.secure_channel(f"localhost:{server.port}", credentials) as channel:
                 stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
                 if good:
-                    assert stub.Predict(floats(), timeout=30).outputs
+                    answer, call = stub.Predict.with_call(
+                        floats(), timeout=30, metadata=[("x-request-id", "job 7")]
+                    )
+                    assert answer.outputs and dict(call.trailing_metadata())["x-request-id"]
                 else:
                     code, _ = refusal(lambda stub=stub: stub.Predict(floats(), timeout=30))
                     assert code is grpc.StatusCode.UNAVAILABLE
+        trusting = ssl.create_default_context(cadata=root.decode())
+        client.configure_cert(trusting)
+        rest = http.client.HTTPSConnection("localhost", server.rest_port, context=trusting)
+        rest.request("POST", "/v1/models/denoise:predict", "{")
+        answer = rest.getresponse()
+        rows = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+        assert answer.status == 400 and answer.headers["x-request-id"] == rows[1]["id"]
+        assert [(row["entrypoint"], row["code"], row["version"]) for row in rows] == [
+            ("GRPC", "OK", 1), ("REST", "INVALID_ARGUMENT", None),
+        ]  # fmt: skip
+        assert rows[0]["id"] == "job 7" and rows[0]["pixels"] > 0 < rows[0]["seconds"]
+        rest.close()
 
 
 def test_port_in_use_is_a_one_line_error():

@@ -1,0 +1,85 @@
+"""Memory that a picture of 24 megapixels takes in TF-Serving's session, above the loaded model."""
+
+import io
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.side_by_side import show
+
+SIDES = (4000, 6000)
+SIGNATURES = ("serving_default", "serving_uint8", "serving_bytes", "sweep")
+_MIB = 2**20
+
+
+def run() -> None:
+    """Prints the table; each signature runs in a process of its own."""
+    from keras_hyper import HyperRes
+    from keras_hyper.export.saved_model import export_saved_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        version = export_saved_model(HyperRes.from_preset("denoise_tiny"), Path(folder))
+        rows = []
+        for signature in SIGNATURES:
+            done = subprocess.run(
+                [sys.executable, "-m", "benchmarks.serving_memory", str(version), signature],
+                cwd=Path(__file__).resolve().parents[1],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+            row = (signature, *json.loads(done.stdout.splitlines()[-1]))
+            print(*row, file=sys.stderr)
+            rows.append(row)
+    show("{}x{} pixels, 1 block, float32".format(*SIDES),
+         ("signature", "above the model, MiB", "of it arrays, MiB"), rows)  # fmt: skip
+
+
+def measured(version: str, signature: str) -> tuple[float, float]:
+    """Runs a signature once; returns the peak above the loaded model, and of it the arrays."""
+    import keras_hyper  # noqa: F401  (before TensorFlow)
+    from keras_hyper.export.session import ServingSession
+
+    with ServingSession(version) as session:
+        small = _inputs(signature, (64, 64))
+        session.predict(signature, small)  # the first run allocates what all runs share
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        before = _memory("VmRSS")
+        inputs = _inputs(signature, SIDES)
+        outputs = session.predict(signature, inputs)
+        arrays = [np.asarray(value) for value in (*inputs.values(), *outputs.values())]
+        sizes = [len(each.flat[0]) if each.dtype == object else each.nbytes for each in arrays]
+        return (_memory("VmHWM") - before) / _MIB, sum(sizes) / _MIB
+
+
+def _memory(key):
+    line = Path("/proc/self/status").read_text().split(f"{key}:")[1]
+    return int(line.split()[0]) * 1024
+
+
+def _inputs(signature, sides):
+    """A smooth picture; where TensorFlow takes the array as it is, without a copy."""
+    level = np.float32([25])
+    rows, columns = (np.linspace(0, 1, side, dtype=np.float32) for side in sides)
+    if signature == "serving_bytes":
+        gray = Image.fromarray(np.uint8(np.add.outer(rows, columns) * 127))
+        file = io.BytesIO()
+        gray.convert("RGB").save(file, "JPEG")
+        return {"image_bytes": np.array([file.getvalue()], object), "level": level}
+    kind = np.dtype(np.uint8 if signature == "serving_uint8" else np.float32)
+    memory = np.empty(sides[0] * sides[1] * 3 * kind.itemsize + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    image = memory[start : start + memory.size - 64].view(kind).reshape(1, *sides, 3)
+    for row, value in enumerate(rows):
+        line = (value + columns[:, None]) / 2
+        image[0, row] = line * 255 if kind == np.uint8 else line
+    return {"image": image, "level": level}
+
+
+if __name__ == "__main__":
+    print(json.dumps(measured(*sys.argv[1:])))
