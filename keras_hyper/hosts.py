@@ -3,7 +3,10 @@
 import ipaddress
 import socket
 from collections.abc import Collection
+from typing import Any
 from urllib.parse import urlsplit
+
+from aiohttp import web
 
 
 def is_allowed_host(host: str, allowed: Collection[str] = ()) -> bool:
@@ -21,3 +24,17 @@ def is_allowed_host(host: str, allowed: Collection[str] = ()) -> bool:
         return bool(ipaddress.ip_address(name))
     except ValueError:
         return False
+
+
+def refuse_other_hosts(allowed: Collection[str]) -> Any:
+    """Returns a middleware of aiohttp that answers 403 unless the Host header is allowed."""
+
+    @web.middleware
+    async def checked(request, handler):
+        if is_allowed_host(request.host, allowed):
+            return await handler(request)
+        raise web.HTTPForbidden(
+            text=f"expected an allowed Host, got {request.host}: see --allowed-hosts"
+        )
+
+    return checked

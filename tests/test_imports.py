@@ -37,6 +37,7 @@ ALLOWED = {
 FREE = (
     "keras_hyper.cli",
     "keras_hyper.errors",
+    "keras_hyper.hosts",
     "keras_hyper.numbers",
     "keras_hyper.shipped",
     "keras_hyper.__main__",

@@ -14,6 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 for all")
     add("--port", type=int, default=7860, help="port of the page")
+    add("--allowed-hosts", nargs="+", metavar="NAME", default=[],
+        help="names in the Host header besides this machine's; * is all")  # fmt: skip
     shipped = [task.preset for task in TASKS.values() if task.preset]
     add("--models", nargs="+", default=shipped, help="networks, one per task")
     shipped = [task.estimator for task in TASKS.values() if task.estimator]
@@ -47,9 +49,10 @@ def job(args: argparse.Namespace) -> None:
         tasks[model.task] = live_task(name, model, TASKS[model.task], estimator)
     # The page itself shows the range.
     warnings.filterwarnings("ignore", message="level .* outside the range trained on")
-    page = Page(tasks, sample_pictures(), args.max_pixels)
+    hosts = [name.lower() for name in args.allowed_hosts]
+    app = Page(tasks, sample_pictures(), args.max_pixels).app(hosts)
 
     def say(*_):
         print(f"http://{args.host}:{args.port}")
 
-    web.run_app(page.app(), host=args.host, port=args.port, print=say, handle_signals=True)
+    web.run_app(app, host=args.host, port=args.port, print=say, handle_signals=True)

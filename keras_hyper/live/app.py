@@ -5,7 +5,7 @@ import contextlib
 import tempfile
 import threading
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from keras_hyper.hosts import refuse_other_hosts
 from keras_hyper.live import MAX_BYTES
 from keras_hyper.live.live_socket import live_socket
 from keras_hyper.live.pictures import NEUTRAL, NotOpenError, Pictures
@@ -51,8 +52,8 @@ class Page:
         # (tiles done, number of tiles) of the pictures that are being saved, by picture id.
         self.progress: dict[str, tuple[int, int]] = {}
 
-    def app(self) -> web.Application:
-        """Returns the aiohttp application."""
+    def app(self, allowed_hosts: Collection[str] = ()) -> web.Application:
+        """Returns the aiohttp application; `keras_hyper.hosts` explains the names."""
 
         def file(name):
             async def respond(request):
@@ -66,7 +67,7 @@ class Page:
             self.pictures.close()
 
         handlers = _Handlers(self)
-        middlewares = [handlers.same_origin, handlers.errors]
+        middlewares = [refuse_other_hosts(allowed_hosts), handlers.same_origin, handlers.errors]
         app = web.Application(client_max_size=self.max_bytes, middlewares=middlewares)
         app.add_routes(
             [

@@ -1,5 +1,7 @@
 """The API over HTTP with JSON, and the metrics."""
 
+import contextvars
+
 import grpc
 from aiohttp import web
 
@@ -16,6 +18,8 @@ from keras_hyper.serving.server.tensors import type_name
 # TF-Serving's --rest_api_timeout_in_ms.
 _SECONDS = 30.0
 METRICS_PATH = "/monitoring/prometheus/metrics"
+# The id of the request in work.
+_ID: contextvars.ContextVar[str] = contextvars.ContextVar("id")
 _WHICH = r"/v1/models/{model:[^/:]+}{which:(?:/(?:versions|labels)/[^/:]+)?}"
 
 
@@ -38,9 +42,10 @@ class _Handlers:
     @web.middleware
     async def ids(self, request, handler):
         """Gives every request an id: the client's, or a new one."""
-        request[REQUEST_ID] = request_id(request.headers.get(REQUEST_ID, ""))
+        name = request_id(request.headers.get(REQUEST_ID, ""))
+        _ID.set(name)
         response = await handler(request)
-        response.headers[REQUEST_ID] = request[REQUEST_ID]
+        response.headers[REQUEST_ID] = name
         return response
 
     @web.middleware
@@ -72,8 +77,7 @@ class _Handlers:
         size = self._limit if packed else request.content_length
         if size > self._limit:
             raise body_too_large(self._limit)
-        name = request[REQUEST_ID]
-        async with self._service.call("REST", _SECONDS, size, name) as call:
+        async with self._service.call("REST", _SECONDS, size, _ID.get()) as call:
             call.model = model
             data, encoding = await request.read(), request.headers.get("Content-Encoding", "")
             texts: list[bytes] = []
