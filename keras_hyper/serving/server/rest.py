@@ -148,7 +148,7 @@ class RestServer:
         self, service: Service, options: Options, certificates: Certificates | None = None
     ):
         self._options = options
-        self._context = certificates and certificates.context
+        self._context = certificates.context if certificates else None
         limit = min(body_limit(options.max_pixels), options.max_memory // 4)
         handlers = _Handlers(service, limit, options.allowed_hosts)
         middlewares = [handlers.ids, handlers.errors, handlers.hosts]
