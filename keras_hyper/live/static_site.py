@@ -1,5 +1,7 @@
 """The static page: a folder for any static host, where the browser itself restores."""
 
+import gzip
+import hashlib
 import json
 import shutil
 import tempfile
@@ -23,6 +25,15 @@ POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; "
     "worker-src 'self'"
 )
+_MANIFEST = {
+    "name": "Keras HyperRes",
+    "short_name": "HyperRes",
+    "start_url": ".",
+    "display": "standalone",
+    "background_color": "#f6f6f4",
+    "theme_color": "#1b6e3c",
+    "icons": [{"src": "static/icon.svg", "sizes": "any", "type": "image/svg+xml"}],
+}
 _TILE = 256  # maximum side of a tile in pixels, without the margin
 
 
@@ -107,21 +118,42 @@ def _write_page(site, tasks, samples):
     shutil.copytree(_STATIC, site / "static")
     (site / "static" / "index.html").unlink()
     (engines / "server.js").unlink()
+    worker = (site / "static" / "sw.js").read_text()
+    (site / "static" / "sw.js").unlink()
     # The page imports its engine under this name.
     (engines / "browser.js").rename(engines / "engine.js")
     index = (_STATIC / "index.html").read_text()
     start = '<meta charset="utf-8">\n'
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-    (site / "index.html").write_text(index.replace(start, start + policy, 1))
+    manifest = '<link rel="manifest" href="manifest.webmanifest">\n'
+    (site / "index.html").write_text(index.replace(start, start + policy + manifest, 1))
+    (site / "manifest.webmanifest").write_text(json.dumps(_MANIFEST))
     (site / "ort").mkdir()
     for file in _ORT.iterdir():
-        # Not every host serves .mjs as JavaScript.
-        suffix = ".js" if file.suffix == ".mjs" else file.suffix
-        shutil.copyfile(file, site / "ort" / (file.stem + suffix))
+        if file.suffix == ".wasm":  # compressed here, since few hosts do it
+            data = gzip.compress(file.read_bytes(), mtime=0)
+            (site / "ort" / f"{file.name}.gz").write_bytes(data)
+        else:  # not every host serves .mjs as JavaScript
+            suffix = ".js" if file.suffix == ".mjs" else file.suffix
+            shutil.copyfile(file, site / "ort" / (file.stem + suffix))
     (site / "samples").mkdir()
     for source in samples.values():
         shutil.copyfile(source, site / "samples" / source.name)
         (site / "samples" / f"{source.stem}-small.jpg").write_bytes(thumbnail(source))
+    _write_about(site, tasks, samples)
+    _write_worker(site, worker)
+
+
+def _write_worker(site, script):
+    """Writes the script that keeps the site in the browser, with its files and their version."""
+    files = sorted(file for file in site.rglob("*") if file.is_file())
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    names = ["./", *(file.relative_to(site).as_posix() for file in files)]
+    facts = json.dumps({"version": digest, "files": names})
+    (site / "sw.js").write_text(script.replace("SITE = null", f"SITE = {facts}", 1))
+
+
+def _write_about(site, tasks, samples):
     # The luma tables of JPEG qualities 1 to 100, in the (zigzag) order of a file.
     places = [(row, column) for row in range(8) for column in range(8)]
     places.sort(key=lambda place: (sum(place), place[0] if sum(place) % 2 else place[1]))
@@ -133,6 +165,12 @@ def _write_page(site, tasks, samples):
             name: f"samples/{source.stem}-small.jpg" for name, source in samples.items()
         },
         "neutral": NEUTRAL,
+        "files": {
+            file.relative_to(site).as_posix(): file.stat().st_size
+            for folder in ("models", "ort")
+            for file in (site / folder).rglob("*")
+            if file.is_file()
+        },
         "limits": {"pixels": MAX_PIXELS, "bytes": MAX_BYTES, "tile": _TILE},
         "luma": LUMA.round(3).tolist(),
         "quantisation": libjpeg_tables()[0][:, order].astype(int).tolist(),

@@ -42,6 +42,15 @@ export function showProgress(done, count) {
   Object.assign(bar, { max: count || 1, value: done });
 }
 
+// Shows how many bytes of the networks are loaded.
+export function showLoading(loaded, total) {
+  const words = "Loading the network: ",
+    [some, all] = [loaded, total].map((bytes) => Math.round(bytes / 1e6));
+  showProgress(loaded, total);
+  if (loaded < total) showStatus(`${words}${some} of ${all} MB`);
+  else if (status.textContent.startsWith(words)) showStatus("");
+}
+
 // Returns what the job returns, and shows the mark meanwhile.
 export async function waiting(job) {
   jobs += 1;

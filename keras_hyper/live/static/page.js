@@ -1,7 +1,7 @@
 // The controls of the page.
 
 import { engine } from "./engines/engine.js";
-import { attempt, showProgress, showStatus, waiting } from "./feedback.js";
+import { attempt, showLoading, showProgress, showStatus, waiting } from "./feedback.js";
 import {
   degraded,
   findLevel,
@@ -234,6 +234,7 @@ const showTools = () => ($("tools").open = ROOMY.matches);
 ROOMY.addEventListener("change", showTools);
 showTools();
 
+engine.onload = showLoading;
 engine.onoffline = () => {
   showStatus("The server does not respond. Retrying.", true, true);
 };

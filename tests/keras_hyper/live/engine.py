@@ -109,6 +109,13 @@ def averaged(pixels, height, width):
     return np.einsum("ay,bx,yxc->abc", rows, columns, pixels.astype(float), optimize=True)
 
 
+def animated(kind):
+    data = io.BytesIO()
+    frames = [Image.fromarray(PIXELS[:20, :30]), Image.fromarray(255 - PIXELS[:20, :30])]
+    frames[0].save(data, kind, save_all=True, append_images=frames[1:])
+    return data.getvalue()
+
+
 def bad_files():
     """Files that must be refused, with part of the error message."""
     photo = jpeg(smooth(), 90)
@@ -118,6 +125,7 @@ def bad_files():
     damaged = "a.x: not a picture that this browser can decode, or damaged"
     return {
         "text": (b"hello", damaged),
+        **{kind: (animated(kind), "a still picture, got 2 frames") for kind in ("gif", "webp")},
         "empty": (b"", damaged),
         "truncated png": (png(PIXELS)[:20000], damaged),
         "truncated jpeg": (photo[: len(photo) // 2], damaged),

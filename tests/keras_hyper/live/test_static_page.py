@@ -1,6 +1,7 @@
 """The static page in a browser, served from a sub-path of a static host."""
 
 import base64
+import contextlib
 import io
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from keras_hyper import estimate, restore
 from keras_hyper.cli import main
 from tests.conftest import random_estimator, random_network
+from tests.keras_hyper.live.actions import PHONE
 from tests.keras_hyper.live.engine import (
     ALPHA,
     HELPERS,
@@ -20,6 +22,7 @@ from tests.keras_hyper.live.engine import (
     hosted,
     jpeg,
     opened,
+    png,
     seen,
     smooth,
     viewed,
@@ -275,6 +278,48 @@ def test_page_degrades_estimates_and_saves(page, tmp_path):
     with Image.open(tmp_path / "saved.png") as file:
         assert file.size == (451, 300)
     assert page.wrong == []
+
+
+def test_page_tells_what_it_loads_and_works_again_without_a_network(browser, address, site):
+    with contextlib.closing(browser.new_context(viewport=PHONE)) as context:
+        page = context.new_page()
+        page.goto(f"{address}?sample=")
+        page.evaluate(
+            """async () => { window.loaded = [];
+            const { engine } = await import(new URL("static/engines/engine.js", location.href));
+            const show = engine.onload;
+            engine.onload = (...given) => {
+              show(...given);
+              window.loaded.push([...given, document.getElementById("status").textContent]); }; }"""
+        )
+        opened_by(page)
+        loaded = page.evaluate("window.loaded")
+        assert loaded[0][2].startswith("Loading the network: ")
+        assert "Loading" not in loaded[-1][2]
+        done, total, _ = max(loaded)
+        runtime = site / "ort" / "ort-wasm-simd-threaded.wasm.gz"
+        assert done == total >= runtime.stat().st_size
+        assert not page.evaluate("crossOriginIsolated")
+        page.wait_for_function(
+            """async () => (await navigator.serviceWorker.ready).active.state === "activated" """
+        )
+        context.set_offline(True)
+        page.reload()
+        opened_by(page)
+        # Threads share memory then.
+        assert page.evaluate("crossOriginIsolated")
+
+
+def opened_by(page):
+    file = {"name": "a.png", "mimeType": "image/png", "buffer": png(PIXELS[:60, :80])}
+    page.set_input_files("#file", file)
+    page.wait_for_selector("#canvas[data-exact=true]", timeout=60_000)
+
+
+def test_page_opened_from_a_file_says_what_it_needs(browser, site):
+    with contextlib.closing(browser.new_page()) as page:
+        page.goto((site / "index.html").as_uri())
+        page.wait_for_function("() => document.body.innerText.includes('got a file')")
 
 
 def test_site_has_the_required_licences(site):

@@ -7,6 +7,7 @@ let last = 0,
   broken = null;
 
 worker.addEventListener("message", ({ data }) => {
+  if (data.loaded) return engine.onload(...data.loaded);
   const one = waiting.get(data.id);
   if (!one) return;
   if (data.tile) return one.onTile(...data.tile);
@@ -67,6 +68,7 @@ async function send() {
   else final = null;
   const { request, onTile, resolve, reject } = inFlight;
   await ask("view", [withPictureId(request)], onTile).then(resolve, reject);
+  keep();
   inFlight = null;
   send();
 }
@@ -80,9 +82,17 @@ const withPictureId = ({ picture, task, level, box, scale, final }) => ({
   final,
 });
 
+// Keeps the site for later visits without a network, once it has shown what it loaded.
+let keeping = null;
+async function keep() {
+  const at = new URL("../../sw.js", import.meta.url);
+  keeping ??= navigator.serviceWorker?.register(at).catch((error) => console.warn(error.message));
+}
+
 export const engine = {
   onoffline: () => {},
   ononline: () => {},
+  onload: () => {},
   keepsWhole: false,
   whole: async () => {},
   about: () => ask("about", []),

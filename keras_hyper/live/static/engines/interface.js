@@ -25,6 +25,8 @@
  * @typedef {object} Engine
  * @property {() => void} onoffline called when the server stops responding
  * @property {() => void} ononline called when it responds again
+ * @property {(loaded: number, total: number) => void} onload called while networks are loaded, with
+ *   numbers of bytes
  * @property {boolean} keepsWhole whether views are cut from a picture that `whole` restored
  * @property {() => Promise<{tasks: object[], samples: Record<string, string>, neutral: number}>} about `samples`: addresses of
  *   small pictures by name

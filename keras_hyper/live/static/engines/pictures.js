@@ -5,22 +5,28 @@ import { header } from "./headers.js";
 
 // Pixels that a canvas holds at a time: large ones are refused by some browsers.
 const STRIP = 1 << 20;
+// Formats that can be animated, by their first bytes.
+const ANIMATED = { 0x47494638: "image/gif", 0x52494646: "image/webp", 0x89504e47: "image/png" };
 
 // Opens a file as RGBA of 8 bits, rotated by its EXIF orientation.
 export async function readPicture(file, name, limits) {
   if (file.size > limits.bytes)
     throw new Error(`${name}: expected at most ${limits.bytes} bytes, got ${file.size}`);
-  const claimed = header(new DataView(await file.arrayBuffer()));
+  const data = new DataView(await file.arrayBuffer()),
+    claimed = header(data);
   if (claimed) checkSize(name, claimed.width, claimed.height, limits);
-  let bitmap;
+  let bitmap,
+    frames = 1;
   try {
     if (claimed?.damaged) throw new Error("the file is truncated");
+    frames = await framesOf(data);
     bitmap = await createImageBitmap(file);
   } catch (error) {
     throw new Error(`${name}: not a picture that this browser can decode, or damaged`, {
       cause: error,
     });
   }
+  if (frames > 1) throw new Error(`${name}: expected a still picture, got ${frames} frames`);
   const { width, height } = bitmap;
   checkSize(name, width, height, limits);
   const pixels = drawn(bitmap);
@@ -29,6 +35,17 @@ export async function readPicture(file, name, limits) {
   for (let i = 3; i < pixels.length && opaque; i += 4) opaque = pixels[i] === 255;
   const { gray = false, table = null } = claimed || {};
   return { name, width, height, pixels, opaque, gray, table, clean: null };
+}
+
+// Pictures in an animated file; 1 where the browser does not count them.
+async function framesOf(data) {
+  const type = ANIMATED[data.byteLength > 4 && data.getUint32(0)];
+  if (!type || !globalThis.ImageDecoder) return 1;
+  const decoder = new ImageDecoder({ data, type });
+  await decoder.tracks.ready;
+  const { frameCount } = decoder.tracks.selectedTrack;
+  decoder.close();
+  return frameCount;
 }
 
 function checkSize(name, width, height, limits) {

@@ -21,6 +21,7 @@ class ServerEngine {
   keepsWhole = true;
   onoffline = () => {};
   ononline = () => {};
+  onload = () => {};
   #socket = null;
   #asked = 0;
   #jobs = new Map(); // number: {request, resolve, reject, onTile}

@@ -1,68 +1,19 @@
-// The networks and the pictures of the static page.
+// The pictures of the static page: answers what the page asks.
 "use strict";
 
-import * as ort from "../../ort/ort.wasm.bundle.min.js";
-import { gridCrops, middle, psnr, Reducer, shrunkLevel, tiles } from "./arithmetic.js";
+import { psnr, Reducer, shrunkLevel, tiles } from "./arithmetic.js";
 import { noisy, pixelsOf, recompressed, readPicture } from "./pictures.js";
-import { qualityOf } from "./headers.js";
+import { estimate, facts, fetched, pace, restored, taskOf } from "./networks.js";
 import { PngFile } from "./png.js";
-
-const here = (path) => new URL(`../../${path}`, import.meta.url).href;
-ort.env.wasm.wasmPaths = { wasm: here("ort/ort-wasm-simd-threaded.wasm") };
-// Threads share memory, which a browser allows where the site's headers isolate it.
-ort.env.wasm.numThreads = globalThis.crossOriginIsolated
-  ? Math.min(4, navigator.hardwareConcurrency)
-  : 1;
 
 const MAX_KEPT = 8,
   MAX_KEPT_PIXELS = 1 << 27;
 const QUICK_VIEW = 250; // milliseconds that a quick view may take
 const pictures = new Map(); // the newest last
-const sessions = new Map();
-let about = null,
-  numbered = 0;
+let numbered = 0;
 let viewing = null; // number of the view that is being restored
-let speed = 60; // pixels a millisecond, of the networks so far
 
 const turn = () => new Promise((go) => setTimeout(go));
-
-async function fetched(path) {
-  const response = await fetch(here(path));
-  if (!response.ok)
-    throw new Error(`${path} could not be loaded: ${response.status} ${response.statusText}`);
-  return response;
-}
-
-async function facts() {
-  about = about || (await (await fetched("about.json")).json());
-  return about;
-}
-
-async function taskOf(name) {
-  const task = (await facts()).tasks.find((one) => one.name === name);
-  if (!task) throw new Error(`No such task: ${name}.`);
-  return task;
-}
-
-// A session of a model's file, opened once; a file that failed to load is requested again.
-function session(file) {
-  if (!sessions.has(file)) {
-    const opening = fetched(file)
-      .then((response) => response.arrayBuffer())
-      .then((data) => ort.InferenceSession.create(data, { executionProviders: ["wasm"] }));
-    sessions.set(file, opening);
-    opening.catch(() => sessions.delete(file));
-  }
-  return sessions.get(file);
-}
-
-// One network runs at a time, since they share the processor.
-let queue = Promise.resolve();
-function run(file, inputs) {
-  const job = queue.then(async () => (await session(file)).run(inputs));
-  queue = job.catch(() => {});
-  return job;
-}
 
 function kept(picture) {
   numbered += 1;
@@ -102,56 +53,12 @@ const stem = ({ name }) => name.replace(/\.[^.]*$/, "");
 const sides = ([, , width, height], scale) =>
   [width, height].map((side) => Math.max(1, Math.round(side * scale)));
 
-// Restores a window of RGBA pixels by a task's network; alpha stays.
-async function restored(task, level, gray, pixels, width, height) {
-  const began = performance.now(),
-    count = width * height,
-    channels = task.channels;
-  const image = new Float32Array(count * channels);
-  for (let i = 0, j = 0; i < count; i++) {
-    const r = pixels[4 * i] / 255,
-      g = pixels[4 * i + 1] / 255,
-      b = pixels[4 * i + 2] / 255;
-    if (channels === 1) image[i] = gray ? r : luma(r, g, b);
-    else {
-      image[j++] = r;
-      image[j++] = g;
-      image[j++] = b;
-    }
-  }
-  const answer = await run(task.file, {
-    image: new ort.Tensor("float32", image, [1, height, width, channels]),
-    level: new ort.Tensor("float32", Float32Array.of(level), []),
-  });
-  const after = answer.restored.data,
-    result = new Uint8ClampedArray(pixels.length);
-  for (let i = 0; i < count; i++) {
-    const at = 4 * i;
-    if (channels === 3 && !gray) {
-      for (let c = 0; c < 3; c++) result[at + c] = after[3 * i + c] * 255;
-    } else if (gray) {
-      const one =
-        channels === 1 ? after[i] : luma(after[3 * i], after[3 * i + 1], after[3 * i + 2]);
-      result[at] = result[at + 1] = result[at + 2] = one * 255;
-    } else {
-      // One number added to all three colours changes the luma and leaves the chroma.
-      const change = (after[i] - image[i]) * 255;
-      for (let c = 0; c < 3; c++) result[at + c] = pixels[at + c] + change;
-    }
-    result[at + 3] = pixels[at + 3];
-  }
-  answer.restored.dispose();
-  speed = 0.5 * speed + (0.5 * count) / Math.max(1, performance.now() - began);
-  return result;
-}
-
-const luma = (r, g, b) => about.luma[0] * r + about.luma[1] * g + about.luma[2] * b;
-
 // Restores a part of a picture in tiles, row by row; the tiles equal that part of the whole.
 async function* inTiles(picture, task, level, box, ready) {
-  const [left, top, width, height] = box;
-  const rows = tiles(top, height, picture.height, task, about.limits.tile),
-    columns = tiles(left, width, picture.width, task, about.limits.tile);
+  const [left, top, width, height] = box,
+    { limits } = await facts();
+  const rows = tiles(top, height, picture.height, task, limits.tile),
+    columns = tiles(left, width, picture.width, task, limits.tile);
   const count = rows.length * columns.length;
   let done = 0;
   for (const row of rows) {
@@ -227,7 +134,7 @@ function shrunk(picture, box, width, height) {
 // Restores the part averaged to fewer pixels, halved until it takes less than QUICK_VIEW.
 async function quickView(picture, task, level, box, scale) {
   const pixels = box[2] * box[3] * scale ** 2,
-    halves = Math.max(0, Math.ceil(Math.log2(pixels / (speed * QUICK_VIEW))));
+    halves = Math.max(0, Math.ceil(Math.log2(pixels / (pace.speed * QUICK_VIEW))));
   const smaller = scale * 2 ** (-halves / 2),
     [width, height] = sides(box, smaller);
   const before = shrunk(picture, box, width, height);
@@ -243,7 +150,7 @@ async function quickView(picture, task, level, box, scale) {
 }
 
 const fits = (box, task) =>
-  (box[2] + 2 * task.halo) * (box[3] + 2 * task.halo) <= speed * QUICK_VIEW;
+  (box[2] + 2 * task.halo) * (box[3] + 2 * task.halo) <= pace.speed * QUICK_VIEW;
 
 async function view(
   id,
@@ -312,38 +219,6 @@ async function save(id, { picture: name, task: taskName, level }, onTile) {
   return { blob: await file.blob(), name: `restored-${stem(picture)}.png` };
 }
 
-async function estimate(picture, task) {
-  const estimator = task.estimator;
-  if (!task.estimates) throw new Error("The level of this task cannot be estimated.");
-  if (!estimator) {
-    // A JPEG file records its quality.
-    if (!picture.table)
-      throw new Error(`${picture.name}: the level cannot be estimated from this picture`);
-    return qualityOf(picture.table, about.quantisation);
-  }
-  const { width, height } = picture;
-  if (Math.min(width, height) < estimator.min_side) {
-    const least = `${estimator.min_side} pixels a side`;
-    throw new Error(`Expected a picture of at least ${least}, got ${width} x ${height}.`);
-  }
-  const rows = gridCrops(height, estimator),
-    columns = gridCrops(width, estimator),
-    size = [rows[0].length, columns[0].length];
-  const crops = new Float32Array(rows.length * columns.length * size[0] * size[1] * 3);
-  let at = 0;
-  for (const row of rows) {
-    for (const column of columns) {
-      const pixels = pixelsOf(picture, column.start, row.start, size[1], size[0]);
-      for (let i = 0; i < pixels.length; i += 4) {
-        for (let c = 0; c < 3; c++) crops[at++] = pixels[i + c] / 255;
-      }
-    }
-  }
-  const image = new ort.Tensor("float32", crops, [rows.length * columns.length, ...size, 3]);
-  const answer = await run(estimator.file, { image });
-  return Math.max(0, middle(answer.level.data));
-}
-
 async function degrade(picture, task, level) {
   const degrade = { noise: noisy, jpeg: recompressed }[task.degradation];
   const degraded = await degrade(picture, level);
@@ -365,7 +240,7 @@ const ANSWERS = {
     const path = (await facts()).samples[name];
     if (!path) throw new Error(`No such sample: ${name}.`);
     const file = await (await fetched(path)).blob();
-    return kept(await readPicture(file, path.split("/").pop(), about.limits));
+    return kept(await readPicture(file, path.split("/").pop(), (await facts()).limits));
   },
   before: async (id, [name, requested, scale]) => {
     const picture = pictureOf(name),

@@ -1,0 +1,169 @@
+// The networks of the static page: loads them, restores and estimates.
+"use strict";
+
+import * as ort from "../../ort/ort.wasm.bundle.min.js";
+import { gridCrops, middle } from "./arithmetic.js";
+import { qualityOf } from "./headers.js";
+import { pixelsOf } from "./pictures.js";
+
+export const pace = { speed: 60 }; // pixels a millisecond, of the networks so far
+const sessions = new Map();
+const loaded = new Map(); // bytes of each download so far, by path
+let about = null;
+
+const here = (path) => new URL(`../../${path}`, import.meta.url).href;
+// Threads share memory, which a browser allows where the site's headers isolate it.
+ort.env.wasm.numThreads = globalThis.crossOriginIsolated
+  ? Math.min(4, navigator.hardwareConcurrency)
+  : 1;
+
+export async function fetched(path) {
+  const response = await fetch(here(path));
+  if (!response.ok)
+    throw new Error(`${path} could not be loaded: ${response.status} ${response.statusText}`);
+  return response;
+}
+
+export async function facts() {
+  about = about || (await (await fetched("about.json")).json());
+  return about;
+}
+
+export async function taskOf(name) {
+  const task = (await facts()).tasks.find((one) => one.name === name);
+  if (!task) throw new Error(`No such task: ${name}.`);
+  return task;
+}
+
+// Loads a file, and reports to the page how many bytes of all such files are loaded.
+async function downloaded(path) {
+  const response = await fetched(path);
+  const { files } = await facts();
+  const counted = new TransformStream({
+    transform(part, stream) {
+      loaded.set(path, loaded.get(path) + part.length);
+      const totals = [...loaded.keys()].map((one) => files[one]);
+      const [done, all] = [[...loaded.values()], totals].map(sum);
+      self.postMessage({ loaded: [done, all] });
+      if (done === all) loaded.clear();
+      stream.enqueue(part);
+    },
+  });
+  loaded.set(path, 0);
+  return new Uint8Array(await new Response(response.body.pipeThrough(counted)).arrayBuffer());
+}
+
+const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
+
+// onnxruntime is compressed in the site: few hosts compress WebAssembly.
+let runtime = null;
+async function loadRuntime() {
+  const data = await downloaded("ort/ort-wasm-simd-threaded.wasm.gz");
+  // Some hosts declare the compression, and the browser has undone it.
+  if (data[0] !== 0x1f) return data;
+  const plain = new Blob([data]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(plain).arrayBuffer());
+}
+
+async function opened(file) {
+  runtime ??= loadRuntime();
+  runtime.catch(() => (runtime = null));
+  const [data, binary] = await Promise.all([downloaded(file), runtime]);
+  ort.env.wasm.wasmBinary = binary;
+  return ort.InferenceSession.create(data, { executionProviders: ["wasm"] });
+}
+
+// A session of a model's file, opened once; a file that failed to load is requested again.
+function session(file) {
+  if (!sessions.has(file)) {
+    const opening = opened(file);
+    sessions.set(file, opening);
+    opening.catch(() => sessions.delete(file));
+  }
+  return sessions.get(file);
+}
+
+// One network runs at a time, since they share the processor.
+let queue = Promise.resolve();
+function run(file, inputs) {
+  const job = queue.then(async () => (await session(file)).run(inputs));
+  queue = job.catch(() => {});
+  return job;
+}
+
+// Restores a window of RGBA pixels by a task's network; alpha stays.
+export async function restored(task, level, gray, pixels, width, height) {
+  const began = performance.now(),
+    count = width * height,
+    channels = task.channels;
+  const image = new Float32Array(count * channels);
+  for (let i = 0, j = 0; i < count; i++) {
+    const r = pixels[4 * i] / 255,
+      g = pixels[4 * i + 1] / 255,
+      b = pixels[4 * i + 2] / 255;
+    if (channels === 1) image[i] = gray ? r : luma(r, g, b);
+    else {
+      image[j++] = r;
+      image[j++] = g;
+      image[j++] = b;
+    }
+  }
+  const answer = await run(task.file, {
+    image: new ort.Tensor("float32", image, [1, height, width, channels]),
+    level: new ort.Tensor("float32", Float32Array.of(level), []),
+  });
+  const after = answer.restored.data,
+    result = new Uint8ClampedArray(pixels.length);
+  for (let i = 0; i < count; i++) {
+    const at = 4 * i;
+    if (channels === 3 && !gray) {
+      for (let c = 0; c < 3; c++) result[at + c] = after[3 * i + c] * 255;
+    } else if (gray) {
+      const one =
+        channels === 1 ? after[i] : luma(after[3 * i], after[3 * i + 1], after[3 * i + 2]);
+      result[at] = result[at + 1] = result[at + 2] = one * 255;
+    } else {
+      // One number added to all three colours changes the luma and leaves the chroma.
+      const change = (after[i] - image[i]) * 255;
+      for (let c = 0; c < 3; c++) result[at + c] = pixels[at + c] + change;
+    }
+    result[at + 3] = pixels[at + 3];
+  }
+  answer.restored.dispose();
+  pace.speed = 0.5 * pace.speed + (0.5 * count) / Math.max(1, performance.now() - began);
+  return result;
+}
+
+const luma = (r, g, b) => about.luma[0] * r + about.luma[1] * g + about.luma[2] * b;
+
+export async function estimate(picture, task) {
+  const estimator = task.estimator;
+  if (!task.estimates) throw new Error("The level of this task cannot be estimated.");
+  if (!estimator) {
+    // A JPEG file records its quality.
+    if (!picture.table)
+      throw new Error(`${picture.name}: the level cannot be estimated from this picture`);
+    return qualityOf(picture.table, about.quantisation);
+  }
+  const { width, height } = picture;
+  if (Math.min(width, height) < estimator.min_side) {
+    const least = `${estimator.min_side} pixels a side`;
+    throw new Error(`Expected a picture of at least ${least}, got ${width} x ${height}.`);
+  }
+  const rows = gridCrops(height, estimator),
+    columns = gridCrops(width, estimator),
+    size = [rows[0].length, columns[0].length];
+  const crops = new Float32Array(rows.length * columns.length * size[0] * size[1] * 3);
+  let at = 0;
+  for (const row of rows) {
+    for (const column of columns) {
+      const pixels = pixelsOf(picture, column.start, row.start, size[1], size[0]);
+      for (let i = 0; i < pixels.length; i += 4) {
+        for (let c = 0; c < 3; c++) crops[at++] = pixels[i + c] / 255;
+      }
+    }
+  }
+  const image = new ort.Tensor("float32", crops, [rows.length * columns.length, ...size, 3]);
+  const answer = await run(estimator.file, { image });
+  return Math.max(0, middle(answer.level.data));
+}
