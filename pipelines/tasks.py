@@ -103,6 +103,7 @@ register_task(
         level_offset=40.0,
         level_scale=35.0,
         preset="denoise",
+        gray_preset="denoise_gray",
         estimator="estimate",
         luma_differs=True,
         strength=((0.0, 0.0), (255.0, 255.0)),
@@ -187,6 +188,11 @@ register_task(
         levels=(1.0, 3.0, 7.0, 15.0, 40.0),
         level_offset=20.5,
         level_scale=19.5,
+        preset="photo",
+        estimator="estimate_photo",
+        # Of pictures without noise the estimator answers with less than this for five in six, and
+        # with more for fine texture (docs/photographs.md).
+        estimator_limit=2.5,
         # Shrinking removes less of correlated noise; this is the case of white noise.
         strength=((0.0, 0.0), (255.0, 255.0)),
         all_levels=(2.0, 5.0, 10.0, 20.0, 40.0),
@@ -200,6 +206,8 @@ register_task(
         of=TASKS["photo"],
         degrade=_degradation("camera", "add_camera_noise"),
         levels=("0:40",),
+        # Texture resembles the noise of cameras: the third lowest of the crops has little bias.
+        network={"rank": 2},
         usage="keras-hyper restore IN OUT --task photo --level auto --estimator {model}",
     )
 )

@@ -62,13 +62,15 @@ def estimator_facts(estimator: "LevelEstimator") -> dict:
 
 
 def read_card(version: Path) -> dict[str, Any]:
-    """Returns the card of an export, empty without one."""
-    card = version / "assets.extra" / "card.json"
-    return json.loads(card.read_text()) if card.is_file() else {}
+    """Returns the card of a SavedModel, or of the folder of a ``model.onnx``; empty without one."""
+    for card in (version / "assets.extra" / "card.json", version / "card.json"):
+        if card.is_file():
+            return json.loads(card.read_text())
+    return {}
 
 
 def training_facts(path: Path) -> dict[str, Any]:
-    """Returns the facts of training in the newest export beside a ``model.keras``.
+    """Returns the facts of training in the exports beside a ``model.keras``.
 
     Args:
         path: The file, its folder, or the name of a model that ships.
@@ -80,9 +82,9 @@ def training_facts(path: Path) -> dict[str, Any]:
 
     shipped = HyperRes.presets.folders()
     for folder in (path, path.parent, shipped.get(str(path), path)):
-        newest = _newest(folder) if (folder / "model.keras").exists() else None
-        if newest is not None:
-            return {k: v for k, v in read_card(newest).items() if k in _TRAINING_FACTS}
+        if (folder / "model.keras").exists():
+            card = read_card(_newest(folder) or folder)
+            return {k: v for k, v in card.items() if k in _TRAINING_FACTS}
     return {}
 
 

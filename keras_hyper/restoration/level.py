@@ -72,7 +72,7 @@ def estimator_for(task: str, name: str | None = None, engine: str = "tensorflow"
         WrongArgumentError: If no estimator has this name, none ships, or it is for another task.
     """
     if not (name or TASKS[task].estimator):
-        known = " and ".join(row.name for row in TASKS.values() if row.estimator)
+        known = ", ".join(row.name for row in TASKS.values() if row.estimator)
         raise WrongArgumentError(
             f"no estimator ships for {task}: give its level as a number ({known} have one)"
         )

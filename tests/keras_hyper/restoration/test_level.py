@@ -124,7 +124,7 @@ def test_the_estimator_is_the_named_one_or_that_of_the_task(estimators):
     with pytest.raises(WrongArgumentError, match="an estimator for denoise, got one for dejpeg"):
         level.estimator_for("denoise", "estimate_quality")
     with pytest.raises(
-        WrongArgumentError, match=r"ships for sr: .* number \(denoise and dejpeg have one\)"
+        WrongArgumentError, match=r"ships for sr: .* number \(denoise, dejpeg, photo have one\)"
     ):
         level.estimator_for("sr")
 
