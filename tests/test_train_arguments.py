@@ -47,7 +47,7 @@ def test_other_run_is_not_overwritten(photographs, tmp_path, capsys):
 
 def test_estimator_begins_as_an_estimator_alone(photographs, tmp_path, capsys):
     argv = arguments(photographs, tmp_path, "--init-from", "denoise", task="estimate")
-    assert "no such file: denoise (shipped models: estimate, estimate_quality" in (
+    assert "no such file: denoise (shipped models: estimate, estimate_photo" in (
         refused(capsys, argv)
     )
 
