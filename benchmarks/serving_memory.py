@@ -18,7 +18,7 @@ _MIB = 2**20
 
 
 def run() -> None:
-    """Prints the table; each signature runs in a process of its own."""
+    """Prints the table; each signature runs in a separate process."""
     from keras_hyper import HyperRes
     from keras_hyper.export.saved_model import export_saved_model
 

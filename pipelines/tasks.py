@@ -206,7 +206,7 @@ register_task(
         of=TASKS["photo"],
         degrade=_degradation("camera", "add_camera_noise"),
         levels=("0:40",),
-        # Texture resembles the noise of cameras: the third lowest of the crops has little bias.
+        # Texture resembles the noise of cameras: a compromise (docs/photographs.md).
         network={"rank": 2},
         usage="keras-hyper restore IN OUT --task photo --level auto --estimator {model}",
     )

@@ -33,7 +33,7 @@ RED_GAIN, BLUE_GAIN = (1.2, 2.4), (1.2, 1.9)
 CONTRAST = (0.7, 1.0)
 # In-camera denoising leaves most noise at a brightness of PEAK, and a share of it far from there;
 # WIDTH is that of the Gaussian between. Three sets of photographs with known noise have the peak at
-# 64 to 96 of 255, and a third to a half of it in black and in the highlights.
+# 64 to 96 of 255; one of them, CC15, has a third to a half of it in black and in the highlights.
 PEAK, WIDTH, FAR = (0.22, 0.4), (0.12, 0.25), (0.25, 1.0)
 # Share of photographs that are JPEG files, and their quality; half are above three quarters of it.
 JPEGS, QUALITY = 0.75, (75.0, 100.0)
