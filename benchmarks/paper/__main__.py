@@ -10,6 +10,7 @@ COMMANDS = {
     "evaluate-estimator": "measure how well an estimator estimates the level of noise",
     "calibrate": "find the level that restores each picture best",
     "methods": "train and measure the compared methods with equal numbers of gradients",
+    "level-table": "compare searched coefficients of two ends with proportional ones",
     "weight-line": "measure how much of the weights of several levels lies on a line",
 }
 

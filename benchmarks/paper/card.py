@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.paper.report_network import count_blocks
 from keras_hyper.errors import WrongArgumentError
 from pipelines import SAMPLE_PICTURES, TASKS, get_protocol
+from pipelines.levels import level_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +55,7 @@ def job(args: argparse.Namespace) -> None:
 
 def _card(args, restorer, task, report):
     parts = [f"# {args.model}", _what(restorer, task), _training(restorer)]
-    parts += [_figures(restorer, report), _untrained_levels(restorer, task, report)]
+    parts += [_figures(restorer, task, report), _untrained_levels(restorer, task, report)]
     parts += [_clean_image_change(restorer, task), _monotonic(restorer, task)]
     words = ["python", "-m", "benchmarks.paper", "card", args.model, "--data", str(args.data)]
     words += ["--protocol", args.protocol] if args.protocol else []
@@ -63,16 +64,29 @@ def _card(args, restorer, task, report):
 
 
 def _what(restorer, task):
-    model, (low, high) = restorer.model, restorer.level_range
+    model = restorer.model
     kind = "gray" if model.channels == 1 else "colour"
-    way = "higher is more restoration" if task.rising else "lower is more restoration"
-    trained = ", ".join(f"{level:g}" for level in restorer.levels) or "a range"
     blocks = count_blocks(model.blocks)
     filters = ", ".join(str(width) for _, width in model.scales)
+    size = f"{blocks} block{'s' if blocks != 1 else ''} of {filters} features, " if blocks else ""
     return (
-        f"Restores {kind} pictures of any size, task `{task.name}`. {blocks} "
-        f"block{'s' if blocks != 1 else ''} of {filters} features, "
+        f"Restores {kind} pictures of any size, task `{task.name}`. {size}"
         f"{model.count_params():,} parameters. Margin of a tile: {model.halo} pixels.\n\n"
+        f"{_levels(restorer, task)}"
+    )
+
+
+def _levels(restorer, task):
+    if task.axes:
+        trained = (
+            f"`{axis.name}` ({axis.unit}) from {low:g} to {high:g}"
+            for axis, (low, high) in zip(task.axes, restorer.level_range, strict=True)
+        )
+        return f"Several levels, trained on: {', '.join(trained)}."
+    low, high = restorer.level_range
+    way = "higher is more restoration" if task.rising else "lower is more restoration"
+    trained = ", ".join(f"{level:g}" for level in restorer.levels) or "a range"
+    return (
         f"The level is the {task.unit}: {way}. Trained on {trained}, from {low:g} to {high:g}; "
         "levels between them are interpolated, levels outside are extrapolated."
     )
@@ -102,7 +116,7 @@ def _training(restorer):
     return "## Training\n\n" + "\n\n".join(lines)
 
 
-def _figures(restorer, report):
+def _figures(restorer, task, report):
     from benchmarks.paper.published import paper_for
     from keras_hyper.evaluation.tables import markdown_table, title_of
 
@@ -111,13 +125,13 @@ def _figures(restorer, report):
     known = dict(zip(paper.levels, paper.psnr["ours"], strict=True)) if paper else {}
     same = paper is not None
     headings = ["level", "PSNR before", "after", "gain", "SSIM after", *["paper"] * same]
-    cells = []
+    cells, axes = [], [axis.name for axis in task.axes]
     for row in report["rows"]:
         level = row["level"]
         mark = " (trained)" if level in restorer.levels else ""
         cells.append(
-            [f"{level:g}{mark}", f"{row['psnr_before']:.2f}", f"{row['psnr_after']:.2f}",
-             f"{row['psnr_gain']:+.2f}", f"{row['ssim_after']:.3f}",
+            [f"{level_text(level, axes)}{mark}", f"{row['psnr_before']:.2f}",
+             f"{row['psnr_after']:.2f}", f"{row['psnr_gain']:+.2f}", f"{row['ssim_after']:.3f}",
              *[f"{known[level]:.2f}" if level in known else ""] * same]
         )  # fmt: skip
     note = " The paper's network has 16 blocks and 800 photographs of DIV2K." if same else ""
@@ -164,8 +178,7 @@ def _clean_image_change(restorer, task):
     from keras_hyper.evaluation.tables import markdown_table
     from pipelines.images import read_picture
 
-    low, high = restorer.level_range
-    level = low if task.rising else high
+    level = _weakest(restorer.level_range, task)
     pictures = flat_pictures(restorer.channels)
     pictures["a clean photograph"] = read_picture(
         SAMPLE_PICTURES / "chelsea.png", restorer.channels
@@ -176,14 +189,23 @@ def _clean_image_change(restorer, task):
     ]
     table = markdown_table(["picture", "mean change", "largest change of a channel's mean"], cells)
     return (
-        f"## Clean-image change\n\nAt the weakest trained level, {level:g}, in 8-bit "
+        f"## Clean-image change\n\nAt the weakest trained level, {level_text(level)}, in 8-bit "
         f"steps:\n\n{table}"
     )
+
+
+def _weakest(trained, task):
+    if task.axes:
+        return tuple(map(_weakest, trained, task.parts))
+    low, high = trained
+    return low if task.rising else high
 
 
 def _monotonic(restorer, task):
     from benchmarks.paper.report import swept
 
+    if task.axes:  # levels of several axes have no order
+        return ""
     sweeps = swept(restorer, task, [SAMPLE_PICTURES / "hubble_deep_field.jpg"])
     if not sweeps:
         return ""

@@ -52,6 +52,11 @@ def network_size(model: HyperRes) -> NetworkSize:
     )
 
 
+def multiply_adds(model: HyperRes) -> float:
+    """Returns the multiply-adds of all convolutions, per pixel of an even-sized picture."""
+    return sum(count for count, _ in _convolutions(model))
+
+
 def _convolutions(model):
     """Returns multiply-adds per pixel of each convolution, and whether its kernel is generated."""
     image = tf.TensorSpec((1, _SIDE, _SIDE, model.channels), tf.float32)

@@ -1,21 +1,33 @@
 """The paper's tables and figures, ours beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+from benchmarks.paper.methods import plot, test_reports
 from benchmarks.paper.page import Heading, Missing, Page, Paragraph, Plot, Table
 from benchmarks.paper.published import COMPARED_PARAMETERS, PAPER, PaperTable, published_points
 from benchmarks.paper.report_network import Measured, row_cells
 from keras_hyper.evaluation.tables import plot_psnr
 from pipelines import TASKS
 
+# Of `benchmarks.paper.methods`: those of the paper's Table 4 and Figures 2 to 4, and DNI.
+COMPARED = ("HyperRes", "scaling", "AdaFM 1x1", "CFSNet", "DNI")
 
-def paper_page(networks: Sequence[Measured], title: str, calibration: Plot | None = None) -> Page:
+
+def paper_page(
+    networks: Sequence[Measured],
+    title: str,
+    calibration: Plot | None = None,
+    methods: Mapping[str, dict] = MappingProxyType({}),
+) -> Page:
     """Returns the page of Tables 1 to 4 and Figures 2 to 5.
 
     Args:
         networks: The measured networks; what they lack is reported as missing.
         title: Title of the page.
         calibration: Figure 5, if it was measured.
+        methods: The store of `benchmarks.paper.methods`. Of each task, rows with the settings of
+            the first are shown.
 
     Raises:
         ValueError: If matplotlib is not installed.
@@ -31,9 +43,11 @@ def paper_page(networks: Sequence[Measured], title: str, calibration: Plot | Non
     )
     for table in PAPER.values():
         _table(page, table, [one for one in networks if one.task == table.task])
-    _table_4(page, networks)
+    compared = {task: _compared(methods, task) for task in PAPER}
+    _table_4(page, networks, compared)
     for table in PAPER.values():
         _small(page, table, [one for one in networks if one.task == table.task])
+        _methods_plot(page, table, *compared[table.task])
     page.add(Heading("Figure 5: best input level against the true level"))
     page.add(
         calibration
@@ -93,7 +107,25 @@ def _paper_table(table, measured, metric, digits):
     return Table(headings, rows, ours=frozenset(ours))
 
 
-def _table_4(page, networks):
+def _compared(methods, task):
+    """Returns the settings of the task's first row, and the reports of the rows that have them."""
+    first = next((key for key in methods if key.startswith(f"{task}, ")), f"{task}, ")
+    prefix = first.partition(": ")[0]
+    rows = {name: methods.get(f"{prefix}: {name}", {}) for name in COMPARED}
+    return prefix.removeprefix(f"{task}, "), test_reports(rows, task)
+
+
+def _methods_plot(page, table, settings, reports):
+    if reports:
+        caption = (
+            f"The methods of other papers on our trunk ({settings}), on {table.pictures}. Crosses "
+            "are the figures of the paper's tables (16 blocks, trained much longer)."
+        )
+        name = f"figure{table.figure}-methods-{table.task}"
+        page.add(Plot(name, plot(reports, table.task, settings), caption))
+
+
+def _table_4(page, networks, compared):
     tasks = list(PAPER)
     page.add(Heading("Table 4: mean PSNR against the large adaptive model"))
     rows = [
@@ -112,10 +144,19 @@ def _table_4(page, networks):
             levels = PAPER[task].levels
             cells.append(row_cells(report, levels, "psnr_after", 2)[-1] if report else "missing")
         rows.append([f"ours, {blocks} block{'s' if blocks != 1 else ''}", *cells])
+    for name in COMPARED:
+        cells = [
+            row_cells(report, PAPER[task].levels, "psnr_after", 2)[-1] if report else "missing"
+            for task in tasks
+            for report in [next((r for r in compared[task][1] if r["model"] == name), None)]
+        ]
+        if set(cells) != {"missing"}:
+            settings = next(settings for settings, reports in compared.values() if reports)
+            rows.append([f"{name}, on our trunk, {settings}", *cells])
     headings = ["mean PSNR", *(f"{TASKS[task].title}, {PAPER[task].pictures}" for task in tasks)]
     page.add(
-        Table(headings, rows, "The paper does not state how CResMD's figures were measured.",
-              frozenset(range(2, len(rows))))
+        Table(headings, rows, "The paper does not state how CResMD's figures were measured. Our "
+              "row of its method is `scaling`.", frozenset(range(2, len(rows))))
     )  # fmt: skip
 
 

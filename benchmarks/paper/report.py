@@ -26,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--noisy-pictures", type=int, default=6, metavar="N", help="how many of them")
     add("--calibration", type=Path, nargs="+", default=[], metavar="F",
         help="JSON of `python -m benchmarks.paper calibrate`, for Figure 5")  # fmt: skip
+    add(
+        "--methods",
+        type=Path,
+        metavar="F",
+        help="store of `python -m benchmarks.paper methods --test`, for Table 4 and Figures 2 to 4",
+    )
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of layers")
 
 
@@ -42,11 +48,14 @@ def job(args: argparse.Namespace) -> None:
 
     figure_class()  # before hours of measuring
     calibration = _calibration(args.calibration)
+    if args.methods and not args.methods.is_file():
+        raise WrongArgumentError(f"no such file: {args.methods}")
+    methods = json.loads(args.methods.read_text()) if args.methods else {}
     if not args.data.is_dir():
         raise WrongArgumentError(f"no such folder: {args.data}")
     folder = args.out / args.name
     networks = [_measured(name, args, folder / "figures.jsonl") for name in args.models]
-    page = paper_page(networks, args.title, calibration)
+    page = paper_page(networks, args.title, calibration, methods)
     add_unpublished(page, networks)
     add_literature(page, networks)
     add_networks(page, networks)
@@ -81,9 +90,10 @@ def _measured(name, args, store):
     task, _, model = name.rpartition("=")
     restorer = open_restorer(model, task or None, args.precision)
     task = task or restorer.task
-    if task not in TASKS:
+    known = [name for name, task in TASKS.items() if not task.axes]
+    if task not in known:
         raise WrongArgumentError(
-            f"expected TASK=MODEL with a task of {', '.join(TASKS)}, got {name}"
+            f"expected TASK=MODEL with a task of {', '.join(known)}, got {name}"
         )
     console = Console(stderr=True)
     found = Measured(
@@ -163,6 +173,8 @@ def _add_commands(page, networks, args):
         words += ["--levels", args.levels]
     if args.calibration:
         words += ["--calibration", *map(str, args.calibration)]
+    if args.methods:
+        words += ["--methods", str(args.methods)]
     if args.noisy != SAMPLE_PICTURES:
         words += ["--noisy", str(args.noisy)]
     page.add(Heading("Commands"), Paragraph(shlex.join(words), code=True))

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_hyper.evaluation.tables import figure_class
+from keras_hyper.evaluation.tables import figure_class, save_figure
 from keras_hyper.models import HyperRes, load_hyper_res
 
 
@@ -22,46 +22,61 @@ def block_weights(model: HyperRes, level: float) -> np.ndarray:
     return np.concatenate([part.ravel() for part in parts])
 
 
-def explained(vectors: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the share of the variance that each direction explains, and places on the first two.
+class Plane:
+    """The plane in which vectors vary most.
 
     Args:
-        vectors: One a network, at least 3.
+        vectors: ``(networks, weights)``, at least 3.
 
-    Returns:
-        Shares in descending order, and coordinates ``(networks, 2)``.
+    Attributes:
+        shares: Of the variance, by direction, in descending order.
     """
-    centred = np.asarray(vectors, np.float64)
-    centred = centred - centred.mean(axis=0)
-    left, values, _ = np.linalg.svd(centred, full_matrices=False)
-    return values**2 / np.sum(values**2), left[:, :2] * values[:2]
+
+    def __init__(self, vectors: Sequence[np.ndarray]):
+        vectors = np.asarray(vectors, np.float64)
+        self.mean = vectors.mean(axis=0)
+        _, values, directions = np.linalg.svd(vectors - self.mean, full_matrices=False)
+        self.shares, self.directions = values**2 / np.sum(values**2), directions[:2]
+
+    def places(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
+        """Returns coordinates in the plane: ``(networks, weights) -> (networks, 2)``."""
+        return (np.asarray(vectors) - self.mean) @ self.directions.T
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``python -m benchmarks.paper weight-line``."""
     add = parser.add_argument
     add("--models", nargs="+", required=True, help="networks of one level each, 3 or more")
+    add("--others", nargs="+", default=[], help="such networks of different starts, to compare")
     add("--generated", help="a HyperRes, whose weights at those levels are drawn as a line")
     add("--plot", type=Path, help="file of the plot, such as line.svg")
 
 
 def job(args: argparse.Namespace) -> None:
     """Prints how much of the differences one direction explains, and draws the plane."""
-    models = [load_hyper_res(name) for name in args.models]
+    levels, vectors = _weights(args.models)
+    plane, line = Plane(vectors), None
+    _print_shares("one start", plane)
+    if args.others:
+        _print_shares("different starts", Plane(_weights(args.others)[1]))
+    if args.generated:
+        generated = load_hyper_res(args.generated)
+        line = plane.places([block_weights(generated, level) for level in levels])
+    if args.plot:
+        save_figure(plane_plot(levels, plane.places(vectors), line), args.plot)
+
+
+def _weights(names):
+    models = [load_hyper_res(name) for name in names]
     if len(models) < 3:
         raise ValueError(f"expected 3 networks or more, got {len(models)}")
     levels = [model.level_range[0] for model in models]
-    shares, places = explained(
-        [block_weights(model, level) for model, level in zip(models, levels, strict=True)]
-    )
-    print(f"first direction {shares[0]:.1%}, second {shares[1]:.1%} of the variance")
-    line = None
-    if args.generated:
-        generated = load_hyper_res(args.generated)
-        shares, line = explained([block_weights(generated, level) for level in levels])
-        print(f"generated weights: first direction {shares[0]:.1%}")
-    if args.plot:
-        plane_plot(levels, places, line).savefig(args.plot)
+    return levels, [block_weights(one, level) for one, level in zip(models, levels, strict=True)]
+
+
+def _print_shares(name, plane):
+    first, second = plane.shares[:2]
+    print(f"{name}: first direction {first:.1%}, second {second:.1%} of the variance")
 
 
 def plane_plot(levels: Sequence[float], places: np.ndarray, line: np.ndarray | None) -> Any:
@@ -69,8 +84,8 @@ def plane_plot(levels: Sequence[float], places: np.ndarray, line: np.ndarray | N
 
     Args:
         levels: Of the networks.
-        places: Coordinates of `explained`.
-        line: Those of generated weights, in their own plane; None for none.
+        places: Coordinates of `Plane.places`.
+        line: Those of generated weights at these levels; None for none.
     """
     figure = figure_class()(figsize=(5.2, 4.0), layout="constrained")
     axes = figure.subplots()

@@ -41,6 +41,11 @@ class DepthToSpace(keras.layers.Layer):
                 f"expected channels divisible by {self.block_size**2}, got {features_shape=}"
             )
 
+    def compute_output_shape(self, features_shape):
+        batch, *sides, channels = features_shape
+        larger = (side and side * self.block_size for side in sides)
+        return (batch, *larger, channels // self.block_size**2)
+
     def call(self, features):
         return ops.depth_to_space(features, self.block_size, data_format="channels_last")
 

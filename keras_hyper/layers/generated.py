@@ -147,6 +147,8 @@ class GeneratedLayer(keras.layers.Layer):
     def mixed(self, convolve: Callable, features: Any, level: Any, names: tuple[str, ...]) -> Any:
         """Returns ``convolve(features, *weights)`` at a level; it is linear in the weights."""
         single = 0 if self.axes == 1 else 1
+        if len(level.shape) == single + 1 and level.shape[0] == 1:
+            level = level[0]  # of all images
         if len(level.shape) == single:
             return convolve(features, *(self.weight_at(name, level) for name in names))
         pairs = [self._pair(name) for name in names]
@@ -186,13 +188,15 @@ class GeneratedLayer(keras.layers.Layer):
         column = [batch, *sides]
         column.insert(len(column) if self._channel_axis < 0 else 1, 1)
         known = [[], [batch], [batch, 1], [batch, *sides], column]
+        spread = len(level_shape)  # leading axes along which a size of 1 is for all
         if self.axes > 1:
             known = [[self.axes], [batch, self.axes], [batch, *sides, self.axes]]
+            spread -= 1
 
         def fits(shape):
             return len(shape) == len(level_shape) and all(
-                ours in (None, theirs) or theirs is None or (ours == 1 and theirs != self.axes)
-                for ours, theirs in zip(level_shape, shape, strict=True)
+                ours in (None, theirs) or theirs is None or (ours == 1 and axis < spread)
+                for axis, (ours, theirs) in enumerate(zip(level_shape, shape, strict=True))
             )
 
         if not any(map(fits, known)):

@@ -48,5 +48,6 @@ class CResMD(Method):
 
     places = ("conv2", "tail")
     layer = ScaledConv2D
-    tuning = ("gain", "offset")
+    # None: without them every branch is zero, and so is its gradient. A stage must train all.
+    tuning = ()
     unit_scalar = True

@@ -1,5 +1,6 @@
 """Networks."""
 
+from keras_hyper.models.custom_res import CustomRes, PlainCustomRes
 from keras_hyper.models.hyper_res import HyperRes
 from keras_hyper.models.hyperize import HyperModel, hyperize
 from keras_hyper.models.level_estimator import LevelEstimator
@@ -8,11 +9,13 @@ from keras_hyper.models.plain_res import PlainRes
 from keras_hyper.models.presets import load
 
 __all__ = [
+    "CustomRes",
     "HyperModel",
     "HyperRes",
     "LevelEstimator",
     "MultiLevel",
     "MultiLevelEstimator",
+    "PlainCustomRes",
     "PlainRes",
     "hyperize",
     "load_hyper_res",

@@ -24,6 +24,8 @@ class HyperRes(MainNetwork):
     convolution and tail are shared by all levels.
 
     Args:
+        axes: Names of the axes of several levels, such as noise and JPEG quality; empty for one
+            level. Each of the next four arguments then has an entry for each axis.
         levels: Levels trained on, in the task's unit; empty where it was a range, or none.
         level_range: Lowest and highest level trained on.
         level_offset: See `level_scale`.
@@ -38,9 +40,10 @@ class HyperRes(MainNetwork):
     Call arguments:
         inputs: A dict of ``image``, float ``(batch, height, width, channels)`` in [0, 1], sides of
             1 and up, odd ones too; and ``level`` in the task's unit: ``()``, ``(batch,)`` or a map
-            ``(batch, height, width)``; the last two with or without a last axis of 1. `predict`
-            takes a number or a list of levels too, and a batch of equal levels costs there what
-            one level costs.
+            ``(batch, height, width)``; the last two with or without a last axis of 1; of several
+            axes ``(axes,)``, ``(batch, axes)`` or ``(batch, height, width, axes)``. `predict` takes
+            a number or a list of levels too, and a batch of equal levels costs there what one level
+            costs.
 
     Output shape:
         That of ``image``, float32. Not clipped: values may leave [0, 1] by a little.
@@ -61,13 +64,16 @@ class HyperRes(MainNetwork):
         "HyperRes", {"tiny": {"blocks": 1}, "small": {"blocks": 4}, "paper": {"blocks": 16}}
     )
 
+    takes_maps = True  # whether the level may be a map
+
     def __init__(
         self,
         *,
-        levels: Sequence[float] = (),
-        level_range: Sequence[float] = (0.0, 255.0),
-        level_offset: float = 0.0,
-        level_scale: float = 255.0,
+        axes: Sequence[str] = (),
+        levels: Sequence[Any] = (),
+        level_range: Sequence[Any] = (0.0, 255.0),
+        level_offset: float | Sequence[float] = 0.0,
+        level_scale: float | Sequence[float] = 255.0,
         level_table: Sequence[Sequence[float]] = (),
         places: Sequence[str] = ("conv1", "conv2"),
         **kwargs: Any,
@@ -75,13 +81,17 @@ class HyperRes(MainNetwork):
         self.places = [place for place in PLACES if place in places]
         if len(self.places) != len(places):
             raise ValueError(f"expected `places` of {PLACES}, got {places=}")
+        self.axes = list(axes)
         super().__init__(**kwargs)
-        if not level_scale > 0:
+        if not np.min(level_scale) > 0:
             raise ValueError(f"expected a `level_scale` above 0, got {level_scale=}")
-        self.levels = [float(level) for level in levels]
-        self.level_range = [float(level) for level in level_range]
-        self.level_offset = float(level_offset)
-        self.level_scale = float(level_scale)
+        if self.axes and (len(self.axes) == 1 or level_table):
+            raise ValueError(f"expected two `axes` or more and no `level_table`, got {axes=}")
+        of_each = (len(self.axes),) if self.axes else ()
+        self.levels = np.asarray(levels, float).tolist()
+        self.level_range = np.broadcast_to(np.array(level_range, float), (*of_each, 2)).tolist()
+        self.level_offset = np.broadcast_to(np.array(level_offset, float), of_each).tolist()
+        self.level_scale = np.broadcast_to(np.array(level_scale, float), of_each).tolist()
         self.level_table = checked_table(level_table)
         self._predicting = False
 
@@ -89,7 +99,7 @@ class HyperRes(MainNetwork):
         """Returns a generated convolution at `places`, an ordinary one elsewhere."""
         if place not in self.places:
             return super().conv_at(place, filters, kernel_size, **kwargs)
-        return HyperConv2D(filters, kernel_size, **kwargs)
+        return HyperConv2D(filters, kernel_size, axes=max(1, len(self.axes)), **kwargs)
 
     def __call__(self, inputs, *args, **kwargs):
         _check_keys(inputs)
@@ -112,12 +122,12 @@ class HyperRes(MainNetwork):
         multiplications in the blocks. `predict` and the exports use this.
         """
         image, level = self._checked(inputs)
-        if len(level.shape) != 1:
+        if len(level.shape) != (2 if self.axes else 1):
             return self._restore(image, level)
         return ops.cond(
             ops.all(ops.equal(level, level[:1])),
             # The maximum is the one level; unlike level[0] it exists for an empty batch too.
-            lambda: self._restore(image, ops.max(level)),
+            lambda: self._restore(image, ops.max(level, axis=0)),
             lambda: ops.map(lambda one: self._restore(one[0][None], one[1])[0], (image, level)),
         )
 
@@ -135,7 +145,8 @@ class HyperRes(MainNetwork):
         if isinstance(x, dict):
             _check_keys(x)
             level = np.asarray(x["level"], np.float32)
-            level = np.full(len(x["image"]), level) if level.ndim == 0 else level
+            if level.ndim == (1 if self.axes else 0):
+                level = np.broadcast_to(level, (len(x["image"]), *level.shape))
             # Keras's adapter would take the axis off and lose the rank.
             level = level[..., 0] if level.ndim in (2, 4) and level.shape[-1] == 1 else level
             x = {**x, "level": level}
@@ -148,8 +159,9 @@ class HyperRes(MainNetwork):
     def _checked(self, inputs):
         """Image and level of an input, the level as ``()``, ``(batch,)`` or a map."""
         image = self.check_image(ops.convert_to_tensor(inputs["image"]))
-        level = checked_level(inputs["level"])
-        if len(level.shape) == 1 and image.shape[0] == 1 and level.shape[0] in (None, 1):
+        level = checked_level(inputs["level"], len(self.axes))
+        vector = len(level.shape) == (2 if self.axes else 1)
+        if vector and image.shape[0] == 1 and level.shape[0] in (None, 1):
             level = level[0]
         return image, level
 
@@ -157,18 +169,18 @@ class HyperRes(MainNetwork):
         """Restores at one level for the whole batch, one an image, or a map of levels."""
         scalar = self._scalar(level)
         scalars = dict.fromkeys(range(-1, len(self.scales)), scalar)
-        if len(level.shape) == 3:
+        if len(level.shape) > 2:
             # The map at the resolution of the image, at half of it, a quarter, ...
-            mean, _ = pad_to_multiple(scalar[..., None], self.multiple)
+            mean, _ = pad_to_multiple(scalar if self.axes else scalar[..., None], self.multiple)
             for scale in scalars:
-                scalars[scale] = mean[..., 0]
+                scalars[scale] = mean if self.axes else mean[..., 0]
                 # With strides left to default Keras 3.15 fails on JAX.
                 mean = ops.average_pool(mean, 2, strides=2, data_format="channels_last")
-        return self.forward(image, self.convolve_at(scalars), training)
+        return self.run_layers(image, self.convolve_at(scalars), training)
 
     @staticmethod
     def convolve_at(scalars: dict[int, Any]) -> Callable:
-        """Returns the `convolve` of `MainNetwork.forward` with a generator's scalar per scale."""
+        """Returns the `convolve` of `run_layers` with a generator's scalar per scale."""
 
         def convolve(layer, x, scale):
             return layer(x) if type(layer) is layers.Conv2D else layer(x, scalars[scale])
@@ -178,12 +190,18 @@ class HyperRes(MainNetwork):
     def _scalar(self, level):
         if self.level_table:
             return interpolated(level, self.level_table)
-        return (level - self.level_offset) / self.level_scale
+        offset, scale = self.level_offset, self.level_scale
+        if self.axes:
+            level, offset, scale = (
+                ops.convert_to_tensor(one, "float32") for one in (level, offset, scale)
+            )
+        return (level - offset) / scale
 
     @property
     def input_signature(self) -> Any:
         """The inputs of the call, as `keras.InputSpec`."""
-        level = keras.InputSpec("float32", (None,), name="level")
+        axes = (len(self.axes),) if self.axes else ()
+        level = keras.InputSpec("float32", (None, *axes), name="level")
         return {"image": super().input_signature, "level": level}
 
     @property
@@ -196,7 +214,7 @@ class HyperRes(MainNetwork):
 
         Args:
             image: float ``(1, height, width, channels)`` in [0, 1], of any sides.
-            level: ``(levels,)`` in the task's unit.
+            level: ``(levels,)`` in the task's unit, or ``(levels, axes)``.
 
         Returns:
             float32 ``(levels, height, width, channels)``, as the call returns level by level.
@@ -212,37 +230,38 @@ class HyperRes(MainNetwork):
             features = self.encode(image, convolve) if head is None else head
             return self.decode(image, features, convolve)[0]
 
-        return crop(ops.map(at, self._scalar(checked_level(level))))
+        return crop(ops.map(at, self._scalar(checked_level(level, len(self.axes)))))
 
     @property
     def generated_convs(self) -> list[HyperConv2D]:
         """The convolutions that are generated from the level."""
         return [layer for layer in self.layers if isinstance(layer, HyperConv2D)]
 
-    def generated(self, level: float) -> list[tuple]:
+    def generated(self, level: float | Sequence[float]) -> list[tuple]:
         """Returns kernel and bias of each of `generated_convs` at a level, float32."""
-        scalar = self._scalar(float(level))
+        scalar = self._scalar(level)
         return [(conv.kernel_at(scalar), conv.bias_at(scalar)) for conv in self.generated_convs]
 
-    def at_level(self, level: float) -> PlainRes:
+    def at_level(self, level: float | Sequence[float]) -> PlainRes:
         """Returns the plain network of one level: ordinary convolutions, image -> restored.
 
         Args:
-            level: In the task's unit.
+            level: In the task's unit, one for each axis.
 
         Returns:
             A network equal to this one at `level`, in the same precision.
 
         Raises:
-            ValueError: If blocks are other than two convolutions.
+            ValueError: If blocks are other than two convolutions, or the level is of other axes.
         """
+        checked_level(level, len(self.axes))
         for layer in self.block_layers:
             if layer is not None:
                 raise ValueError(f"expected blocks of convolutions, got a {type(layer).__name__}")
         shared = MainNetwork.get_config(self)
         plain = PlainRes(level=level, **{**shared, "name": None})
         plain.build()
-        scalar = self._scalar(float(level))
+        scalar = self._scalar(level)
         for ours, theirs in zip(self.layers, plain.layers, strict=True):
             if isinstance(ours, HyperConv2D):
                 theirs.set_weights([ours.kernel_at(scalar), ours.bias_at(scalar)])
@@ -284,6 +303,7 @@ class HyperRes(MainNetwork):
     def get_config(self):
         return {
             **super().get_config(),
+            **({"axes": self.axes} if self.axes else {}),
             "levels": self.levels,
             "level_range": self.level_range,
             "level_offset": self.level_offset,

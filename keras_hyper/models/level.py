@@ -6,14 +6,25 @@ from typing import Any
 from keras import ops
 
 
-def checked_level(level: Any) -> Any:
+def checked_level(level: Any, axes: int = 0) -> Any:
     """Returns a level as float32 ``()``, ``(batch,)`` or ``(batch, height, width)``.
+
+    Args:
+        level: In the task's unit.
+        axes: Of several levels their number: it is then a last axis of each of these shapes.
 
     Raises:
         ValueError: If it has another shape, but for a last axis of 1.
     """
     level = ops.cast(ops.convert_to_tensor(level), "float32")
     shape = tuple(level.shape)
+    if axes:
+        if len(shape) not in (1, 2, 4) or shape[-1] != axes:
+            raise ValueError(
+                f"expected `level` of shape ({axes},), (batch, {axes}) or (batch, height, width, "
+                f"{axes}), got {shape}"
+            )
+        return level
     if len(shape) in (2, 4) and shape[-1] == 1:
         return level[..., 0]
     if len(shape) not in (0, 1, 3):

@@ -47,6 +47,7 @@ class LevelEstimator(keras.Model):
         rank: Which of the nine estimates of a grid of crops is the picture's, from 0 for the lowest
             to 8. A low one suits noise that texture resembles: noise is everywhere, texture is not.
         task: Name of the task whose level is estimated.
+        axis: Of a task with several levels the name of the one that is estimated.
         unit: What a level of 1 means, in words.
         level_range: Lowest and highest level trained on.
 
@@ -82,6 +83,7 @@ class LevelEstimator(keras.Model):
         floor: float = 1e-5,
         rank: int = 4,
         task: str = "",
+        axis: str = "",
         unit: str = "",
         level_range: Sequence[float] = (0.0, 120.0),
         **kwargs: Any,
@@ -94,7 +96,7 @@ class LevelEstimator(keras.Model):
             raise ValueError(f"expected `rank` of 0 to {self.grid**2 - 1}, got {rank!r}")
         self.channels, self.probes, self.filters, self.heads = channels, probes, filters, heads
         self.apart, self.floor, self.rank = apart, floor, rank
-        self.task, self.unit = task, unit
+        self.task, self.axis, self.unit = task, axis, unit
         self.level_range = [float(level) for level in level_range]
         self.probe = layers.Conv2D(
             probes, 6, strides=2, use_bias=False, kernel_constraint=ZeroSum(), dtype="float32"
@@ -218,6 +220,7 @@ class LevelEstimator(keras.Model):
             "floor": self.floor,
             "rank": self.rank,
             "task": self.task,
+            **({"axis": self.axis} if self.axis else {}),
             "unit": self.unit,
             "level_range": self.level_range,
         }

@@ -47,8 +47,9 @@ class MultiLevel(AtLevels):
 
     Call arguments:
         inputs: A dict of ``image``, float ``(batch, k, height, width, channels)`` in [0, 1], each
-            clean patch degraded at k levels; and ``level``, float ``(batch, k)`` in the task's
-            unit, the same k levels in every row: the k networks serve the whole batch.
+            clean patch degraded at k levels; and ``level``, float ``(batch, k)``, or of several
+            axes ``(batch, k, axes)``, in the task's unit, the same k levels in every row: the k
+            networks serve the whole batch.
 
     Output shape:
         That of ``image``, float32.
@@ -70,7 +71,7 @@ class MultiLevel(AtLevels):
         level = inputs["level"]
         known = isinstance(level, np.ndarray) or hasattr(level, "numpy")
         rows = np.asarray(level) if known else np.zeros((1, 1))
-        if rows.ndim == 2 and len(rows) and np.ptp(rows, axis=0).any():
+        if rows.ndim > 1 and len(rows) and np.ptp(rows, axis=0).any():
             raise ValueError(f"expected the same levels in every row, got {rows.tolist()}")
         return super().__call__(inputs, *args, **kwargs)
 

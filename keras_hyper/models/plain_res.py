@@ -1,8 +1,10 @@
 """The network of one level, in ordinary convolutions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_hyper.models.trunk import MainNetwork
 
@@ -12,7 +14,7 @@ class PlainRes(MainNetwork):
     """The network of one level alone, in ordinary convolutions: what `HyperRes.at_level` returns.
 
     Args:
-        level: The level that it restores, in the task's unit.
+        level: The level that it restores, in the task's unit; one for each of several axes.
         **kwargs: As in `HyperRes`.
 
     Call arguments:
@@ -25,12 +27,12 @@ class PlainRes(MainNetwork):
         ValueError: If an argument makes no network, or the image does not fit it.
     """
 
-    def __init__(self, level: float = 0.0, **kwargs: Any):
+    def __init__(self, level: float | Sequence[float] = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.level = float(level)
+        self.level = np.asarray(level, float).tolist()
 
     def call(self, image):
-        return self.forward(self.check_image(image), lambda conv, x, _: conv(x))
+        return self.run_layers(self.check_image(image), lambda conv, x, _: conv(x))
 
     def get_config(self):
         return {**super().get_config(), "level": self.level}

@@ -1,11 +1,14 @@
 """Which number type the inner layers compute in."""
 
+import os
+import re
 from pathlib import Path
 
 import keras
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 PRECISIONS = ("auto", *_POLICIES)
+_ISA = "ONEDNN_MAX_CPU_ISA"
 
 
 def policy_of(precision: str) -> str:
@@ -42,9 +45,14 @@ def accelerators() -> list[str]:
 
 
 def multiplies_in_bfloat16() -> bool:
-    """Whether the device has instructions for it: without them bfloat16 is slower, not faster."""
+    """Whether the device has instructions for it: without them bfloat16 is slower, not faster.
+
+    With oneDNN held to older instructions by its variable ``ONEDNN_MAX_CPU_ISA`` it has none.
+    """
     if accelerators():
         return True
+    if not re.search("BF16|FP16|AMX|AVX10|DEFAULT", os.environ.get(_ISA, "DEFAULT").upper()):
+        return False
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():  # not Linux: no way to ask without another package
         return False

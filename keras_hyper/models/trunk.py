@@ -21,7 +21,7 @@ class MainNetwork(keras.Model):
     that returns to the full resolution. With several scales the trunk is a U-Net: blocks at half
     resolution, then at a quarter, and so on, and back, with a skip connection at every scale. A
     subclass creates convolutions in `conv_at` or whole blocks in `block_at`; its `call` runs
-    `forward`.
+    `run_layers`.
 
     Args:
         channels: 1 for gray, 3 for RGB.
@@ -163,7 +163,7 @@ class MainNetwork(keras.Model):
         built(self.tail, widths[0])
         self.built = True
 
-    def forward(self, image: Any, convolve: Callable, training: bool = False) -> Any:
+    def run_layers(self, image: Any, convolve: Callable, training: bool = False) -> Any:
         """Restores an image.
 
         Args:
@@ -179,14 +179,14 @@ class MainNetwork(keras.Model):
         return crop(self.decode(image, self.encode(image, convolve), convolve, training))
 
     def encode(self, image: Any, convolve: Callable = lambda layer, x, scale: layer(x)) -> Any:
-        """Returns the head's features of a padded image; see `forward`."""
+        """Returns the head's features of a padded image; see `run_layers`."""
         # One pixel of zeros on all four sides, as the authors have it: Keras's "same" would pad
         # only below and to the right here, and shift the image.
         head = convolve(self.head, ops.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0))), 0)
         return ops.cast(head, self.compute_dtype)
 
     def decode(self, image: Any, head: Any, convolve: Callable, training: bool = False) -> Any:
-        """Returns the restored image from the head's features; arguments as of `forward`."""
+        """Returns the restored image from the head's features; arguments as of `run_layers`."""
         block_layers, convs = iter(self.block_layers), iter(self.block_convs)
 
         def add(features, outputs):

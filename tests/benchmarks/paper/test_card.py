@@ -38,6 +38,21 @@ def test_card_describes_the_model_and_its_figures(tmp_path, pictures):
     assert row.endswith("| 31.40 |")
 
 
+def test_card_of_a_network_of_two_levels(tmp_path, pictures, capsys):
+    axes, ranges = ["noise", "jpeg"], [(0, 50), (10, 100)]
+    scales = {"level_offset": (25, 55), "level_scale": (25, 45), "level_range": ranges}
+    random_network(task="denoise+dejpeg", axes=axes, **scales).save(tmp_path / "model.keras")
+    assert main(["card", str(tmp_path), "--data", str(pictures)]) == 0
+    text = capsys.readouterr().out
+    for words in (
+        "trained on: `noise` (noise sigma on the 0-255 scale) from 0 to 50, `jpeg` (JPEG quality)",
+        "| noise=15 jpeg=40 |",
+        "At the weakest trained level, 0 100",
+    ):
+        assert words in text
+    assert "Strength over levels" not in text
+
+
 def test_card_reports_the_distance_below_the_curve(tmp_path, pictures, capsys):
     random_network(task="dejpeg", levels=(10, 80), level_range=(10, 80)).save(
         tmp_path / "model.keras"

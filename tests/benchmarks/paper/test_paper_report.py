@@ -64,6 +64,24 @@ def test_unmeasured_column_is_missing(network):
     assert ours[1:] == ["30.05", "30.25", "missing", "missing", "missing", "missing"]
 
 
+def test_compared_methods_are_in_table_4_and_a_figure_of_their_task(network):
+    stored = {
+        f"denoise, 1 block, 20 steps, seed 0: {name}": {"test": report(levels)["rows"]}
+        for name, levels in (
+            ("HyperRes", (5.0, 25.0, 45.0, 65.0, 90.0)),
+            ("scaling", (5.0, 25.0, 45.0, 65.0)),
+            ("biases", (5.0,)),
+        )
+    }
+    stored["denoise, 1 block, 99 steps, seed 0: DNI"] = {"test": report((5.0,))["rows"]}
+    text = paper_page([], "R", methods=stored).as_markdown("x")
+    label = "on our trunk, 1 block, 20 steps, seed 0"
+    assert row_of(text, f"HyperRes, {label}")[1:] == ["missing", "30.46", "missing"]
+    # A missing level is a missing mean, and rows that are not in the paper's table are not here.
+    assert f"scaling, {label}" not in text and "biases" not in text and "DNI" not in text
+    assert "(x/figure3-methods-denoise.svg)" in text and "figure2-methods" not in text
+
+
 def test_part_of_a_set_is_marked_as_not_comparable(network):
     network.reports["paper", "CBSD68"] = report((5.0,), count=2)
     text = paper_page([network], "R").as_markdown("x")

@@ -66,6 +66,16 @@ def test_a_level_without_its_axes_is_refused(shape, features):
         HyperConv2D(4, 3, axes=2)(features, np.zeros(shape, np.float32))
 
 
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_one_row_of_two_axes_is_for_all_images(batch, rng):
+    layer = HyperConv2D(4, 3, axes=2, slope_initializer="he_normal")
+    features = rng.random((batch, 5, 6, 3), dtype="float32")
+    level = np.float32([0.3, -0.2])
+    np.testing.assert_allclose(layer(features, level[None]), layer(features, level), atol=1e-6)
+    with pytest.raises(ValueError, match="expected `level` of one of the shapes"):
+        layer(features, np.zeros((batch, 1), np.float32))
+
+
 def test_a_map_of_two_axes_applies_per_pixel(features):
     layer = HyperConv2D(4, 3, axes=2, slope_initializer="he_normal")
     level = np.zeros((3, 7, 9, 2), np.float32)

@@ -73,6 +73,16 @@ def conv(x, kernel, bias=0.0):
 def test_blocks_equal_cfsnet(shared, name, blocks):
     known = np.load(shared / "parity" / "methods" / f"{name}.npz")
     head = kernel_of(known, "weight/main.head"), kernel_of(known, "weight/main.end")
+    layers = coupled_blocks(known, blocks)
+    for index, c in enumerate(known["coefficient"].tolist()):
+        x = first = conv(known["image"], head[0])
+        for block in layers:
+            x = block(x, level=c)
+        output = conv(x + first, head[1])
+        np.testing.assert_allclose(output, known[f"output_{index}"], atol=1e-5)
+
+
+def coupled_blocks(known, blocks):
     layers = []
     for index in range(blocks):
         main = f"weight/main.body.{index}.body"
@@ -84,11 +94,27 @@ def test_blocks_equal_cfsnet(shared, name, blocks):
         block.build((None, None, None, len(parts[1])))
         block.set_weights([*parts, known[f"mix_at_one_{index}"]])
         layers.append(block)
+    return layers
+
+
+def test_block_before_an_upsampler_equals_cfsnet(shared):
+    known = np.load(shared / "parity" / "methods" / "cfsnet_sr_1blocks.npz")
+    (block,), mix = coupled_blocks(known, 1), known["mix_at_one_1"]
+
+    def enlarged(x, first, second):
+        kernel = kernel_of(known, second)
+        # Their pixel shuffle has the output channel outermost.
+        order = np.arange(kernel.shape[-1]).reshape(-1, 4).T.reshape(-1)
+        x = conv(conv(x, kernel_of(known, first)), kernel[..., order])
+        return ops.depth_to_space(x, 2, data_format="channels_last")
+
+    tuning = "weight/tuning_blocks.tuning_blocks.1"
     for index, c in enumerate(known["coefficient"].tolist()):
-        x = first = conv(known["image"], head[0])
-        for block in layers:
-            x = block(x, level=c)
-        output = conv(x + first, head[1])
+        first = conv(known["image"], kernel_of(known, "weight/main.head"))
+        x = block(first, level=c) + first
+        main = enlarged(x, "weight/main.tail.0", "weight/main.tail.1.0")
+        x = (1 - c * mix) * main + c * mix * enlarged(x, f"{tuning}.0", f"{tuning}.1.0")
+        output = conv(x, kernel_of(known, "weight/main.end"))
         np.testing.assert_allclose(output, known[f"output_{index}"], atol=1e-5)
 
 

@@ -23,9 +23,15 @@ def test_scalar_of_zero_removes_a_new_branch(rng):
 
 
 def scaled(known, name, scaling, condition, features, level):
-    """A convolution of theirs with its scaling: all axes but the first are in the offset."""
-    weight, bias = known[f"weight/{scaling}.weight"], known[f"weight/{scaling}.bias"]
-    layer = ScaledConv2D(len(bias), 3)
+    """A convolution of theirs with its scaling: all axes but the first are in the offset.
+
+    Their network without a condition has no scaling: it is by 1 at every level.
+    """
+    channels = len(known[f"weight/{name}.bias"])
+    weight, bias = np.zeros((channels, 1)), np.ones(channels)
+    if f"weight/{scaling}.weight" in known:
+        weight, bias = known[f"weight/{scaling}.weight"], known[f"weight/{scaling}.bias"]
+    layer = ScaledConv2D(channels, 3)
     layer.build(features.shape)
     offset = bias + weight[:, 1:] @ condition[1:]
     kernel = kernel_of(known, f"weight/{name}"), known[f"weight/{name}.bias"]
@@ -34,7 +40,7 @@ def scaled(known, name, scaling, condition, features, level):
 
 
 def network(known, image, condition):
-    """CResMD's network, which has no long skip, of one block and our layers."""
+    """CResMD's network, which has no long skip, of our layers."""
     level = ops.convert_to_tensor(condition[..., 0], "float32")
     condition = condition.reshape(-1, condition.shape[-1])[0]
 
@@ -46,9 +52,10 @@ def network(known, image, condition):
     x = np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)))
     x = ops.conv(x, kernel, strides=2, padding="valid", data_format="channels_last")
     x = x + known["weight/conv_first.bias"]
-    y = ops.relu(conv("recon_trunk.0.conv1", x))
-    name = "recon_trunk.0"
-    x = x + scaled(known, f"{name}.conv2", f"{name}.local_scale", condition, y, level)
+    for index in range(sum(part.endswith("conv1.bias") for part in known)):
+        name = f"recon_trunk.{index}"
+        y = ops.relu(conv(f"{name}.conv1", x))
+        x = x + scaled(known, f"{name}.conv2", f"{name}.local_scale", condition, y, level)
     kernel, bias = kernel_of(known, "weight/upconv"), known["weight/upconv.bias"]
     order = np.arange(len(bias)).reshape(-1, 4).T.reshape(-1)
     x = ops.conv(x, kernel[..., order], padding="same", data_format="channels_last") + bias[order]
@@ -69,3 +76,10 @@ def test_mixed_batch_equals_the_authors_module(shared):
     known = np.load(shared / "parity" / "methods" / "cresmd_1d_1blocks.npz")
     restored = network(known, known["batch_image"], known["batch_condition"])
     np.testing.assert_allclose(restored, known["batch_restored"], atol=1e-5)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.7])
+def test_network_without_a_condition_equals_the_authors_module(shared, level):
+    known = np.load(shared / "parity" / "methods" / "cresmd_base_2blocks.npz")
+    restored = network(known, known["image"], np.float32([level]))
+    np.testing.assert_allclose(restored, known["restored"], atol=1e-5)

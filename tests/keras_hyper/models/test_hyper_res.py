@@ -288,3 +288,72 @@ def test_export_needs_no_signature(tiny, tmp_path, rng):
         np.testing.assert_allclose(restored[1:], expected, atol=1e-5)
     with pytest.raises(ValueError, match="expected `keras-hyper export MODEL OUT --format onnx`"):
         tiny.export(tmp_path / "model.onnx", format="onnx")
+
+
+@pytest.fixture
+def both():
+    """A small network of two axes with random weights."""
+    return random_network(axes=("noise", "jpeg"), level_range=((0, 50), (10, 100)),
+                          level_offset=(25, 55), level_scale=(25, 45))  # fmt: skip
+
+
+def test_one_vector_of_axes_equals_its_plain_network_and_its_file(both, image, tmp_path):
+    level = (15.0, 40.0)
+    expected = numpy(both({"image": image, "level": level}))
+    plain = both.at_level(level)
+    np.testing.assert_allclose(plain(image), expected, atol=1e-5)
+    assert plain.get_config()["level"] == [15.0, 40.0]
+    both.save(tmp_path / "both.keras")
+    loaded = keras.saving.load_model(tmp_path / "both.keras")
+    np.testing.assert_array_equal(loaded({"image": image, "level": level}), expected)
+    assert (loaded.axes, loaded.level_range) == (["noise", "jpeg"], [[0, 50], [10, 100]])
+    assert "axes" not in random_network().get_config()
+
+
+def test_rows_of_axes_are_levels_of_images(both, rng):
+    images = rng.random((2, 10, 12, 3), dtype="float32")
+    levels = np.float32([[15, 40], [30, 90]])
+    found = numpy(both({"image": images, "level": levels}))
+    for index, level in enumerate(levels):
+        one = numpy(both({"image": images[index : index + 1], "level": level}))
+        np.testing.assert_allclose(found[index : index + 1], one, atol=1e-5)
+    for level in (levels, levels[0], [15, 40]):
+        expected = numpy(both({"image": images, "level": np.float32(level)}))
+        predicted = both.predict({"image": images, "level": level}, verbose=0)
+        np.testing.assert_allclose(predicted, expected, atol=1e-5)
+    swept = numpy(both.sweep(images[:1], levels))
+    np.testing.assert_allclose(swept[0], found[0], atol=1e-5)
+    trained = MultiLevel(both)({"image": images[None], "level": levels[None]})
+    np.testing.assert_allclose(trained[0], found, atol=1e-5)
+
+
+@pytest.mark.parametrize("tail", ["paper", "light"])
+def test_map_of_axes_equals_its_levels_where_it_is_constant(image, tail):
+    model = random_network(axes=("noise", "jpeg"), level_offset=(25, 55), level_scale=(25, 45),
+                           tail=tail)  # fmt: skip
+    wide = np.concatenate([image] * 6, axis=2)
+    levels = np.empty((*wide.shape[:3], 2), np.float32)
+    middle = wide.shape[2] // 2 // 4 * 4
+    levels[:, :, :middle], levels[:, :, middle:] = (15, 40), (30, 90)
+    found = numpy(model({"image": wide, "level": levels}))
+    predicted = model.predict({"image": wide, "level": levels}, verbose=0)
+    np.testing.assert_allclose(predicted, found, atol=1e-5)
+    reach = model.halo
+    for part, level in ((np.s_[: middle - reach], (15, 40)), (np.s_[middle + reach :], (30, 90))):
+        expected = numpy(model({"image": wide, "level": level}))
+        assert expected[:, :, part].size > 0
+        np.testing.assert_allclose(found[:, :, part], expected[:, :, part], atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (1, 10, 12)], ids=str)
+def test_levels_of_other_axes_are_refused(both, image, shape):
+    with pytest.raises(
+        ValueError, match=r"of shape \(2,\), \(batch, 2\) or \(batch, height, width, 2"
+    ):
+        both({"image": image, "level": np.zeros(shape, np.float32)})
+
+
+def test_axes_are_two_or_more_without_a_table():
+    for options in ({"axes": ("noise",)}, {"axes": ("a", "b"), "level_table": [[0, 0], [1, 1]]}):
+        with pytest.raises(ValueError, match="expected two `axes` or more and no `level_table`"):
+            HyperRes(**options)

@@ -40,9 +40,22 @@ def test_bfloat16_is_for_accelerators_and_processors_with_its_instructions(
         (tmp_path / "cpuinfo").write_text(f"flags\t\t: {flags}\n")
     monkeypatch.setattr(precision, "Path", lambda name: tmp_path / "cpuinfo")
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: devices)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     assert accelerators() == devices[1:]
     assert multiplies_in_bfloat16() is expected
     assert policy_of("auto") == ("mixed_bfloat16" if expected else "float32")
+
+
+@pytest.mark.parametrize(
+    ("isa", "expected"),
+    [("AVX2", False), ("avx512_core_vnni", False), ("AVX512_CORE_AMX", True), ("DEFAULT", True)],
+)
+def test_bfloat16_needs_the_instructions_that_onednn_may_use(tmp_path, monkeypatch, isa, expected):
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu amx_bf16\n")
+    monkeypatch.setattr(precision, "Path", lambda name: tmp_path / "cpuinfo")
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0"])
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
+    assert multiplies_in_bfloat16() is expected
 
 
 def test_a_network_is_copied_only_to_another_precision(tiny):
