@@ -19,6 +19,8 @@ from tests.runs import arguments, refused
         (["--resume"], "no checkpoint to resume from"),
         (["--init-from", "nowhere"], "nowhere"),
         (["--init-from", "denoise"], "with blocks 1, got one with blocks 4"),
+        (["--loss", "l2"], "choose from"),
+        (["--task", "estimate", "--loss", "psnr"], "expected no --loss with --task estimate"),
         (["--rate", "0"], "above 0, got '0'"),
         (["--shrink", "0.5", "1.5"], "below 1, got '1.5'"),
     ],
@@ -47,7 +49,7 @@ def test_other_run_is_not_overwritten(photographs, tmp_path, capsys):
 
 def test_estimator_begins_as_an_estimator_alone(photographs, tmp_path, capsys):
     argv = arguments(photographs, tmp_path, "--init-from", "denoise", task="estimate")
-    assert "no such file: denoise (shipped models: estimate, estimate_photo" in (
+    assert "no such file: denoise (shipped models: estimate, estimate_noise_in_jpeg" in (
         refused(capsys, argv)
     )
 

@@ -12,8 +12,9 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from keras_hyper.training.config import CHECKPOINT, PREVIOUS_CHECKPOINT, read_json, write_json
+from keras_hyper.training.folder import BEST, CHECKPOINT, PREVIOUS_CHECKPOINT, read_json, write_json
 from keras_hyper.training.objective import Objective
+from keras_hyper.training.processes import ALONE, Processes
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -88,17 +89,18 @@ class Checkpoint(keras.callbacks.Callback):
     """Saves the trainer (weights, average, optimizer) after every epoch and on a signal.
 
     The last two are kept. Each is written beside its place and renamed: a full disk or a kill
-    leaves the earlier ones whole.
+    leaves the earlier ones whole. A signal to one process stops all after the same step.
 
     Args:
         folder: Folder of the run.
         step: First step of the run.
+        processes: Of the run.
     """
 
-    def __init__(self, folder: Path, step: int = 0):
+    def __init__(self, folder: Path, step: int = 0, processes: Processes = ALONE):
         super().__init__()
-        self.folder, self.step = folder, step
-        self.signal = None
+        self.folder, self.step, self.processes = folder, step, processes
+        self.signal = 0
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Handles SIGINT and SIGTERM until the training ends."""
@@ -121,10 +123,10 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Counts the step; saves and stops if a signal came."""
         self.step += 1
-        if self.signal is not None:
+        if came := int(self.processes.all_of(self.signal).max()):
             self.save()
             raise TrainingInterrupted(
-                f"stopped by {signal.Signals(self.signal).name} after step {self.step}; "
+                f"stopped by {signal.Signals(came).name} after step {self.step}; "
                 "--resume continues from there"
             )
 
@@ -133,11 +135,48 @@ class Checkpoint(keras.callbacks.Callback):
         self.save()
 
     def save(self) -> None:
-        """Writes the checkpoint and keeps the one before."""
+        """Writes the checkpoint and keeps the one before; in process 0 alone."""
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
-        path = self.folder / CHECKPOINT
-        save_whole(self.model, path, keep=self.folder / PREVIOUS_CHECKPOINT)
+        if not self.processes.index:
+            path = self.folder / CHECKPOINT
+            save_whole(self.model, path, keep=self.folder / PREVIOUS_CHECKPOINT)
+
+
+class BestNetwork(keras.callbacks.Callback):
+    """Saves the network, with the average of its weights, at its best validation so far.
+
+    Args:
+        folder: Folder of the run. Validations in its ``history.json`` count, too.
+        names: Names of the k levels.
+        objective: The `Objective`, whose metric decides, the mean over the levels.
+        writes: Whether this process writes files.
+    """
+
+    def __init__(self, folder: Path, names: list[str], objective: Objective, writes: bool = True):
+        super().__init__()
+        self.writes, self.path, self.better = writes, folder / BEST, objective.better
+        self.keys = [f"{objective.metric}_{name}" for name in names]
+        history = folder / "history.json"
+        rows = read_json(history, list) if history.exists() and self.path.exists() else []
+        known = [self._mean({key: row[f"val_{key}"] for key in self.keys}) for row in rows]
+        self.best = self.better(known) if known else None
+
+    def _mean(self, figures):
+        return sum(float(figures[key]) for key in self.keys) / len(self.keys)
+
+    def on_test_end(self, logs: dict) -> None:
+        """Saves if this validation is the best."""
+        mean = self._mean(logs)
+        known = self.best is not None and self.better(mean, self.best) == self.best
+        if known or not math.isfinite(mean):
+            return
+        self.best = mean
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
+        network = self.model.main.with_precision("float32")
+        if self.writes:
+            save_whole(network, self.path)
 
 
 def save_whole(model: keras.Model, path: Path, keep: Path | None = None) -> None:
@@ -152,12 +191,16 @@ def save_whole(model: keras.Model, path: Path, keep: Path | None = None) -> None
         OSError: If the disk is full or the folder cannot be written; `path` is as it was.
     """
     partial = path.with_name(f".{path.stem}.partial.keras")
+    distribution = keras.distribution.distribution()
+    # Keras makes variables while it saves: not those of other processes, which do not save.
+    keras.distribution.set_distribution(None)
     try:
         model.save(partial)
         if keep and path.exists():
             os.replace(path, keep)
         os.replace(partial, path)
     finally:
+        keras.distribution.set_distribution(distribution)
         partial.unlink(missing_ok=True)
 
 

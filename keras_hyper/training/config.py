@@ -1,10 +1,9 @@
-"""The settings of a training run, and the record of them in its folder."""
+"""The settings of a training run, and their record."""
 
 import json
-import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_hyper.errors import WrongArgumentError
 from keras_hyper.methods import METHODS
 from keras_hyper.models import HyperRes
 from keras_hyper.numbers import below_one, not_negative, one_or_more, positive, share, whole
 from keras_hyper.training.recipes import Recipe
 
-CHECKPOINT, PREVIOUS_CHECKPOINT = "checkpoint.keras", "checkpoint_previous.keras"
-
 # What a resumed run must have in common with the one it continues; `steps` may grow.
-_FIXED = ("task", "levels", "num_levels", "blocks", "filters", "tail", "channels", "batch", "patch",
-          "shrink", "recipe", "rate", "clip", "gray", "seed", "validate_every", "precision",
+FIXED = ("task", "levels", "num_levels", "blocks", "filters", "tail", "channels", "batch", "patch",
+          "shrink", "recipe", "loss", "rate", "clip", "gray", "seed", "validate_every", "precision",
           "init_from", "method", "schedule", "restorer", "data", "valid")  # fmt: skip
-# Keys of run.json before they were renamed. Such files have no `data` and no `valid`.
-_RENAMED = {"draws": "num_levels", "every": "validate_every", "start": "init_from"}
 
 
 def _option(default: Any, text: str, **parsing: Any) -> Any:
@@ -55,8 +49,8 @@ class TrainingConfig:
     out: Path = _option(Path("runs"), "the run goes to OUT/TASK", type=Path)
     levels: Sequence[str | float] | None = _option(
         None,
-        "levels to train on, or one range LOW:HIGH; by default those of the initial network if "
-        "it has the same task, else the task's own",
+        "levels to train on, or one range LOW:HIGH; of several axes noise=0:50 jpeg=10:100; by "
+        "default those of the initial network if it has the same task, else the task's own",
         nargs="+",
     )
     num_levels: int = _option(4, "levels sampled a step from a range", type=whole(2))
@@ -111,6 +105,11 @@ class TrainingConfig:
     )
     validate_every: int = _option(250, "steps between validations", type=whole(1))
     recipe: str = _option("default", "settings of training", choices=["default", "authors"])
+    loss: str | None = _option(
+        None,
+        "to restore: l1, the absolute error (the default), charbonnier, or psnr, the negative PSNR",
+        choices=["l1", "charbonnier", "psnr"],
+    )
     rate: float | None = _option(
         None, "highest learning rate; the recipe's by default", type=positive
     )
@@ -131,6 +130,12 @@ class TrainingConfig:
         "continue from the checkpoint in OUT/TASK; --steps may be more than before",
         action="store_true",
     )
+    hosts: str | None = _option(
+        None, "HOST:PORT of each process, with commas, or of process 0 (docs/distributed.md)"
+    )
+    host_index: int | None = _option(
+        None, "number of this process, from 0; by default the scheduler's", type=whole(0)
+    )
     profile: bool = _option(False, "profile ten steps for TensorBoard", action="store_true")
 
     @property
@@ -147,8 +152,7 @@ class TrainingConfig:
         """
         levels = self.levels
         if initial and initial.task == self.task and not levels:
-            low, high = initial.level_range
-            levels = initial.levels or [f"{low:g}:{high:g}"]
+            levels = _levels_of(initial)
         return replace(
             self,
             levels=levels,
@@ -170,7 +174,7 @@ class TrainingConfig:
             pictures: Files trained on.
             valid: Files validated on.
         """
-        given = {name: getattr(self, name) for name in (*_FIXED, "steps")}
+        given = {name: getattr(self, name) for name in (*FIXED, "steps")}
         given["levels"] = str(levels)
         given["data"] = _folder_of(self.data, pictures)
         given["valid"] = _folder_of(self.valid or self.data, valid)
@@ -182,106 +186,20 @@ class TrainingConfig:
         return json.loads(json.dumps(record))
 
 
-def open_run(
-    folder: Path,
-    record: dict,
-    resume: bool,
-    say: Callable[[str], object],
-    fixed_steps: bool = False,
-) -> None:
-    """Makes the folder of a new run, or checks that the run in it can be resumed.
-
-    Args:
-        folder: The folder of the run.
-        record: Of `TrainingConfig.record`; kept in ``run.json``.
-        resume: Whether the run in the folder continues.
-        say: Called with a line if the run becomes longer.
-        fixed_steps: Whether it must not: stages divide the steps of a run.
-
-    Raises:
-        WrongArgumentError: If the folder holds another run, none to resume, or one with other
-            settings.
-        ValueError: If ``run.json`` is damaged.
-    """
-    path = folder / "run.json"
-    if resume:
-        before = _run_to_resume(path)
-        _check_same(folder, before, record)
-        if record["steps"] > before["steps"]:
-            if fixed_steps:
-                raise WrongArgumentError(
-                    f"the run in {folder} has stages and steps {before['steps']}, "
-                    f"which --resume cannot change; got {record['steps']}"
-                )
-            say(f"the run becomes longer: {record['steps']} steps instead of {before['steps']}")
-            write_json(path, {**record, **before, "steps": record["steps"]})
-        return
-    # A run that ended before its first checkpoint left nothing that could be lost.
-    if folder.exists() and {entry.name for entry in folder.iterdir()} - {"run.json", "logs"}:
-        raise WrongArgumentError(
-            f"{folder} holds another run: --resume continues it, --out names another folder"
-        )
-    shutil.rmtree(folder / "logs", ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, record)
-
-
-def _run_to_resume(path):
-    """The record of a run with a checkpoint, under the names of today."""
-    checkpoints = [path.parent / CHECKPOINT, path.parent / PREVIOUS_CHECKPOINT]
-    if not path.exists() or not any(checkpoint.exists() for checkpoint in checkpoints):
-        raise WrongArgumentError(f"{path.parent} holds no checkpoint to resume from")
-    before = {_RENAMED.get(name, name): value for name, value in read_json(path, dict).items()}
-    before["levels"] = before.get("levels", "").replace("draws", "levels")
-    return {"steps": 0, **before}
-
-
-def _check_same(folder, before, record):
-    for name in _FIXED:
-        known = name in before or name not in ("data", "valid")
-        if known and before.get(name) != record.get(name):
-            raise WrongArgumentError(
-                f"the run in {folder} has {name} {_text(before.get(name))}, which --resume cannot "
-                f"change; got {_text(record.get(name))}"
-            )
-    if record["steps"] < before["steps"]:
-        raise WrongArgumentError(
-            f"the run in {folder} has steps {before['steps']}; expected as many or more, "
-            f"got {record['steps']}"
-        )
-
-
-def read_json(path: Path, kind: type) -> Any:
-    """Reads a JSON file.
-
-    Raises:
-        ValueError: If it cannot be read or holds no `kind`; the text names the file.
-    """
-    expected = f"expected a {kind.__name__} as JSON in {path}"
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{expected}, got {error}") from error
-    if not isinstance(value, kind):
-        raise ValueError(f"{expected}, got {value!r:.40}")
-    return value
-
-
-def write_json(path: Path, value: dict | list) -> None:
-    """Writes a JSON file whole, or leaves the one that exists."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(value, indent=1))
-    os.replace(partial, path)
+def _levels_of(network):
+    """The levels that a network was trained on, as the words of --levels."""
+    if not network.axes:
+        low, high = network.level_range
+        return network.levels or [f"{low:g}:{high:g}"]
+    texts = [f"{low:g}:{high:g}" for low, high in network.level_range]
+    if network.levels:
+        columns = [sorted(set(column)) for column in zip(*network.levels, strict=True)]
+        texts = [",".join(f"{level:g}" for level in column) for column in columns]
+    return [f"{name}={text}" for name, text in zip(network.axes, texts, strict=True)]
 
 
 def _folder_of(folder, files):
     return {"folder": str(folder.resolve()) if folder else "sample pictures", "files": len(files)}
-
-
-def _text(value):
-    if isinstance(value, dict):
-        return f"{value['folder']} ({value['files']} files)"
-    return value
 
 
 def _commit():

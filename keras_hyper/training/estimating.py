@@ -1,6 +1,7 @@
 """A run that learns to estimate the level: its network, initial probes, loss and metrics."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -8,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_hyper.models import HyperRes, LevelEstimator
+from keras_hyper.errors import WrongArgumentError
+from keras_hyper.models import HyperRes, LevelEstimator, load_hyper_res
 from keras_hyper.models.level_estimator import KNEE
 from keras_hyper.models.precision import policy_of
 from keras_hyper.training.config import TrainingConfig
@@ -16,6 +18,7 @@ from keras_hyper.training.recipes import Recipe
 from keras_hyper.training.restoring import LevelMetric
 from pipelines import EstimatorTask, Levels
 from pipelines.color import LUMA
+from pipelines.task import TrainableTask
 
 # Levels at which restorations are compared, evenly spaced in log(1 + level). At the first, 0, the
 # picture stays as it is.
@@ -103,6 +106,30 @@ def costs_of_restoring(restorer: HyperRes) -> Callable:
     return target
 
 
+def restores_best(task: TrainableTask, name: str, precision: str) -> EstimatorTask:
+    """Returns the task of learning which level a network restores best at.
+
+    Args:
+        task: Of an estimator.
+        name: Of the network.
+        precision: Of its layers.
+
+    Raises:
+        WrongArgumentError: If the task restores, or the network restores another degradation.
+    """
+    if not isinstance(task, EstimatorTask):
+        raise WrongArgumentError(f"expected no --restorer with --task {task.name}, which restores")
+    if task.axes:
+        raise WrongArgumentError(f"expected no --restorer with --task {task.name}: {task.of.name} "
+                                 "has several levels")  # fmt: skip
+    restorer = load_hyper_res(name).with_precision(precision)
+    if restorer.task != task.of.name:
+        raise WrongArgumentError(
+            f"expected a --restorer for {task.of.name}, got one for {restorer.task}"
+        )
+    return replace(task, target=costs_of_restoring(restorer))
+
+
 def lost_by(costs: Any, level: Any) -> Any:
     """Returns what restoring at a level loses to the best of `TRIED`, in dB.
 
@@ -177,11 +204,13 @@ def new_estimator(
 ) -> LevelEstimator:
     """Returns an untrained estimator; arguments as those of `restoring.new_restorer`."""
     keras.utils.set_random_seed(config.seed)
+    index = levels.axes.index(task.axis) if task.axis else 0
     model = LevelEstimator(
         config.channels or 3,
         task=task.of.name,
+        axis=task.axis,
         unit=task.unit,
-        level_range=(levels.low, levels.high),
+        level_range=(np.ravel(levels.low)[index], np.ravel(levels.high)[index]),
         dtype=policy_of(config.precision),
         **task.network,
     )
@@ -224,17 +253,14 @@ def mean_and_error(model: LevelEstimator, validation: tf.data.Dataset) -> list[d
         model: The network.
         validation: Validation pairs.
     """
-    estimates: dict[float, list] = {}
-    for inputs, _ in validation.as_numpy_iterator():
-        for index, level in enumerate(np.asarray(inputs["level"])[0].tolist()):
-            estimates.setdefault(level, []).extend(
-                ops.convert_to_numpy(model(inputs["image"][:, index])).tolist()
-            )
-    return [
-        {
-            "level": level,
-            "estimate": float(np.mean(values)),
-            "error": float(np.mean(np.abs(np.subtract(values, level)))),
-        }
-        for level, values in estimates.items()
-    ]
+    rows = []
+    pairs = list(validation.as_numpy_iterator())
+    for index, level in enumerate(pairs[0][0]["level"][0].tolist()):
+        values = np.concatenate(
+            [ops.convert_to_numpy(model(inputs["image"][:, index])) for inputs, _ in pairs]
+        )
+        # With several levels the estimated one is the target of the pairs.
+        true = pairs[0][1][0, index] if np.ndim(level) else level
+        error = float(np.mean(np.abs(values - true)))
+        rows.append({"level": level, "estimate": float(np.mean(values)), "error": error})
+    return rows

@@ -1,6 +1,7 @@
 """A run: from its settings to a trained network."""
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +12,10 @@ from keras import ops
 from rich.console import Console
 
 import pipelines
-from keras_hyper.errors import WrongArgumentError, checked
-from keras_hyper.models import load_hyper_res
+from keras_hyper.errors import checked
 from keras_hyper.training import report, stages
 from keras_hyper.training.callbacks import (
+    BestNetwork,
     Checkpoint,
     History,
     ProgressBar,
@@ -22,9 +23,11 @@ from keras_hyper.training.callbacks import (
     load_checkpoint,
     save_whole,
 )
-from keras_hyper.training.config import TrainingConfig, open_run, write_json
-from keras_hyper.training.estimating import costs_of_restoring
+from keras_hyper.training.config import TrainingConfig
+from keras_hyper.training.estimating import restores_best
+from keras_hyper.training.folder import has_checkpoint, open_run, write_json
 from keras_hyper.training.objective import OBJECTIVES, RESTORES_BEST, Objective
+from keras_hyper.training.processes import ALONE, Processes, join
 from keras_hyper.training.recipes import Recipe
 from keras_hyper.training.tensorboard import Profile, TensorBoardLog
 
@@ -41,8 +44,10 @@ class Run:
         settings: Hyperparameters, for TensorBoard.
         profile: Whether some steps are profiled.
         objective: What is learned.
+        keeps_best: Whether the best network of the validations is kept.
         first: First step; above 0 in a later stage.
         stage: Index of the stage.
+        processes: Of the run.
     """
 
     folder: Path
@@ -52,36 +57,63 @@ class Run:
     settings: dict
     profile: bool = False
     objective: Objective = OBJECTIVES["restore"]
+    keeps_best: bool = True
     first: int = 0
     stage: int = 0
+    processes: Processes = ALONE
 
 
 def train(config: TrainingConfig, console: Console) -> None:
     """Trains, saves and exports one network; prints progress and results to `console`.
 
     Raises:
-        WrongArgumentError: If settings do not fit each other, or the folder.
+        WrongArgumentError: If settings do not fit each other, the folder, or the devices.
         ValueError: If a file of the folder is damaged, or no picture can be read.
         TrainingInterrupted, FloatingPointError: As `fit` does.
     """
+    processes = join(config.hosts, config.host_index, os.environ, config.seed)
+    if processes.index:
+        console = Console(quiet=True)
+    if processes.scheduled and has_checkpoint(config.folder):
+        console.print(f"{config.folder} holds a checkpoint: the run is resumed", soft_wrap=True)
+        config = replace(config, resume=True)
+    with processes.together():
+        _train(config, console, processes)
+
+
+def _learned(config):
+    """Returns what is learned: task, objective and recipe; and the config, checked."""
     task = checked(lambda: pipelines.get_task(config.task))
     objective = OBJECTIVES[task.objective]
     recipe = checked(lambda: objective.recipe(config.recipe)).changed(config.rate, config.clip)
+    if config.loss:
+        objective = replace(objective, loss=functools.partial(objective.loss, config.loss))
     task = task if config.gray is None else replace(task, gray=config.gray)
     if config.restorer:
-        objective, task = RESTORES_BEST, _restored_best(task, config)
+        objective, task = RESTORES_BEST, restores_best(task, config.restorer, config.precision)
     config = stages.checked_method(config, objective.restores)
-    initial = stages.checked_initial(objective.load(config.init_from)) if config.init_from else None
+    stages.check_trunk(config, task)
+    return task, objective, recipe, config
+
+
+def _train(config, console, processes):
+    task, objective, recipe, config = _learned(config)
+    initial = None
+    if config.init_from:
+        initial = stages.checked_initial(objective.load(config.init_from), config.method)
     config = config.completed(recipe, initial if objective.restores else None)
     levels = checked(lambda: pipelines.parse_levels(config.levels, task, config.num_levels))
     parts = stages.parts_of(config, levels, task)
+    processes.check_batch(config.batch or 1)
     paths, held_out, watched = checked(lambda: pipelines.split(config.data, config.valid))
     model = None if config.resume else objective.new_model(recipe, task, levels, config)
     if model and initial:
         checked(lambda: objective.initialise(model, initial))
     channels, record = config.channels, config.record(levels, paths, held_out)
-    open_run(config.folder, record, config.resume, console.print, fixed_steps=len(parts) > 1)
-    runs = _runs(config, parts, record, objective)
+    open_run(
+        config.folder, record, config.resume, console.print, len(parts) > 1, not processes.index
+    )
+    runs = _runs(config, parts, record, objective, processes)
     trainer = new_trainer(model, recipe, runs[0]) if model else load_trainer(runs, recipe, console)
     valid_at = functools.partial(pipelines.validation_pairs, held_out, task, channels=channels)
     announce: Callable | None = functools.partial(
@@ -95,13 +127,14 @@ def train(config: TrainingConfig, console: Console) -> None:
             announce = None
         pairs_from = _pairs_from(config, task, part, paths, trainer.main, announce)
         network = fit(trainer, pairs_from, valid_at(part.levels.spread()), run, console)
-    _finish(network.with_precision("float32"), config, task, objective, levels, valid_at, console)
+    network = processes.leave(network).with_precision("float32")
+    _finish(network, config, task, objective, levels, valid_at, console, not processes.index)
 
 
-def _runs(config, parts, record, objective):
+def _runs(config, parts, record, objective, processes):
     return [
         Run(config.folder, part.last, config.validate_every, part.levels.names(), record,
-            config.profile, objective, part.first, part.index)
+            config.profile, objective, len(parts) == 1, part.first, part.index, processes)
         for part in parts
     ]  # fmt: skip
 
@@ -120,26 +153,16 @@ def _pairs_from(config, task, part, paths, network, announce):
     )
 
 
-def _finish(network, config, task, objective, levels, valid_at, console):
-    """Saves, measures and exports the trained network."""
+def _finish(network, config, task, objective, levels, valid_at, console, writes):
+    """Saves, measures and exports the trained network, where this process writes."""
+    if not writes:
+        return
     if stages.has_two_ends(config):
         found = stages.searched(network, levels, task, valid_at)
         write_json(config.folder / "coefficients.json", found)
     save_whole(network, config.folder / "model.keras")
     rows = objective.measure(network, valid_at(levels.spread()))
     report.conclude(console, config, task, objective, rows, report.export(network, config, rows))
-
-
-def _restored_best(task, config):
-    """The task of an estimator that learns which level a network restores best at."""
-    if not isinstance(task, pipelines.EstimatorTask):
-        raise WrongArgumentError(f"expected no --restorer with --task {task.name}, which restores")
-    restorer = load_hyper_res(config.restorer).with_precision(config.precision)
-    if restorer.task != task.of.name:
-        raise WrongArgumentError(
-            f"expected a --restorer for {task.of.name}, got one for {restorer.task}"
-        )
-    return replace(task, target=costs_of_restoring(restorer))
 
 
 def new_trainer(model: keras.Model, recipe: Recipe, run: Run) -> keras.Model:
@@ -200,15 +223,20 @@ def fit(
         FloatingPointError: If the loss or a figure of the validation is not finite.
     """
     step = run.first + int(ops.convert_to_numpy(trainer.optimizer.iterations))
-    checkpoint = Checkpoint(run.folder, step)
+    processes = run.processes
+    processes.check_step(step, run.folder)
+    checkpoint = Checkpoint(run.folder, step, processes)
     sheet = next(validation.as_numpy_iterator())
-    log = TensorBoardLog(run.folder / "logs", sheet, run.names, step, run.settings, run.objective)
+    log = TensorBoardLog(run.folder / "logs", sheet, run.names, step, run.settings, run.objective,
+                         not processes.index)  # fmt: skip
+    validation = processes.validation(validation)
     callbacks = callbacks_of(run, step, console, log, checkpoint, trainer.optimizer.use_ema)
     try:
         for first, length, epochs in segments(step, run.validate_every, run.steps):
             # The pairs come in their own order.
-            trainer.fit(pairs_from(first), validation_data=validation, steps_per_epoch=length,
-                        epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)  # fmt: skip
+            pairs = processes.rows(pairs_from(first))
+            trainer.fit(pairs, validation_data=validation, steps_per_epoch=length, epochs=epochs,
+                        callbacks=callbacks, shuffle=False, verbose=0)  # fmt: skip
     finally:
         checkpoint.restore_signals()
         log.close()
@@ -234,15 +262,18 @@ def callbacks_of(
         checkpoint: Writes the checkpoints.
         average: Whether the recipe has an average of the weights.
     """
+    writes = not run.processes.index
     callbacks = [
         StopOnNaN(step, run.folder),
         ProgressBar(step, run.steps, run.names, console, run.objective),
         # Before the swap: its sheet shows the averaged weights.
         log,
-        History(run.folder / "history.json", step),
+        *([History(run.folder / "history.json", step)] if writes else []),
         checkpoint,
     ]
-    callbacks += [Profile(run.folder / "logs" / "train")] if run.profile else []
+    if run.keeps_best:  # before the swap, as the log
+        callbacks += [BestNetwork(run.folder, run.names, run.objective, writes)]
+    callbacks += [Profile(run.folder / "logs" / "train")] if run.profile and writes else []
     return callbacks + ([keras.callbacks.SwapEMAWeights()] if average else [])
 
 

@@ -39,12 +39,13 @@ class Objective:
         trainer: The Keras model that runs the network at k levels and holds it as ``main``.
         loss: Makes the loss.
         metrics: ``names of the k levels -> metrics``.
+        better: Which of two means of the metric is better, `max` or `min`.
         metric: The metric that is shown: the names of `metrics` start with it and ``_``.
         heading: The metric in words.
         restores: Whether the network returns an image.
         call: ``(network, image, level) -> output``.
         measure: ``(network, validation pairs) -> rows``, a dict a level.
-        columns: Key, heading and format of the columns of those rows.
+        columns: Key, heading and format of the columns of those rows; the level is the first.
         recipes: The recipes by name.
     """
 
@@ -54,6 +55,7 @@ class Objective:
     trainer: type
     loss: Callable
     metrics: Callable
+    better: Callable
     metric: str
     heading: str
     restores: bool
@@ -83,6 +85,7 @@ OBJECTIVES = {
         trainer=MultiLevel,
         loss=MeanLossOfLevels,
         metrics=level_metrics,
+        better=max,
         metric="psnr",
         heading="PSNR in dB",
         restores=True,
@@ -103,6 +106,7 @@ OBJECTIVES = {
         trainer=MultiLevelEstimator,
         loss=LogLevelLoss,
         metrics=level_errors,
+        better=min,
         metric="error",
         heading="absolute error of the level",
         restores=False,

@@ -9,9 +9,10 @@ from rich.table import Table
 
 from keras_hyper.models import HyperRes
 from keras_hyper.models.precision import accelerators
-from keras_hyper.training.config import TrainingConfig, read_json
+from keras_hyper.training.config import TrainingConfig
+from keras_hyper.training.folder import read_json
 from keras_hyper.training.objective import Objective
-from pipelines import Levels
+from pipelines import Levels, level_text
 from pipelines.dataset.patch_cache import PatchCache
 from pipelines.task import TrainableTask
 
@@ -31,7 +32,7 @@ def announce(
     low, high = cache.sides.numpy().min(axis=0), cache.sides.numpy().max(axis=0)
     sides = f"{low[1]}x{low[0]} to {high[1]}x{high[0]} pixels"
     blocks = ""
-    if isinstance(model, HyperRes):
+    if isinstance(model, HyperRes) and model.blocks:
         blocks = f"{model.blocks} block{'s' * (model.blocks != 1)}, "
     device = (accelerators() or ["CPU"])[0]
     lines = {
@@ -95,10 +96,16 @@ def conclude(
     for _, heading, _ in objective.columns:
         table.add_column(heading, justify="right")
     for row in rows:
-        table.add_row(*(format(row[name], form) for name, _, form in objective.columns))
+        level = level_text(row["level"], [axis.name for axis in task.axes])
+        cells = (format(row[name], form) for name, _, form in objective.columns[1:])
+        table.add_row(level, *cells)
     console.print(table)
+    if objective.restores and all(abs(row["gain"]) < 0.01 for row in rows):
+        # Features that are zero for every image have no gradient.
+        console.print("the network changes almost nothing: train again with a lower --rate, such "
+                      "as 5e-4", soft_wrap=True)  # fmt: skip
     model, logs = config.folder / "model.keras", config.folder / "logs"
-    level = f"{rows[len(rows) // 2]['level']:g}"
+    level = level_text(rows[len(rows) // 2]["level"], [axis.name for axis in task.axes])
     console.print(
         f"network     {model}\nSavedModel  {version or 'not exported'}\n"
         f"logs        {logs}\n\nNext\n"

@@ -13,6 +13,7 @@ from keras_hyper.methods import JOINT, METHODS, SCHEDULES, MethodRes, Stage, sea
 from keras_hyper.metrics import psnr
 from keras_hyper.training.config import TrainingConfig
 from pipelines import Levels, Task
+from pipelines.task import TrainableTask
 
 # Of the search of a table; 15 coefficients and 4 pictures at each take half a minute on two cores.
 _SEARCHED_LEVELS, _SEARCHED_PICTURES = 8, 4
@@ -142,7 +143,7 @@ def has_two_ends(config: TrainingConfig) -> bool:
 
 
 def checked_method(config: TrainingConfig, restores: bool) -> TrainingConfig:
-    """Returns the config with a method of None for HyperRes itself, as without --method.
+    """Returns the config with a method of None for HyperRes itself, and a loss of None for l1.
 
     Args:
         config: The settings.
@@ -151,25 +152,53 @@ def checked_method(config: TrainingConfig, restores: bool) -> TrainingConfig:
     Raises:
         WrongArgumentError: If another argument excludes a method.
     """
+    if config.loss and not restores:
+        raise WrongArgumentError(f"expected no --loss with --task {config.task}, an estimator")
+    config = replace(config, loss=None if config.loss == "l1" else config.loss)
     if config.method is None and config.schedule:
         raise WrongArgumentError(f"expected --method with --schedule {config.schedule}")
     if config.method == "hyperres" and config.schedule in (None, "joint"):
         return replace(config, method=None, schedule=None)
     if config.schedule == "ends" and not METHODS[config.method or "hyperres"].tuning:
         raise WrongArgumentError(f"expected no --schedule ends with --method {config.method}")
-    estimator = "" if restores else f"--task {config.task}, an estimator"
-    if config.method and (config.init_from or estimator):
-        raise WrongArgumentError(f"expected no --method with {estimator or '--init-from'}")
+    if config.method and not restores:
+        raise WrongArgumentError(f"expected no --method with --task {config.task}, an estimator")
     return config
 
 
-def checked_initial(initial: Any) -> Any:
-    """Returns the network that a run is initialised from.
+def check_trunk(config: TrainingConfig, task: TrainableTask) -> None:
+    """Checks that no option changes the network of a task that has its own, or several levels.
 
     Raises:
-        WrongArgumentError: If it is of a method, whose variables are others than slope and offset.
+        WrongArgumentError: If one is given.
     """
-    if isinstance(initial, MethodRes):
+    if task.axes and config.method:
+        raise WrongArgumentError(
+            f"expected no --method with --task {task.name}, which has several levels"
+        )
+    for name in ("method", "blocks", "filters", "tail"):
+        if getattr(task, "trunk", None) and getattr(config, name) is not None:
+            raise WrongArgumentError(
+                f"expected no --{name} with --task {task.name}, which has its own network"
+            )
+
+
+def checked_initial(initial: Any, method: str | None) -> Any:
+    """Returns the network that a run is initialised from.
+
+    Args:
+        initial: The network.
+        method: Of the run; None for HyperRes.
+
+    Raises:
+        WrongArgumentError: If it is of another method, which has other variables.
+    """
+    found = initial.method_name if isinstance(initial, MethodRes) else None
+    if method and found != method:
+        raise WrongArgumentError(
+            f"expected an initial network of --method {method}, got one of {found or 'HyperRes'}"
+        )
+    if found and not method:
         raise WrongArgumentError(
             "expected an initial HyperRes; keras_hyper.methods.merge makes one of a method's"
         )

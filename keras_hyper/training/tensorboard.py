@@ -36,6 +36,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         step: First step of the run.
         settings: The hyperparameters, by name.
         objective: The `Objective`.
+        writes: Whether this process writes files. All compute the sheet, with weights of all.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         step: int,
         settings: dict,
         objective: Objective,
+        writes: bool = True,
     ):
         super().__init__()
         self.names, self.step, self.objective = names, step, objective
@@ -60,6 +62,8 @@ class TensorBoardLog(keras.callbacks.Callback):
         }
         self.writers = {
             part: tf.summary.create_file_writer(str(folder / part))
+            if writes
+            else tf.summary.create_noop_writer()
             for part in ("train", "validation")
         }
 
@@ -81,7 +85,8 @@ class TensorBoardLog(keras.callbacks.Callback):
             # float32 and no batching: the graph that a reader expects, not that of the step.
             network = tf.function(functools.partial(self.objective.call, self.model.main))
             image = tf.TensorSpec((1, None, None, self.model.main.channels), tf.float32, "image")
-            level = tf.TensorSpec((), tf.float32, "level")
+            axes = self.pairs[0]["level"].shape[2:]
+            level = tf.TensorSpec(axes, tf.float32, "level")
             with self.writers["train"].as_default(step=self.step):
                 tf.summary.graph(network.get_concrete_function(image, level).graph)
 

@@ -1,6 +1,6 @@
+import dataclasses
 import io
 import json
-import os
 import signal
 import types
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from keras_hyper.models import MultiLevel
 from keras_hyper.training import OBJECTIVES, TrainingInterrupted, callbacks
 from keras_hyper.training.callbacks import (
+    BestNetwork,
     Checkpoint,
     History,
     ProgressBar,
@@ -19,7 +20,7 @@ from keras_hyper.training.callbacks import (
     load_checkpoint,
     save_whole,
 )
-from keras_hyper.training.config import CHECKPOINT, PREVIOUS_CHECKPOINT
+from keras_hyper.training.folder import CHECKPOINT, PREVIOUS_CHECKPOINT
 
 
 def test_nan_names_step_level_and_checkpoint(tmp_path):
@@ -110,7 +111,7 @@ def test_a_signal_saves_after_the_step_and_stops(tmp_path, number):
     try:
         callback.on_train_batch_end(0)
         assert not list(tmp_path.iterdir())
-        os.kill(os.getpid(), number)
+        signal.getsignal(number)(number, None)  # as the signal does
         with pytest.raises(TrainingInterrupted, match=f"stopped by {number.name} after step 6; "):
             callback.on_train_batch_end(1)
     finally:
@@ -126,6 +127,27 @@ def test_the_weights_of_jax_are_read_back_before_they_are_saved(tmp_path):
     callback.set_model(model)
     callback.save()
     assert loaded(tmp_path, []) == 5
+
+
+def test_best_network_is_kept_over_resumed_runs(tmp_path):
+    objective = OBJECTIVES["restore"]
+
+    def validate(callback, *figures):
+        for value, figure in enumerate(figures):
+            network = dense(value)
+            network.with_precision = lambda _, network=network: network
+            callback.set_model(types.SimpleNamespace(main=network))
+            callback.on_test_end({"psnr_15": figure, "psnr_50": 20.0})
+        return keras.models.load_model(tmp_path / "best.keras").get_weights()[0].item()
+
+    names = ["15", "50"]
+    assert validate(BestNetwork(tmp_path, names, objective), 30.0, 32.0, 31.0, float("nan")) == 1
+    rows = [{"step": 1, "val_psnr_15": 32.0, "val_psnr_50": 20.0}]
+    (tmp_path / "history.json").write_text(json.dumps(rows))
+    assert validate(BestNetwork(tmp_path, names, objective), 31.0) == 1
+    assert validate(BestNetwork(tmp_path, names, objective), 0.0, 0.0, 33.0) == 2
+    lowest = dataclasses.replace(objective, better=min)
+    assert validate(BestNetwork(tmp_path, names, lowest), 31.0, 33.0) == 0
 
 
 def test_saving_without_a_place_to_keep_the_one_before_replaces_it(tmp_path):

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.export.card import read_card
+from keras_hyper.models import load_hyper_res
 from keras_hyper.training import (
     OBJECTIVES,
     RECIPES,
@@ -140,6 +141,22 @@ def test_a_run_is_initialised_trained_exported_and_described(photographs, tmp_pa
     assert "data  2 pictures, 2 windows of 56x40 to 56x40 pixels" in said
     record = json.loads((folder / "run.json").read_text())
     assert record["levels"] == "15 50" and record["data"]["files"] == 2
+
+
+def test_a_run_of_a_method_is_initialised_from_its_own_network(photographs, tmp_path):
+    settings = {"method": "plain", "levels": [25.0], "blocks": 1, "filters": 4}
+    trained(photographs, tmp_path / "start", **settings)
+    start = str(tmp_path / "start" / "denoise")
+    more = {**settings, "levels": [5.0], "init_from": start, "rate": 1e-9}
+    trained(photographs, tmp_path / "next", **more)
+    first, following = (
+        load_hyper_res(str(tmp_path / name / "denoise")) for name in ("start", "next")
+    )
+    assert following.levels == [5.0]
+    for ours, theirs in zip(following.get_weights(), first.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-7)
+    with pytest.raises(WrongArgumentError, match="expected an initial network of 1 channels"):
+        trained(photographs, tmp_path / "gray", **{**more, "channels": 1})
 
 
 def test_settings_that_do_not_fit_are_wrong_arguments(photographs, tmp_path):

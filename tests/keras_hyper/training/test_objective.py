@@ -78,10 +78,12 @@ def test_a_new_restorer_has_the_facts_of_task_recipe_and_settings(recipe, scalar
 def test_a_new_estimator_has_the_facts_of_task_and_settings(name):
     objective, task = OBJECTIVES["estimate"], ESTIMATOR_TASKS[name]
     config = TrainingConfig(name, channels=3, precision="float32")
-    levels = parse_levels(["20:60"], task)
+    words = [f"{axis.name}=20:60" for axis in task.axes] or ["20:60"]
+    levels = parse_levels(words, task)
     recipe = objective.recipe("default")
     model, again = (objective.new_model(recipe, task, levels, config) for _ in "ab")
-    assert (model.channels, model.task, model.unit) == (3, task.of.name, task.unit)
+    facts = (3, task.of.name, task.axis, task.unit)
+    assert (model.channels, model.task, model.axis, model.unit) == facts
     assert model.level_range == [20, 60] and model.dtype_policy.name == "float32"
     for key, value in task.network.items():
         assert getattr(model, key) == value

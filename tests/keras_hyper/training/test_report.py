@@ -124,6 +124,18 @@ def test_figures_results_and_the_next_commands_are_printed(console):
     ]
 
 
+def test_a_network_that_learned_nothing_is_reported(console):
+    rows = [
+        {"level": level, "psnr_before": 30.0, "psnr_after": 30.0 + gain, "gain": gain}
+        for level, gain in ((15.0, 0.001), (50.0, -0.002))
+    ]
+    words = "the network changes almost nothing: train again with a lower --rate, such as 5e-4"
+    assert words in concluded(console, "restore", TASKS["denoise"], rows, None)
+    rows[0]["gain"] = 0.5
+    both = concluded(console, "restore", TASKS["denoise"], rows, None)  # after the first
+    assert both.count(words) == 1 and "+0.50" in both[-10]
+
+
 def test_an_estimator_reports_its_errors(console):
     rows = [{"level": 15.0, "estimate": 14.25, "error": 2.0}]
     lines = concluded(console, "estimate", ESTIMATOR_TASKS["estimate"], rows, None)

@@ -4,6 +4,8 @@ import pytest
 from keras import ops
 
 from keras_hyper import HyperRes
+from keras_hyper.metrics import psnr
+from keras_hyper.models import CustomRes
 from keras_hyper.training import initialise_from
 from keras_hyper.training.restoring import (
     LevelLoss,
@@ -12,6 +14,7 @@ from keras_hyper.training.restoring import (
     level_metrics,
     psnr_before_and_after,
 )
+from pipelines import TASKS, parse_levels
 from tests.conftest import random_network
 
 GRAY = np.random.default_rng(0).random((2, 9, 8, 1)).astype("float32")
@@ -23,6 +26,10 @@ def test_loss_is_the_mean_over_the_levels(channels):
     clean = np.zeros((2, 4, 4, channels), np.float32)
     restored = np.stack([clean + 0.1, clean - 0.3], axis=1)
     assert float(MeanLossOfLevels()(clean, restored)) == pytest.approx(0.2)
+    assert float(MeanLossOfLevels("charbonnier")(clean, restored)) == pytest.approx(0.2, abs=1e-4)
+    again = MeanLossOfLevels.from_config(MeanLossOfLevels("psnr").get_config())
+    of_images = [psnr(clean, restored[:, index]) for index in range(restored.shape[1])]
+    assert float(again(clean, restored)) == pytest.approx(-np.mean(of_images), abs=1e-3)
 
 
 def test_metrics_are_of_one_level_each():
@@ -94,6 +101,19 @@ def test_an_initialised_network_equals_the_initial_one(image):
     np.testing.assert_allclose(restored(model, image), restored(initial, image), atol=1e-6)
 
 
+@pytest.mark.parametrize(("task", "axis"), [("denoise", 0), ("dejpeg", 1), ("sr", None)])
+def test_a_network_of_two_levels_follows_the_level_of_the_initial_one(task, axis):
+    facts = {"task": task, "level_range": (10, 50), "level_scale": 60, "level_offset": 5}
+    initial = random_network(**facts)
+    two = TASKS["denoise+dejpeg"]
+    scales = {"level_offset": two.level_offset, "level_scale": two.level_scale}
+    model = initialised(initial, task=two.name, axes=parse_levels(None, two).axes, **scales)
+    for levels in ((0.0, 90.0), (40.0, 20.0)):
+        expected = restored(initial, COLOUR, 30.0 if axis is None else levels[axis])
+        found = restored(model, COLOUR, np.float32([levels]))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(("before", "channels"), [(1, 3), (3, 1)])
 def test_a_light_tail_is_converted_too(before, channels):
     initial = random_network(before, tail="light")
@@ -102,6 +122,16 @@ def test_a_light_tail_is_converted_too(before, channels):
     model = initialised(initial, channels, tail="light")
     found = restored(model, image[..., :channels])
     np.testing.assert_allclose(found, np.repeat(expected, channels, axis=-1), atol=1e-6)
+
+
+def test_plain_convolutions_become_those_of_every_level():
+    initial = random_network(places=())
+    model = initialised(initial, 3)
+    image = np.repeat(GRAY, 3, axis=-1)
+    assert model.places == ["conv1", "conv2"]
+    np.testing.assert_allclose(restored(model, image), restored(initial, image), atol=1e-6)
+    with pytest.raises(ValueError, match=r"kernels at \[\], got some at \['conv1', 'conv2'\]"):
+        initialise_from(random_network(places=()), random_network())
 
 
 def test_loss_and_metrics_are_registered_for_checkpoints():
@@ -150,3 +180,40 @@ def test_another_task_starts_at_the_middle_of_the_range():
 def test_a_network_of_another_size_is_refused(facts):
     with pytest.raises(ValueError, match=f"expected an initial network with {next(iter(facts))}"):
         initialised(random_network(**facts))
+
+
+def test_own_network_is_initialised_from_one_of_its_kind_and_levels():
+    trunk = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(3, 1)])
+    model, same = (CustomRes.from_network(trunk, level_scale=35, task="t") for _ in range(2))
+    same.trunk.set_weights([weight + 1 for weight in same.trunk.get_weights()])
+    initialise_from(model, same)
+    for ours, theirs in zip(model.get_weights(), same.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(ValueError, match="expected an initial network for t"):
+        initialise_from(model, CustomRes.from_network(trunk, level_scale=70, task="t"))
+    with pytest.raises(ValueError, match="expected an initial network with blocks 0, got one"):
+        initialise_from(model, random_network())
+
+
+AXES = {"axes": ("noise", "jpeg"), "level_range": ((0, 50), (10, 100)),
+        "level_offset": (25, 55), "level_scale": (25, 45)}  # fmt: skip
+
+
+def test_a_network_of_two_axes_begins_as_one_of_one_level():
+    initial = random_network()
+    model = initialised(initial, task="both", **AXES)
+    expected = restored(initial, COLOUR, 40.0)  # the middle of 5 to 75
+    for level in ((0.0, 10.0), (50.0, 90.0)):
+        np.testing.assert_allclose(restored(model, COLOUR, level), expected, atol=1e-5)
+
+
+def test_another_level_map_of_two_axes_changes_nothing():
+    initial = random_network(**AXES)
+    model = initialised(initial, **{**AXES, "level_offset": (20, 50), "level_scale": (10, 40)})
+    for level in ((0.0, 10.0), (50.0, 90.0)):
+        expected = restored(initial, COLOUR, level)
+        np.testing.assert_allclose(restored(model, COLOUR, level), expected, atol=1e-4)
+    with pytest.raises(
+        ValueError, match=r"expected an initial network with axes \[\], got \['noise"
+    ):
+        initialised(initial)

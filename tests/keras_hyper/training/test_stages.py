@@ -6,9 +6,16 @@ import tensorflow as tf
 
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.methods import METHODS, SCHEDULES, MethodRes
+from keras_hyper.models import HyperRes
 from keras_hyper.training import RECIPES, TrainingConfig
 from keras_hyper.training.restoring import new_restorer
-from keras_hyper.training.stages import checked_method, first_table, parts_of, searched
+from keras_hyper.training.stages import (
+    checked_initial,
+    checked_method,
+    first_table,
+    parts_of,
+    searched,
+)
 from pipelines import TASKS, parse_levels
 
 LEVELS = {"denoise": (5, 25, 75), "dejpeg": (10, 40, 80)}
@@ -71,7 +78,10 @@ def test_number_of_levels_that_a_method_cannot_use_is_refused(method, levels, me
             {"method": "blind", "schedule": "ends"},
             "expected no --schedule ends with --method blind",
         ),
-        ({"method": "dni", "init_from": "denoise"}, "expected no --method with --init-from"),
+        (
+            {"method": "cresmd", "schedule": "ends"},
+            "expected no --schedule ends with --method cresmd",
+        ),
     ],
 )
 def test_arguments_that_exclude_each_other_are_refused(settings, message):
@@ -81,11 +91,23 @@ def test_arguments_that_exclude_each_other_are_refused(settings, message):
         checked_method(TrainingConfig("estimate", method="dni"), False)
 
 
-def test_method_of_the_paper_is_the_network_without_a_method():
-    config = checked_method(TrainingConfig("denoise", method="hyperres"), True)
+def test_initial_network_is_of_the_same_method():
+    biases = MethodRes(method="biases", blocks=1, filters=4)
+    assert checked_initial(biases, "biases") is biases
+    for method, initial, words in (
+        ("dni", biases, "expected an initial network of --method dni, got one of biases"),
+        ("dni", HyperRes(blocks=1, filters=4), "--method dni, got one of HyperRes"),
+        (None, biases, "keras_hyper.methods.merge makes one"),
+    ):
+        with pytest.raises(WrongArgumentError, match=words):
+            checked_initial(initial, method)
+
+
+def test_method_and_loss_of_the_paper_equal_the_defaults():
+    config = checked_method(TrainingConfig("denoise", method="hyperres", loss="l1"), True)
     assert config == TrainingConfig("denoise")
     ends = TrainingConfig("denoise", method="hyperres", schedule="ends")
-    assert checked_method(ends, True) is ends and set(SCHEDULES) == {"joint", "ends"}
+    assert checked_method(ends, True) == ends and set(SCHEDULES) == {"joint", "ends"}
 
 
 @pytest.mark.parametrize(
