@@ -35,6 +35,27 @@ def test_job_follows_its_schema_and_its_shards_are_complete():
     assert len({str(args.report) for args in found}) == count and found[0].resume
 
 
+def test_ray_job_has_pods_that_follow_their_schema_and_a_command_that_parses():
+    job = yaml.safe_load((ARCHIVE / "ray.yaml").read_text())
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    assert set(job["spec"]) == {
+        "entrypoint", "backoffLimit", "shutdownAfterJobFinishes", "rayClusterSpec"
+    }  # fmt: skip
+    program, command, *words = job["spec"]["entrypoint"].split()
+    args = parsed(words)
+    assert (program, command, args.runner, args.resume) == ("keras-hyper", "restore", "ray", True)
+    cluster = job["spec"]["rayClusterSpec"]
+    assert f"ray=={cluster['rayVersion']}" in (ROOT / "constraints.txt").read_text().splitlines()
+    head, (workers,) = cluster["headGroupSpec"], cluster["workerGroupSpecs"]
+    assert set(head) == {"rayStartParams", "template"} == set(workers) - {
+        "groupName", "replicas", "minReplicas", "maxReplicas"
+    }  # fmt: skip
+    assert head["rayStartParams"] == {"num-cpus": "0"} and workers["rayStartParams"] == {}
+    for group in (head, workers):
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "ray"}, **group["template"]}
+        assert kubernetes_validate.validate(pod, "1.30", strict=True) == "1.30"
+
+
 @pytest.mark.parametrize("arguments", [["in dir", "out"], ["in"]])
 def test_array_runs_a_shard_a_task(arguments, tmp_path):
     program = tmp_path / "keras-hyper"

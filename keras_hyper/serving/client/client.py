@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -24,6 +25,7 @@ from keras_hyper.serving.client.calls import (
     retry_on_version_change,
 )
 from keras_hyper.serving.client.tensors import FLOATS, SWEEP, Form, smallest_form
+from pipelines.levels import level_text
 
 OnTile = Callable[[int, int], None]
 
@@ -85,7 +87,7 @@ class Client:
     def restore(
         self,
         picture: np.ndarray,
-        level: float | None = None,
+        level: float | Sequence[float] | None = None,
         *,
         tile: int = 512,
         on_tile: OnTile = lambda done, count: None,
@@ -95,7 +97,7 @@ class Client:
         Args:
             picture: As in `keras_hyper.restore`: ``(height, width)`` or ``(height, width, 1 to
                 4)``, uint8, uint16 or float in [0, 1].
-            level: In the task's unit; None for an export of one level.
+            level: In the task's unit, one number for each axis; None for an export of one level.
             tile: Tile size in pixels, even, without the margin.
             on_tile: Called with the number of finished tiles and of all tiles.
 
@@ -111,7 +113,7 @@ class Client:
     def sweep(
         self,
         picture: np.ndarray,
-        levels: Sequence[float],
+        levels: Sequence[Any],
         *,
         tile: int = 512,
         on_tile: OnTile = lambda done, count: None,
@@ -271,7 +273,7 @@ def tls(
 
 
 def _encoded_levels(served, levels):
-    """Returns levels as float32 ``(K,)``, or None for an export of one level.
+    """Returns levels as float32 ``(K,)`` or ``(K, axes)``; None for an export of one level.
 
     Raises:
         ValueError: If a level is missing or invalid. A level outside the range trained on causes a
@@ -279,11 +281,13 @@ def _encoded_levels(served, levels):
     """
     only = served.card.get("only_level")
     if not served.takes_level:
-        if any(level is not None and level != only for level in levels):
-            known = "one level" if only is None else f"level {only:g}"
+        given = [level for level in levels if level is not None]
+        if any(np.ravel(level).tolist() != np.ravel(only).tolist() for level in given):
+            known = "one level" if only is None else f"level {level_text(only)}"
             raise ValueError(f"expected {known}, the only one of this export, got {levels}")
         return None
-    if any(level is None or np.ndim(level) for level in levels):
+    axes = np.shape(served.level_range)[:-1]
+    if any(level is None or (np.ndim(level) and not axes) for level in levels):
         raise ValueError(f"expected a level, one number, got {levels}")
     for level in levels:
         checked_level(level, (), served.level_range, served.card.get("unit", ""))

@@ -62,7 +62,7 @@ class Server:
             raise self._failure
 
     def stop(self) -> None:
-        """Sets health to NOT_SERVING, refuses new calls, finishes running ones, closes models."""
+        """Says that it stops, answers for the seconds of `drain`, then ends calls and models."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
@@ -85,7 +85,12 @@ class Server:
     async def _serve(self):
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        service = Service(self.models, self.options, Metrics())
+        traces = None
+        if self.options.traces:
+            from keras_hyper.serving.server.traces import Traces
+
+            traces = Traces()
+        service = Service(self.models, self.options, Metrics(), traces)
         options, certificates = self.options, self._certificates
         grpc_server = GrpcServer(service, options, certificates)
         transports: list[GrpcServer | RestServer] = [grpc_server]
@@ -101,6 +106,7 @@ class Server:
                     certificates.refresh()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), _HEALTH_INTERVAL)
+            service.stopping = True
             await grpc_server.drain()
             await asyncio.sleep(self.options.drain)
         finally:

@@ -25,7 +25,7 @@ class Options:
         max_message: Most bytes of a gRPC message.
         max_memory: Most bytes that all requests take together, above the loaded models.
         tensor_content: Answer every client in packed bytes, not only those that ask for it.
-        drain: Seconds between NOT_SERVING and the refusal of calls.
+        drain: Seconds between NOT_SERVING, with all models UNLOADING, and the refusal of calls.
         grace: Seconds for running requests to finish when the server stops.
         cert: PEM file with the server's certificate chain; None for no TLS.
         key: PEM file with its key.
@@ -35,6 +35,7 @@ class Options:
         idle: Seconds without a call after which a connection is closed.
         channel_arguments: Arguments of gRPC, such as ``grpc.max_connection_age_ms``.
         access_log: File that gets a line of JSON for each Predict; None for none.
+        traces: Send spans of calls by OTLP; needs the extra ``traces``.
     """
 
     host: str = "127.0.0.1"
@@ -48,7 +49,7 @@ class Options:
     max_message: int = 1 << 28
     max_memory: int = 4 << 30
     tensor_content: bool = False
-    drain: float = 1.0
+    drain: float = 2.0
     grace: float = 10.0
     cert: Path | None = None
     key: Path | None = None
@@ -57,6 +58,7 @@ class Options:
     idle: float = 300.0
     channel_arguments: tuple[tuple[str, int | str], ...] = ()
     access_log: Path | None = None
+    traces: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ On asyncio, so that an open call without a request takes no thread, and health a
 queue behind Predict.
 """
 
+import asyncio
 import contextlib
 import importlib
 from collections.abc import Callable
@@ -31,6 +32,8 @@ _UNIMPLEMENTED = {
     PREDICTION: ("Classify", "Regress", "MultiInference"),
     MODEL: ("HandleReloadConfigRequest",),
 }
+# Seconds without a call after which a server that stops ends what gRPC leaves open.
+_QUIET = 0.25
 HEALTH_NAMES = ("", "PredictionService", "ModelService", PREDICTION, MODEL)
 
 
@@ -79,6 +82,7 @@ class _Handlers:
     def __init__(self, service: Service, as_content: bool):
         self._service = service
         self._as_content = as_content
+        self.calls = 0
 
     async def predict(self, data, context):
         metadata = dict(context.invocation_metadata() or ())
@@ -129,7 +133,7 @@ class _Handlers:
         response = get_model_status_pb2.GetModelStatusResponse()
         for version in self._service.statuses(model, number):
             one = response.model_version_status.add(
-                version=version.number, state=int(version.state)
+                version=version.number, state=int(self._service.state_of(version))
             )
             one.status.error_message = version.text
             if version.error:
@@ -147,7 +151,12 @@ class _Handlers:
             return refuse
 
         def handler(method):
+            def leave(context):
+                self.calls -= 1
+
             async def with_status(data, context):
+                self.calls += 1
+                context.add_done_callback(leave)
                 try:
                     return await method(data, context)
                 except ServingError as error:
@@ -182,6 +191,7 @@ class GrpcServer:
         self, service: Service, options: Options, certificates: Certificates | None = None
     ):
         self._server = grpc.aio.server(
+            interceptors=[service.traces.interceptor] if service.traces else [],
             options=[
                 ("grpc.max_receive_message_length", options.max_message),
                 ("grpc.max_send_message_length", -1),
@@ -193,8 +203,8 @@ class GrpcServer:
             ],
             maximum_concurrent_rpcs=options.max_queue + 1000,
         )
-        handlers = _Handlers(service, options.tensor_content)
-        self._server.add_generic_rpc_handlers(handlers.generic())
+        self._handlers = _Handlers(service, options.tensor_content)
+        self._server.add_generic_rpc_handlers(self._handlers.generic())
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         # Registers the files of both services for reflection. Protobuf 4 cannot import these
@@ -241,4 +251,11 @@ class GrpcServer:
 
     async def stop(self) -> None:
         """Refuses new calls and waits for running ones, at most the seconds of `grace`."""
-        await self._server.stop(self._options.grace)
+        stopped = asyncio.ensure_future(self._server.stop(self._options.grace))
+        quiet = 0
+        while quiet < 2 and not stopped.done():
+            await asyncio.wait([stopped], timeout=_QUIET)
+            quiet = 0 if self._handlers.calls else quiet + 1
+        # gRPC accepts calls that come just as it stops, and never answers them.
+        await self._server.stop(None)
+        await stopped

@@ -124,6 +124,8 @@ class Model:
             version = Version(number, folder, self._clock)
             self._versions = {**self._versions, number: version}
         if version.state is State.AVAILABLE:
+            if version.has_grown():
+                self._load_again(version)
             return True
         if not (folder / "saved_model.pb").is_file():
             version.note = f"no such file: {folder / 'saved_model.pb'}"
@@ -137,6 +139,19 @@ class Model:
         self._available = {**self._available, number: version}
         _log.info("%s version %d is available", self.config.name, number)
         return True
+
+    def _load_again(self, old):
+        new = Version(old.number, old.folder, self._clock)
+        if not new.load():
+            self.load_failures += 1
+            old.seen = new.seen
+            _log.warning("%s version %d as before: %s", self.config.name, old.number, new.text)
+            return
+        self._versions = {**self._versions, old.number: new}
+        self._available = {**self._available, old.number: new}
+        old.retire()
+        self._past.append(old)
+        _log.info("%s version %d is available with its new files", self.config.name, old.number)
 
     def _retire(self, numbers):
         # Removed first, so that new requests find the other versions.

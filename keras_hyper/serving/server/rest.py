@@ -105,7 +105,7 @@ class _Handlers:
         rows = [
             {
                 "version": str(one.number),
-                "state": one.state.name,
+                "state": self._service.state_of(one).name,
                 "status": {
                     "error_code": one.error.code.name if one.error else "OK",
                     "error_message": one.text,

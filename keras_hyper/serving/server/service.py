@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import numpy as np
@@ -24,7 +24,10 @@ from keras_hyper.serving.server.metrics import Metrics
 from keras_hyper.serving.server.models import Models
 from keras_hyper.serving.server.queue import Budget, Job, Queue, batch_key
 from keras_hyper.serving.server.request import Request, check_outputs, inputs_of, units_of
-from keras_hyper.serving.server.version import DEFAULT_SIGNATURE, Hold, Lease, Version
+from keras_hyper.serving.server.version import DEFAULT_SIGNATURE, Hold, Lease, State, Version
+
+if TYPE_CHECKING:
+    from keras_hyper.serving.server.traces import Traces
 
 # A client ends its call at its own deadline, a little before the server's clock does.
 _NEARLY = 0.9
@@ -97,11 +100,21 @@ class Service:
         models: The models.
         options: Limits.
         metrics: Counts and times.
+        traces: Spans of calls; None for none.
     """
 
-    def __init__(self, models: Models, options: Options, metrics: Metrics):
+    def __init__(
+        self,
+        models: Models,
+        options: Options,
+        metrics: Metrics,
+        traces: "Traces | None" = None,
+    ):
         self.models = models
         self.metrics = metrics
+        self.traces = traces
+        self.stopping = False
+        self._span = traces.span if traces else contextlib.nullcontext
         self._options = options
         # More threads than runs, so that no request is read later because of a running one.
         self._threads = ThreadPoolExecutor(options.running + 2, thread_name_prefix="serving")
@@ -110,6 +123,9 @@ class Service:
         self._running = Budget(options.max_memory // 2)
         self._queue = Queue(self._threads, options.running, options.batch, self._running)
         self._access_log = AccessLog(options.access_log) if options.access_log else None
+        self._records = [self._access_log.write] if self._access_log else []
+        if traces:
+            self._records.append(traces.describe)
         self._calls = 0
         gauge = metrics.gauge
         gauge("queue_depth", "Jobs that wait for a run.", lambda: self._queue.depth)
@@ -162,8 +178,8 @@ class Service:
             self._calls -= 1
             call.memory.release()
             self.metrics.count(call.model, call.code, call.signature, entrypoint)
-            if self._access_log:
-                self._access_log.write(call)
+            for record in self._records:
+                record(call)
             if call.code == "OK":
                 self.metrics.latency(call.model, entrypoint, call.elapsed)
 
@@ -194,16 +210,20 @@ class Service:
             call.check_deadline()
             return read()
 
-        request = await self._in_thread(parsed)
+        with self._span("parse"):
+            request = await self._in_thread(parsed)
         call.model, call.signature = request.model, request.signature or DEFAULT_SIGNATURE
         hold = self.models.acquire(request.model, request.version, request.label)
         call.version = hold.number
-        job = await self._prepared(call, request, hold)
+        with self._span("convert"):
+            job = await self._prepared(call, request, hold)
         queued = time.perf_counter()
-        outputs = await self._queue.run(job)
+        with self._span("queue and run"):
+            outputs = await self._queue.run(job)
         self.metrics.runtime(call.model, time.perf_counter() - queued)
         answer = Answer(call.model, hold.number, job.signature, outputs)
-        return await self._in_thread(write, answer)
+        with self._span("answer"):
+            return await self._in_thread(write, answer)
 
     def metadata(self, model: str, version: int | None, label: str) -> tuple[int, dict]:
         """Returns the version's number and its SignatureDefs by name, the initialiser included.
@@ -231,11 +251,21 @@ class Service:
             raise not_found(f"Could not find any versions of model {model}")
         return versions
 
+    def state_of(self, version: Version) -> State:
+        """Returns a version's state; UNLOADING for an available one while the server stops.
+
+        Balancers ask for the state, so that they send their calls elsewhere.
+        """
+        available = version.state is State.AVAILABLE
+        return State.UNLOADING if self.stopping and available else version.state
+
     def close(self) -> None:
         """Starts no more work; closing the models ends what runs."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self._access_log:
             self._access_log.close()
+        if self.traces:
+            self.traces.close()
 
     async def _prepared(self, call: Call, request: Request, hold: Hold) -> Job:
         def reserve(size):

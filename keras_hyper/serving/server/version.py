@@ -178,7 +178,7 @@ class Version:
         self.note = ""
         self.loaded: LoadedVersion | None = None
         self._clock = clock
-        self._seen: tuple = ()
+        self.seen: tuple = ()
         self._failures = 0
         self._next_attempt = 0.0
         self._users = 0
@@ -191,14 +191,18 @@ class Version:
 
     def is_due(self) -> bool:
         """Whether to load it now: the wait after a failure ended, or its files changed."""
-        return self._clock() >= self._next_attempt or _files(self.folder) != self._seen
+        return self._clock() >= self._next_attempt or _files(self.folder) != self.seen
+
+    def has_grown(self) -> bool:
+        """Whether files were added since it was loaded: it was copied while it was polled."""
+        return set(_files(self.folder)) > set(self.seen)
 
     def load(self) -> bool:
         """Loads and warms up the version; returns whether it is available now.
 
         After a failure, `error` has the reason and the state is END until the next attempt.
         """
-        self._seen = _files(self.folder)
+        self.seen = _files(self.folder)
         self.state, self.error = State.LOADING, None
         try:
             loaded = LoadedVersion(self.folder)
@@ -253,7 +257,8 @@ class Version:
 def _files(folder):
     """Returns names, sizes and times of a folder's files, to detect changes."""
     try:
-        paths = [(path, path.stat()) for path in sorted(folder.rglob("*"))]
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        paths = [(path, path.stat()) for path in files]
     except OSError:  # removed while it is read
         return ()
     return tuple((str(path), status.st_size, status.st_mtime_ns) for path, status in paths)

@@ -6,11 +6,7 @@ As the conformance tests: TF_SERVING_ADDRESS and TF_SERVING_REST name another se
 
 import gzip
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -23,39 +19,14 @@ import grpc
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
-from tests.keras_hyper.serving.conftest import MODELS, Target
+from benchmarks.bombs import lists
+from tests.keras_hyper.serving.conftest import MEMORY
 from tests.keras_hyper.serving.request_cases import INVALID, floats, pixels, request_for
 from tests.keras_hyper.serving.responses import refusal
 from tests.keras_hyper.serving.server.test_bodies import submessages
 
-MEMORY = 192 << 20
 PATH = "/v1/models/denoise:predict"
 BUSY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
-
-
-@pytest.fixture(scope="module", params=["ours", "TF_SERVING_ADDRESS"])
-def server(request, tmp_path_factory):
-    if request.param != "ours":
-        if request.param not in os.environ:
-            pytest.skip("TF_SERVING_ADDRESS names no server to attack")
-        yield Target(os.environ[request.param], os.environ.get("TF_SERVING_REST"))
-        return
-    models = tmp_path_factory.mktemp("models")
-    shutil.copytree(MODELS / "denoise_tiny", models / "denoise")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "keras_hyper", "serve", "--models", models, "--port", "0",
-         "--rest-port", "0", "--poll", "0.2", "--max-memory", str(MEMORY), "--max-queue", "32"],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    ports = re.findall(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
-    target = Target(f"127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
-    target.pid = process.pid
-    yield target
-    target.channel.close()
-    process.kill()
-    process.stdout.close()
-    process.wait()
 
 
 def post(server, body, **headers):
@@ -76,8 +47,7 @@ def post(server, body, **headers):
 
 def bomb(count, part=b"[]"):
     """Packed JSON with as many parts in one list."""
-    parts = b",".join([part] * count)
-    return gzip.compress(b'{"inputs":{"image":[' + parts + b"]}}", 6)
+    return gzip.compress(lists(count, part), 6)
 
 
 @pytest.mark.parametrize(
@@ -149,16 +119,34 @@ def test_damaged_packed_body_is_a_json_error(server, encoding):
     ("name", "status"), [("localhost", 400), ("127.0.0.1:8501", 400), ("evil.example", 403)]
 )
 def test_names_of_other_sites_are_refused(server, name, status):
-    if not hasattr(server, "pid"):
-        pytest.skip("TF-Serving has no list of hosts")
+    if server.pid is None:
+        pytest.skip("TF_SERVING_PID names no process: TF-Serving has no list of hosts")
     assert post(server, b"{}", Host=name, Origin=f"http://{name}")[0] == status
 
 
+@pytest.mark.parametrize(
+    ("scale", "level", "words"), [(255, 25, "pixels"), (1, 1e30, "level"), (1, -5, "level")]
+)
+def test_values_of_another_unit_are_refused(server, scale, level, words):
+    image = np.full((1, 8, 8, 3), 0.7 * scale, np.float32)
+    request = request_for(image=image, level=np.float32([level]))
+    code, text = refusal(lambda: server.predict(request))
+    assert code is INVALID and words in text and re.search(r"\d", text)
+
+
+def test_unknown_label_is_refused(server):
+    request = floats((1, 8, 8, 3))
+    request.model_spec.version_label = "missing"
+    assert refusal(lambda: server.predict(request))[0] in (
+        INVALID,
+        grpc.StatusCode.FAILED_PRECONDITION,
+    )
+
+
 def memory_of(server, what="VmRSS"):
-    pid = getattr(server, "pid", None) or os.environ.get("TF_SERVING_PID")
-    if pid is None:
+    if server.pid is None:
         pytest.skip("TF_SERVING_PID names no process to measure")
-    status = Path(f"/proc/{pid}/status").read_text()
+    status = Path(f"/proc/{server.pid}/status").read_text()
     return int(re.search(rf"{what}:\s+(\d+)", status)[1]) << 10
 
 
@@ -185,6 +173,24 @@ def test_memory_stays_below_the_stated_ceiling(server):
         assert all(bomb.result()[0] in (400, 413, 503) for bomb in bombs)
     # On top come messages that were received and not yet admitted.
     assert memory_of(server, "VmHWM") - before < MEMORY + 12 * (1 << 20)
+
+
+def test_pictures_of_16_megapixels_are_bounded(server):
+    image = np.zeros((1, 4096, 4096, 3), np.uint8)
+    request = request_for(signature="serving_uint8", image=image, level=np.float32([25]))
+
+    def one(_):
+        try:
+            return len(server.predict(request, timeout=600).outputs["restored"].tensor_shape.dim)
+        except grpc.RpcError as error:
+            assert error.code() in (INVALID, *BUSY) and "memory" in error.details()
+            return 4
+
+    before = memory_of(server)
+    with ThreadPoolExecutor(2) as threads:
+        assert [one(0), *threads.map(one, range(2))] == [4] * 3
+    # Each message is in memory twice while gRPC hands it over.
+    assert memory_of(server, "VmHWM") - before < MEMORY + 12 * (1 << 20) + 4 * image.nbytes
 
 
 def counts(server):

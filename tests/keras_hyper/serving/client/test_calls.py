@@ -95,6 +95,9 @@ def test_unreachable_server_is_given_up_sooner(clock):
     [
         (grpc.StatusCode.UNAVAILABLE, "", True),
         (grpc.StatusCode.ABORTED, "", True),
+        (grpc.StatusCode.CANCELLED, "", True),
+        (grpc.StatusCode.UNKNOWN, "Stream removed (Data frame)", True),
+        (grpc.StatusCode.UNKNOWN, "", False),
         (grpc.StatusCode.FAILED_PRECONDITION, "shapes and padding is turned off", True),
         (grpc.StatusCode.FAILED_PRECONDITION, "variable missing", False),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "message larger than max", False),

@@ -106,6 +106,30 @@ def test_incomplete_new_version_is_reported_and_the_old_one_stays(stubs, folder,
     assert model.available == [2] and model.statuses()[0].text == ""
 
 
+def test_version_is_loaded_again_when_its_copy_went_on(stubs, folder, monkeypatch):
+    put(folder, 1)
+    model = model_of(folder)
+    first = model.acquire()
+    (folder / "1" / "assets.extra").mkdir()
+    (folder / "1" / "assets.extra" / "card.json").write_text("{}")
+    model.poll()
+    second = model.acquire()
+    assert second.loaded is not first.loaded and not first.loaded.closed
+    first.release()
+    model.poll()
+    assert first.loaded.closed and model.acquire().loaded is second.loaded
+
+    def fail(loaded, folder):
+        raise ValueError("half a file")
+
+    monkeypatch.setattr(version_module, "warm_up", fail)
+    (folder / "1" / "more").touch()
+    for _ in range(2):
+        model.poll()
+        assert model.load_failures == 1 and model.acquire().loaded is second.loaded
+    assert states(model) == {1: State.AVAILABLE}
+
+
 def test_server_starts_with_the_newest_complete_version(stubs, folder):
     put(folder, 1)
     put(folder, 2)

@@ -19,12 +19,16 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 from keras_hyper.serving.server import Server
 from keras_hyper.serving.server.config import Options, models_of_folder
 from keras_hyper.serving.server.grpc_server import HEALTH_NAMES
-from tests.keras_hyper.serving.conftest import MODELS, SMALL, target_of
-from tests.keras_hyper.serving.one_model_server import health, serve, states_of, until
+from tests.keras_hyper.serving.conftest import SMALL, target_of
+from tests.keras_hyper.serving.one_model_server import (
+    export_halved,
+    health,
+    serve,
+    states_of,
+    until,
+)
 from tests.keras_hyper.serving.request_cases import floats, pixels, request_for
-from tests.keras_hyper.serving.responses import refusal
-
-EXPORT = MODELS / "denoise" / "1"
+from tests.keras_hyper.serving.responses import ask, refusal
 
 
 def test_batched_requests_get_their_own_results_as_tensor_content(local):
@@ -49,13 +53,13 @@ def test_batched_requests_get_their_own_results_as_tensor_content(local):
 
 
 def test_version_change_under_load_fails_no_request(tmp_path):
-    shutil.copytree(EXPORT, tmp_path / "1")
+    export_halved(tmp_path)
     with serve(tmp_path, rest_port=None) as server:
         target = target_of(server)
         seen, failed, stop = [], [], threading.Event()
 
         def load():
-            while not stop.is_set():
+            while not stop.wait(0.01):  # leaves the processor to the loading
                 try:
                     seen.append(target.predict(floats()).model_spec.version.value)
                 except grpc.RpcError as error:
@@ -64,36 +68,39 @@ def test_version_change_under_load_fails_no_request(tmp_path):
         threads = [threading.Thread(target=load) for _ in range(3)]
         for thread in threads:
             thread.start()
-        for number in (2, 3):
-            shutil.copytree(EXPORT, tmp_path / "copy")
-            (tmp_path / "copy").rename(tmp_path / str(number))
-            until(lambda number=number: seen and seen[-1] == number)
-        shutil.rmtree(tmp_path / "3")
-        shutil.rmtree(tmp_path / "2")
-        until(lambda: seen[-1] == 1)
-        stop.set()
-        for thread in threads:
-            thread.join()
+        try:
+            for number in (2, 3):
+                shutil.copytree(tmp_path / "1", tmp_path / "copy")
+                (tmp_path / "copy").rename(tmp_path / str(number))
+                until(lambda number=number: seen and seen[-1] == number)
+            shutil.rmtree(tmp_path / "3")
+            shutil.rmtree(tmp_path / "2")
+            until(lambda: seen[-1] == 1)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
         assert not failed
         until(lambda: states_of(target) == [(3, 50), (2, 50), (1, 30)])
         target.channel.close()
 
 
-def test_health_is_not_serving_before_the_first_model_and_after_shutdown(tmp_path):
-    server = Server(
-        lambda: models_of_folder(tmp_path), Options(**{**SMALL, "drain": 1.0, "rest_port": None})
-    )
+def test_health_and_states_before_the_first_model_and_while_the_server_stops(tmp_path):
+    server = Server(lambda: models_of_folder(tmp_path), Options(**{**SMALL, "drain": 1.0}))
     server.start()
     target = target_of(server)
     states = health_pb2.HealthCheckResponse
     assert {health(target, name) for name in HEALTH_NAMES} == {states.NOT_SERVING}
     assert refusal(lambda: target.predict(floats()))[0] is grpc.StatusCode.NOT_FOUND
-    shutil.copytree(EXPORT, tmp_path / "denoise" / "1")
+    export_halved(tmp_path / "denoise")
     until(lambda: health(target) == states.SERVING)
     assert target.predict(floats()).outputs
     stopping = threading.Thread(target=server.stop)
     stopping.start()
     until(lambda: health(target) == states.NOT_SERVING)
+    assert states_of(target) == [(1, 40)]
+    _, answer = ask(f"{target.rest}/v1/models/denoise")
+    assert answer["model_version_status"][0]["state"] == "UNLOADING"
     assert target.predict(floats()).outputs  # those who have not noticed yet
     stopping.join()
     assert refusal(lambda: target.predict(floats()))[0] is grpc.StatusCode.UNAVAILABLE
@@ -113,7 +120,8 @@ def test_tls_with_client_certificates_and_access_log(tmp_path):
     options = {"cert": tmp_path / "cert", "key": tmp_path / "key", "client_ca": tmp_path / "ca"}
     root = authority.cert_pem.bytes()
     key, chain = client.private_key_pem.bytes(), client.cert_chain_pems[0].bytes()
-    with serve(access_log=tmp_path / "log", **options) as server:
+    export_halved(tmp_path / "denoise")
+    with serve(tmp_path / "denoise", access_log=tmp_path / "log", **options) as server:
         for credentials, good in (
             (grpc.ssl_channel_credentials(root, key, chain), True),
             (grpc.ssl_channel_credentials(root), False),
@@ -142,10 +150,11 @@ def test_tls_with_client_certificates_and_access_log(tmp_path):
         rest.close()
 
 
-def test_port_in_use_is_a_one_line_error():
+def test_port_in_use_is_a_one_line_error(tmp_path):
+    export_halved(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"127.0.0.1:{port}"):
-            serve(port=port).start()
+            serve(tmp_path, port=port).start()
         with pytest.raises(OSError, match=str(port)):
-            serve(rest_port=port).start()
+            serve(tmp_path, rest_port=port).start()

@@ -1,0 +1,144 @@
+"""Connections, pings and versions of an adversary, to our server or the named one."""
+
+import os
+import shutil
+import socket
+import threading
+import time
+import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tensorflow_serving.apis import get_model_metadata_pb2
+
+from keras_hyper.serving.server.config import channel_arguments
+from tests.keras_hyper.serving.conftest import PINGS, named_target, target_of
+from tests.keras_hyper.serving.one_model_server import export_halved, serve, states_of, until
+from tests.keras_hyper.serving.request_cases import floats
+from tests.keras_hyper.serving.responses import ask
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+PING, GOAWAY = 6, 7
+# A time stamp beyond 2**63.
+LONG_NAME = "20261128021459000001"
+
+
+@pytest.fixture(scope="module", params=["ours", "TF_SERVING_ADDRESS"])
+def server(request, tmp_path_factory):
+    """Ours, with small limits and a model that is loaded in no time, or the named one."""
+    if request.param == "ours":
+        folder = tmp_path_factory.mktemp("denoise")
+        export_halved(folder)
+        with serve(folder, idle=1.0, channel_arguments=channel_arguments(PINGS)) as server:
+            target = target_of(server, folder)
+            target.idle = 1.0
+            yield target
+            target.channel.close()
+        return
+    if request.param not in os.environ:
+        pytest.skip("TF_SERVING_ADDRESS names no server to attack")
+    yield named_target()
+
+
+def connected(address, data=b""):
+    host, _, port = address.rpartition(":")
+    connection = socket.create_connection((host, int(port)))
+    connection.sendall(data)
+    return connection
+
+
+def rest_of(server):
+    if server.rest is None:
+        pytest.skip("TF_SERVING_REST names no server to attack")
+    return urllib.parse.urlsplit(server.rest).netloc
+
+
+def frame(kind, content=b""):
+    return len(content).to_bytes(3, "big") + bytes([kind, 0, 0, 0, 0, 0]) + content
+
+
+def test_idle_and_half_sent_connections_are_closed(server):
+    if server.idle is None:
+        pytest.skip("TF_SERVING_IDLE names no seconds: TF-Serving never closes them")
+    rest, half = rest_of(server), b"GET / HTTP/1.1\r\nHos"
+    kinds = [(server.address, b""), (server.address, PREFACE), (rest, b""), (rest, half)]
+    # Both ends of ours are of this process, which may have 1024 files.
+    idle = [connected(*kind) for kind in kinds * (150 if server.pid else 75)]
+    try:
+        end = time.monotonic() + server.idle + 20
+        assert server.predict(floats(), timeout=30).outputs
+        for one in idle:
+            one.settimeout(max(0.01, end - time.monotonic()))
+            while one.recv(1 << 16):
+                pass
+    finally:
+        for one in idle:
+            one.close()
+
+
+def test_frequent_pings_do_not_end_a_connection_where_they_are_allowed(server):
+    pings = 8
+    with connected(server.address, PREFACE + frame(4)) as connection:
+        for number in range(pings):
+            connection.sendall(frame(PING, number.to_bytes(8, "big")))
+            time.sleep(0.1)
+        connection.settimeout(10)
+        kinds = []
+        while kinds.count(PING) < pings:
+            head = connection.recv(9, socket.MSG_WAITALL)
+            connection.recv(int.from_bytes(head[:3], "big"), socket.MSG_WAITALL)
+            kinds.append(head[3])
+            assert head[3] != GOAWAY  # too many pings
+
+
+def test_sockets_of_other_sites_are_refused(server):
+    if server.idle is None:
+        pytest.skip("TF-Serving has no list of hosts")
+    rows = ["GET /v1/models/denoise HTTP/1.1", "Host: evil.example", "Origin: http://evil.example",
+            "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="]  # fmt: skip
+    with connected(rest_of(server), "\r\n".join([*rows, "", ""]).encode()) as connection:
+        connection.settimeout(10)
+        assert b" 403 " in connection.recv(1 << 16).partition(b"\r\n")[0]
+
+
+def test_status_and_metadata_stay_right_for_16_clients_while_versions_change(server):
+    metadata = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    metadata.model_spec.name = "denoise"
+    ended = threading.Event()
+
+    def ask_on(_):
+        count = 0
+        while not (ended.is_set() and count):
+            assert any(state == 30 for _, state in states_of(server))
+            answer = server.prediction.GetModelMetadata(metadata, timeout=30)
+            assert answer.metadata and answer.model_spec.version.value < 1 << 62
+            if server.rest is not None:
+                assert ask(f"{server.rest}/v1/models/denoise/metadata")[0] == 200
+            count += 1
+            time.sleep(0.1)
+        return count
+
+    with ThreadPoolExecutor(16) as threads:
+        asking = [threads.submit(ask_on, number) for number in range(16)]
+        try:
+            if server.folder is not None:
+                change_versions(server)
+        finally:
+            ended.set()
+        assert all(one.result() for one in asking)
+
+
+def change_versions(server):
+    """Adds a folder that is no version, then a version, and takes both away."""
+    first, second, long = (server.folder / name for name in ("1", "2", LONG_NAME))
+    try:
+        shutil.copytree(first, long)
+        shutil.copytree(first, server.folder / "copy")
+        (server.folder / "copy").rename(second)
+        until(lambda: states_of(server)[0] == (2, 30))
+        assert server.predict(floats(), timeout=30).model_spec.version.value == 2
+    finally:
+        for path in (second, long):
+            shutil.rmtree(path, ignore_errors=True)
+    until(lambda: (1, 30) in states_of(server))
