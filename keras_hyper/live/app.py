@@ -21,6 +21,7 @@ from keras_hyper.live.restorer import Request, ViewRestorer
 from keras_hyper.live.task import LiveTask, thumbnail
 from keras_hyper.live.view import as_rgba, checked_box, checked_scale, shrink
 from pipelines.images import check_holds, write_picture_file
+from pipelines.levels import level_text
 
 _STATIC = Path(__file__).parent / "static"
 _POLICY = "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'"
@@ -105,7 +106,7 @@ class Page:
         picture_id = str(fields["picture"])
         picture = self.pictures.get(picture_id)
         task = self.task(fields)
-        level = task.check(float(fields.get("level", "nan")))
+        level = task.parsed(fields.get("level", "nan"))
         request = Request(picture_id, picture, task, level, int(fields.get("painted", 0)))
         if request.pixels > self.max_pixels:
             raise ValueError(
@@ -195,19 +196,18 @@ class _Handlers:
         picture = self.page.pictures.get(picture_id)
         height, width = picture.file.pixels.shape[:2]
         facts = {"id": picture_id, "name": picture.name, "width": width, "height": height}
-        return web.json_response({**facts, "test": picture.clean is not None})
+        return web.json_response({**facts, "gray": picture.gray, "test": picture.clean is not None})
 
     async def degrade(self, request):
-        picture, task = (
-            self.page.pictures.get(request.match_info["id"]),
-            self.page.task(request.query),
-        )
+        picture = self.page.pictures.get(request.match_info["id"])
+        task = self.page.task(request.query)
         if task.degrade is None:
             raise ValueError("this task cannot degrade a picture")
-        level = task.check(float(request.query.get("level", "nan")))
+        level = task.parsed(request.query.get("level", "nan"))
         pixels = picture.file.pixels if picture.clean is None else picture.clean
         degraded, clean = await self.page.run(task.degrade, pixels, level)
-        name = f"{Path(picture.name).stem}-{request.query['task']}-{level:g}"
+        numbers = level_text(level).replace(" ", "-")
+        name = f"{Path(picture.name).stem}-{request.query['task']}-{numbers}"
         return self._facts(
             await asyncio.to_thread(self.page.pictures.add_test, name, degraded, clean)
         )
@@ -222,16 +222,14 @@ class _Handlers:
         )
 
     async def estimate(self, request):
-        picture, task = (
-            self.page.pictures.get(request.match_info["id"]),
-            self.page.task(request.query),
-        )
+        picture = self.page.pictures.get(request.match_info["id"])
+        task = self.page.task(request.query)
         if task.estimate is None:
             raise ValueError("the level of this task cannot be estimated")
         level = await self.page.run(task.estimate, picture.path, picture.file.pixels)
         if level is None:
             raise ValueError(f"{picture.name}: the level cannot be estimated from this picture")
-        return web.json_response({"level": float(level)})
+        return web.json_response({"level": level})
 
     async def paint(self, request):
         picture = self.page.pictures.get(request.match_info["id"])

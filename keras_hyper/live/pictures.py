@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from keras_hyper.restoration.kinds import split_alpha
 from pipelines.images import PictureFile, read_picture_file
 
 # Paintings have few pixels, since the page sends one after every stroke.
@@ -46,6 +47,12 @@ class OpenPicture:
     path: Path
     clean: np.ndarray | None = None
     paintings: collections.OrderedDict = field(default_factory=collections.OrderedDict)
+
+    @functools.cached_property
+    def gray(self) -> bool:
+        """Whether its channels are equal."""
+        pixels, _ = split_alpha(self.file.pixels)
+        return bool((pixels == pixels[..., :1]).all())
 
     def paint(self, number: int, data: bytes) -> None:
         """Stores a painting; the newest few are kept.
@@ -90,7 +97,8 @@ class Pictures:
         """
         name = Path(name.replace("\\", "/")).name or "picture"
         picture_id = secrets.token_urlsafe(9)
-        path = Path(self._folder.name) / picture_id
+        # Files are read by their suffixes, as on the command line.
+        path = Path(self._folder.name) / f"{picture_id}{Path(name).suffix}"
         path.write_bytes(data)
         try:
             file = read_picture_file(path, self.max_pixels)

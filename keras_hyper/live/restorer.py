@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +21,7 @@ from keras_hyper.restoration.picture import restore
 
 # Views of more pixels are restored in tiles.
 _MAX_UNTILED_PIXELS = 1 << 20
-# Features take 64 bytes a pixel and more: those of larger images are not kept.
+# Of larger images no features are kept: they take 64 bytes a pixel and more.
 _MAX_KEPT_PIXELS = 1 << 21
 # Margin of a bicubic kernel in pixels.
 _BICUBIC_MARGIN = 3
@@ -40,14 +41,14 @@ class Request:
         picture_id: Id of the picture.
         picture: The picture.
         task: The task.
-        level: In the task's unit.
+        level: In the task's unit; of several axes a tuple.
         painted: Number of the painting of stronger and weaker regions; 0 for none.
     """
 
     picture_id: str
     picture: OpenPicture
     task: LiveTask
-    level: float
+    level: Any
     painted: int = 0
 
     @property
@@ -56,17 +57,22 @@ class Request:
         return self.picture_id, self.task.name, self.level, self.painted
 
     @property
+    def network(self) -> HyperRes:
+        """The network that restores this picture at this level."""
+        return self.task.network(self.picture.gray, self.level)
+
+    @property
     def pixels(self) -> float:
         """Number of pixels of the whole restored picture."""
         height, width = self.picture.file.pixels.shape[:2]
         return height * width * self.task.factor(self.level) ** 2
 
-    def levels(self, view: tuple[slice, slice]) -> float | np.ndarray:
+    def levels(self, view: tuple[slice, slice]) -> Any:
         """Returns the level, or a map of levels if something is painted."""
         if not self.painted:
             return self.level
-        low, high, _ = self.task.slider
-        ends = (low, high) if self.task.rising else (high, low)
+        (slider,) = self.task.sliders
+        ends = slider.ends if slider.rising else slider.ends[::-1]
         height, width = self.picture.file.pixels.shape[:2]
         painting = self.picture.painting(self.painted)
         return level_map(painting, self.level, ends, (height, width), view)
@@ -120,13 +126,13 @@ class LiveNetwork:
         head = head if model.shares_head else image
         kernels = [
             tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in pair)
-            for pair in model.generated(0.0)
+            for pair in model.generated(model.level_offset)
         ]
         # One graph for all sizes and levels.
         self._encode = tf.function(encode, input_signature=[image])
         self._decode = tf.function(decode, input_signature=[image, head, kernels])
 
-    def __call__(self, key: Hashable, image: np.ndarray, level: float) -> np.ndarray:
+    def __call__(self, key: Hashable, image: np.ndarray, level: Any) -> np.ndarray:
         """Restores an image at one level.
 
         Args:
@@ -175,7 +181,7 @@ class ViewRestorer:
     """
 
     def __init__(self, num_pictures: int = 2):
-        self._networks: dict[str, LiveNetwork] = {}
+        self._networks: dict[int, LiveNetwork] = {}
         self._whole = _Cache(num_pictures)
         self._lock = threading.Lock()
 
@@ -203,10 +209,10 @@ class ViewRestorer:
             return View(self._quick(request, view, scale), exact=False)
         window, inside, pixels = _window(request, view)
         if request.painted or math.prod(pixels.shape[:2]) > _MAX_UNTILED_PIXELS:
-            restored = restore(pixels, request.levels(window), request.task.model)
+            restored = restore(pixels, request.levels(window), request.network)
         else:
             key = request.picture_id, _ends(window), request.task.factor(request.level)
-            restored = self._restore(request.task, key, pixels, request.level)
+            restored = self._restore(request.network, key, pixels, request.level)
         return _measured(request, view, pixels[inside], restored[inside])
 
     def whole(self, request: Request, on_tile: Callable[[int, int], None]) -> np.ndarray:
@@ -226,7 +232,7 @@ class ViewRestorer:
             levels = request.levels((slice(0, before.shape[0]), slice(0, before.shape[1])))
             if task.enlarge:
                 before = task.enlarge(before, request.level)
-            pixels = restore(before, levels, task.model, on_tile=on_tile)
+            pixels = restore(before, levels, request.network, on_tile=on_tile)
             with self._lock:
                 self._whole(request.key, lambda: pixels)
         return pixels
@@ -242,18 +248,17 @@ class ViewRestorer:
             return pixels
         if request.painted:
             levels = shrink(np.asarray(request.levels(view)), scale)
-            return restore(pixels, task.scaled_level(levels, scale), task.model)
+            return restore(pixels, task.scaled_level(levels, scale), request.network)
         key = request.picture_id, _ends(view), scale
-        return self._restore(task, key, pixels, task.scaled_level(request.level, scale))
+        return self._restore(request.network, key, pixels, task.scaled_level(request.level, scale))
 
-    def _restore(self, task, key, pixels, level):
+    def _restore(self, model, key, pixels, level):
         """Restores pixels of any kind by the network that keeps features."""
-        if task.name not in self._networks:
-            self._networks[task.name] = LiveNetwork(task.model)
-        network = self._networks[task.name]
+        network = self._networks.get(id(model)) or LiveNetwork(model)
+        self._networks[id(model)] = network
         colours, alpha = split_alpha(pixels)
         result = through_channels(
-            to_float(colours), task.model.channels, lambda image: network(key, image, level)
+            to_float(colours), model.channels, lambda image: network(key, image, level)
         )
         restored = to_type(result, pixels.dtype)
         if alpha is not None:
@@ -278,7 +283,7 @@ def _measured(request, view, before, after):
 def _window(request, view):
     """The part of the picture that determines a view, the view in it, and its (enlarged) pixels."""
     pixels, task = request.picture.file.pixels, request.task
-    halo, multiple = task.model.halo, task.model.multiple
+    halo, multiple = request.network.halo, request.network.multiple
     if not task.enlarge:
         window, inside = expand(view, pixels.shape, halo, multiple)
         return window, inside, pixels[window]

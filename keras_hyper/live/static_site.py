@@ -37,45 +37,54 @@ _MANIFEST = {
 _TILE = 256  # maximum side of a tile in pixels, without the margin
 
 
-def site_task(name: str, model: HyperRes, estimator: LevelEstimator) -> dict[str, Any]:
+def site_task(
+    name: str,
+    model: HyperRes,
+    estimator: LevelEstimator | None = None,
+    gray: HyperRes | None = None,
+) -> dict[str, Any]:
     """Returns what the static page needs to know of a task.
 
     Args:
         name: Name of the network.
-        model: A network that keeps the size of the picture.
-        estimator: Used if it is for the network's task.
+        model: The network; its file is ``models/TASK/model.onnx``.
+        estimator: For this task; its file is ``models/TASK/estimator/model.onnx``.
+        gray: The network for gray pictures, in ``models/TASK/gray/model.onnx``; None for `model`.
 
     Raises:
-        ValueError: If the network is for no known task, or enlarges.
+        ValueError: If the network is for no known task.
     """
     task = TASKS.get(model.task)
-    if task is None or task.enlarges:
-        tasks = " or ".join(name for name, task in TASKS.items() if not task.enlarges)
+    if task is None:
         got = f"{name}, for {model.task or 'an unknown task'}"
-        raise ValueError(f"expected a network for {tasks}, got {got}")
-    # The estimator takes colours; a gray picture becomes three equal channels.
-    estimates = task.name == estimator.task and estimator.channels == 3
+        raise ValueError(f"expected a network for {' or '.join(TASKS)}, got {got}")
+    reads = "level_of_file" in task.browser
     facts = {
         "name": task.name,
-        **live_task(Path(name).name, model, task, estimator).facts(),
-        "paints": False,
-        "estimates": estimates or "level_of_file" in task.browser,
+        **live_task(Path(name).name, model, task, estimator, gray=gray).facts(),
+        "estimates": estimator is not None or reads,
+        "reads": reads,
         "degrades": "degrade" in task.browser,
         "degradation": task.browser.get("degrade"),
-        "strength": task.strength,
-        "file": f"models/{task.name}/model.onnx",
-        "channels": model.channels,
-        "halo": model.halo,
-        "multiple": model.multiple,
+        "strengths": [part.strength for part in task.parts] or [()] * len(task.axes),
+        **_network_facts(model, f"models/{task.name}/model.onnx"),
     }
-    if estimates:
+    if gray:
+        facts["gray"].update(_network_facts(gray, f"models/{task.name}/gray/model.onnx"))
+    if estimator:
         facts["estimator"] = {
-            "file": "models/estimate/model.onnx",
-            "crop": estimator.crop,
-            "grid": estimator.grid,
-            "min_side": estimator.min_side,
+            "file": f"models/{task.name}/estimator/model.onnx",
+            **{name: getattr(estimator, name) for name in ("crop", "grid", "rank", "min_side")},
+            **{name: getattr(task, name) for name in ("minimum", "maximum")},
+            "limit": task.estimator_limit,
+            "whole": task.whole_levels,
         }
     return facts
+
+
+def _network_facts(model, file):
+    facts = {name: getattr(model, name) for name in ("channels", "halo", "multiple")}
+    return {"file": file, **facts}
 
 
 def write_site(

@@ -73,6 +73,13 @@ export class Painting {
     return overlay;
   }
 
+  grays() {
+    const { width, height } = this.canvas,
+      { data } = this.context.getImageData(0, 0, width, height);
+    const gray = Uint8Array.from({ length: width * height }, (_, i) => data[4 * i]);
+    return { width, height, gray, neutral: this.neutral };
+  }
+
   file() {
     return new Promise((done) => this.canvas.toBlob(done, "image/png"));
   }

@@ -3,7 +3,7 @@
 import { Painting } from "./brush.js";
 import { engine } from "./engines/engine.js";
 import { attempt, showStatus, waiting } from "./feedback.js";
-import { $, canvas, level, levelAt, state, task } from "./state.js";
+import { $, canvas, chosen, levelAt, state, task, words } from "./state.js";
 import { jump, showOverlay, showSides, stage } from "./views.js";
 
 // On these screens the tools stay open.
@@ -48,23 +48,23 @@ export async function openBy(
   for (const id of ["canvas", "zooms", "save"]) $(id).hidden = false;
   // A command names a file: only of pictures that are one.
   for (const id of ["command", "python"])
-    $(id).hidden = !file || !engine[id]?.(picture, task(), level.value);
+    $(id).hidden = !file || !engine[id]?.(picture, task(), chosen());
   showOverlay();
   stage.show(picture.width, picture.height);
   await findLevel(known, estimates);
 }
 
-// Sets the slider for a new picture or a new task: to the estimate where there is one.
-export async function findLevel(known = level.value, estimates = true) {
+// Sets the sliders for a new picture or a new task: to the estimate where there is one.
+export async function findLevel(known = chosen(), estimates = true) {
   const { generation, picture } = state,
-    was = level.value,
+    was = String(chosen()),
     facts = [`${picture.name}, ${picture.width} x ${picture.height} pixels`];
   showStatus(facts[0]);
   let found = known;
   if (estimates && task().estimates)
     try {
       found = await waiting(engine.estimate(picture, task().name));
-      facts.push(`level estimated: ${Number(found).toFixed(1)}`);
+      facts.push(`level estimated: ${words(found, (one) => one.toFixed(1))}`);
     } catch (error) {
       facts.push(error.message);
     }
@@ -72,10 +72,10 @@ export async function findLevel(known = level.value, estimates = true) {
   showStatus(facts.join("; "));
   state.ready = true;
   // A slider that was moved meanwhile stays.
-  jump(level.value === was ? found : level.value);
+  jump(String(chosen()) === was ? found : chosen());
 }
 
-export const sampleLevel = () => levelAt(task().rising ? SAMPLE.rising : SAMPLE.falling);
+export const sampleLevel = () => levelAt(({ rising }) => (rising ? SAMPLE.rising : SAMPLE.falling));
 
 // Degrades a picture, or the clean one that it was degraded from.
 export async function degraded(picture, of, at) {

@@ -13,7 +13,7 @@ import {
   sampleLevel,
   take,
 } from "./opening.js";
-import { $, canvas, level, levelAt, state, task } from "./state.js";
+import { $, canvas, chosen, joined, levelAt, state, task, words } from "./state.js";
 import { jump, requestFor, showLevel, showOverlay, showSides, stage, update } from "./views.js";
 
 let strokes = 0;
@@ -44,7 +44,7 @@ function copies(button) {
   $(button).addEventListener(
     "click",
     attempt(async () => {
-      await navigator.clipboard.writeText(engine[button](state.picture, task(), level.value));
+      await navigator.clipboard.writeText(engine[button](state.picture, task(), chosen()));
       showStatus(
         state.painting.number ? "Copied. It restores the whole picture at one level." : "Copied.",
       );
@@ -52,52 +52,83 @@ function copies(button) {
   );
 }
 
-function showJumps(step) {
+function showJumps(least) {
   $("jumps").replaceChildren(
     ...[0, 0.25, 0.5, 0.75, 1].map((share) => {
       const button = document.createElement("button"),
         thumb = document.createElement("canvas");
       thumb.className = "pending";
       button.type = "button";
-      button.value = String(Math.round(levelAt(share) / step) * step);
-      button.append(thumb, button.value);
-      button.setAttribute("aria-label", `level ${button.value}`);
-      button.addEventListener("click", () => jump(button.value));
+      const at = levelAt(() => share, least);
+      button.value = JSON.stringify(at);
+      button.append(thumb, [at].flat().join(", "));
+      button.setAttribute("aria-label", `level ${words(at)}`);
+      button.addEventListener("click", () => jump(at));
       return button;
     }),
   );
 }
 
-function choose() {
-  const {
-    range,
-    slider: [min, max, step],
-    unit,
-    rising,
-    estimates,
-    degrades,
-    paints,
-    enlarges,
-  } = task();
-  Object.assign(level, { min, max, step });
+// A copy of a template; of several levels with its name. The first has the ids of the template.
+function copyOf(template, { name, unit }, axis) {
+  const copy = $(template).content.firstElementChild.cloneNode(true),
+    input = copy.querySelector("input");
+  copy.querySelector(".name").textContent = name;
+  if (axis) for (const part of copy.querySelectorAll("[id]")) part.removeAttribute("id");
+  input.setAttribute(
+    "aria-label",
+    template === "slider" ? `Level of ${name || "restoration"}` : unit,
+  );
+  return copy;
+}
+
+function moved() {
+  state.ready = true;
+  showLevel();
+  update();
+}
+
+function sliderOf(slider, axis) {
+  const copy = copyOf("slider", slider, axis),
+    {
+      ends: [min, max],
+      step,
+      range,
+      rising,
+    } = slider;
   // More restoration is to the right for every task.
-  level.dir = rising ? "ltr" : "rtl";
+  const input = Object.assign(copy.querySelector("input"), { min, max, step });
+  input.dir = rising ? "ltr" : "rtl";
+  input.addEventListener("input", moved);
   const at = (value) => (rising ? value - min : max - value) / (max - min);
-  const ends = range.map(at).sort((a, b) => a - b);
-  $("trained").style.setProperty("--from", ends[0]);
-  $("trained").style.setProperty("--wide", ends[1] - ends[0]);
-  $("range").textContent =
-    `The level is the ${unit}. The network was trained on ${range[0]} to ${range[1]}.`;
-  $("test-level").setAttribute("aria-label", unit);
+  const [from, to] = range.map(at).sort((a, b) => a - b);
+  const trained = copy.querySelector(".trained");
+  trained.style.setProperty("--from", from);
+  trained.style.setProperty("--wide", to - from);
+  return copy;
+}
+
+const meaning = ({ name, unit, range }) =>
+  `${name ? `The level of ${name}` : "The level"} is the ${unit}. ` +
+  `The network was trained on ${range[0]} to ${range[1]}.`;
+
+const fields = () => [...$("test-levels").querySelectorAll("input")];
+
+function choose() {
+  const { sliders, estimates, degrades, paints, enlarges } = task();
+  $("sliders").replaceChildren(...sliders.map(sliderOf));
+  $("test-levels").replaceChildren(...sliders.map((one, axis) => copyOf("field", one, axis)));
+  document.body.style.setProperty("--rows", sliders.length);
+  $("range").textContent = sliders.map(meaning).join(" ");
   $("estimate").hidden = !estimates;
   $("test").hidden = !degrades;
   $("brushes").hidden = !paints;
-  showJumps(enlarges ? step : Math.max(1, step));
+  showJumps(enlarges ? 0 : 1);
   stage.smooth = enlarges;
   renew();
   chooseBrush();
-  jump(levelAt(0.3));
-  $("test-level").value = sampleLevel();
+  jump(levelAt(() => 0.3));
+  for (const [axis, input] of fields().entries()) input.value = [sampleLevel()].flat()[axis];
   // A sample is degraded for the new task; the level of another picture is estimated for it.
   const { sample } = state.pending ?? state.picture ?? {};
   if (sample) attempt(openSample)(sample);
@@ -122,11 +153,6 @@ stage.onstroke = (x, y, radius, end) => {
 $("save").addEventListener("click", attempt(saveWhole));
 copies("command");
 copies("python");
-level.addEventListener("input", () => {
-  state.ready = true;
-  showLevel();
-  update();
-});
 $("task").addEventListener("change", choose);
 $("split").addEventListener("input", () => {
   stage.split = $("split").value / 1000;
@@ -145,7 +171,7 @@ $("estimate").addEventListener(
     const estimated = await waiting(engine.estimate(state.picture, task().name));
     if (generation !== state.generation) return;
     jump(estimated);
-    showStatus(`Estimated: ${Number(estimated).toFixed(1)}`);
+    showStatus(`Estimated: ${words(estimated, (one) => one.toFixed(1))}`);
   }),
 );
 $("test").addEventListener(
@@ -153,7 +179,7 @@ $("test").addEventListener(
   attempt(async (event) => {
     event.preventDefault();
     const { picture } = state,
-      at = Number($("test-level").value);
+      at = joined(fields().map((input) => Number(input.value)));
     if (!picture) throw new Error("Open a picture first.");
     await openBy(() => degraded(picture, task().name, at), {
       sample: picture.sample,
@@ -248,7 +274,7 @@ engine.ononline = () => {
 attempt(async () => {
   const about = await engine.about();
   Object.assign(state, { tasks: about.tasks, neutral: about.neutral });
-  for (const one of state.tasks) $("task").add(new Option(one.name, one.name));
+  for (const one of state.tasks) $("task").add(new Option(one.choice, one.name));
   for (const [name, address] of Object.entries(about.samples)) {
     const button = document.createElement("button"),
       picture = new Image();

@@ -3,7 +3,7 @@
 import { engine } from "./engines/engine.js";
 import { attempt, showProgress, viewed, waiting } from "./feedback.js";
 import { Stage } from "./stage.js";
-import { $, canvas, factor, level, remember, state, task } from "./state.js";
+import { $, canvas, chosen, factor, inputs, remember, state, task } from "./state.js";
 
 const WAIT = 140; // milliseconds that a view may take while the slider moves
 const REST = 250; // milliseconds of rest before the whole picture is restored
@@ -65,7 +65,7 @@ function inMiddle([left, top, width, height], share) {
   return [...corner, Math.max(8, Math.ceil(wide)), Math.max(8, Math.ceil(high))];
 }
 
-export function requestFor(final, at = Number(level.value)) {
+export function requestFor(final, at = chosen()) {
   const [box, scale] = part(final);
   return {
     picture: state.picture,
@@ -133,14 +133,17 @@ function measured(psnr, [, , width, height]) {
 }
 
 export function showLevel() {
-  $("number").textContent = level.value;
+  for (const input of inputs())
+    input.closest(".slider").querySelector("output").textContent = input.value;
   canvas.setAttribute(
     "aria-label",
     `${state.picture?.name ?? "No picture"}: before to the left of the divider, after to the right, ` +
-      `${task().unit} ${level.value}`,
+      inputs()
+        .map((input, axis) => `${task().sliders[axis].unit} ${input.value}`)
+        .join(", "),
   );
   for (const button of $("jumps").children)
-    button.setAttribute("aria-pressed", button.value === level.value);
+    button.setAttribute("aria-pressed", button.value === JSON.stringify(chosen()));
 }
 
 // While something moves: quick views. When it rests and its view is shown: the whole picture.
@@ -154,7 +157,8 @@ export async function update() {
 
 async function settle() {
   const request = requestFor(true),
-    still = () => request.generation === state.generation && request.level === Number(level.value);
+    still = () =>
+      request.generation === state.generation && String(request.level) === String(chosen());
   try {
     if (request.scale === 1 || !engine.keepsWhole) await ask(true);
     if (engine.keepsWhole) {
@@ -173,7 +177,7 @@ async function strip() {
   const [left, top, width, height] = stage.box(),
     middle = [left + width / 2, top + height / 2];
   for (const button of $("jumps").children) {
-    const at = Number(button.value),
+    const at = JSON.parse(button.value),
       times = task().enlarges ? at : 1;
     const [wide, high] = THUMB.map((side) => Math.max(4, Math.round(side / times)));
     const box = [
@@ -220,7 +224,7 @@ const showBefore = attempt(async () => {
 });
 
 export function jump(to) {
-  level.value = to;
+  for (const [axis, input] of inputs().entries()) input.value = [to].flat()[axis];
   showLevel();
   update();
 }

@@ -122,16 +122,16 @@ def bad_files():
     size = photo.index(b"\xff\xc0") + 5
     claims = png(np.zeros((8, 8), np.uint8))
     claims = claims[:16] + (8000).to_bytes(4, "big") + (8001).to_bytes(4, "big") + claims[24:]
-    damaged = "a.x: not a picture that this browser can decode, or damaged"
+    damaged, unknown = "a.x: no picture, or a damaged one", "a.x: no picture of a known format"
     return {
-        "text": (b"hello", damaged),
+        "text": (b"hello", unknown),
         **{kind: (animated(kind), "a still picture, got 2 frames") for kind in ("gif", "webp")},
-        "empty": (b"", damaged),
+        "empty": (b"", unknown),
         "truncated png": (png(PIXELS)[:20000], damaged),
         "truncated jpeg": (photo[: len(photo) // 2], damaged),
-        "a large png": (claims, "expected at most 64,000,000 pixels, got 8000 x 8001"),
+        "a large png": (claims, "8000x8001 pixels are more than the limit of 64,000,000"),
         "a large jpeg": (
             photo[:size] + b"\xff\xff\xff\xff" + photo[size + 4 :],
-            "expected at most 64,000,000 pixels, got 65535 x 65535",
+            "65535x65535 pixels are more than the limit of 64,000,000",
         ),
     }

@@ -27,7 +27,8 @@ def test_page_and_its_files_load_nothing_from_other_hosts(ask):
         assert "default-src 'self'" in index.headers["Content-Security-Policy"]
         about = await (await client.get("/about")).json()
         assert [task["name"] for task in about["tasks"]] == ["denoise", "dejpeg"]
-        assert about["tasks"][0]["slider"] == [2, 94, 0.5] and about["tasks"][0]["degrades"]
+        (slider,) = about["tasks"][0]["sliders"]
+        assert slider["ends"] == [2, 94] and about["tasks"][0]["degrades"]
         assert "coffee" in about["samples"]
         return text
 
@@ -170,13 +171,15 @@ def test_requests_from_another_origin_are_refused(ask):
     async def job(client):
         away = {"Origin": "http://elsewhere.example"}
         here = {"Origin": f"http://{client.host}:{client.port}"}
-        rebound = {"Host": "elsewhere.example"}
+        rebound = {"Host": "elsewhere.example", "Origin": "http://elsewhere.example"}
+        socket = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+                  "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}  # fmt: skip
         return [
             (await client.get("/about", headers=headers)).status
             for headers in (away, rebound, here)
-        ]
+        ] + [(await client.get("/live", headers=rebound | socket)).status]
 
-    assert ask(job) == [403, 403, 200]
+    assert ask(job) == [403, 403, 200, 403]
 
 
 def test_oldest_pictures_are_dropped(ask):

@@ -1,9 +1,13 @@
 """The page in a browser, on a wide screen and on the screen of a phone."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from keras_hyper import restore
+from keras_hyper.live.app import Page, served
 from keras_hyper.live.task import sample_pictures
 from keras_hyper.metrics import psnr
 from tests.keras_hyper.live.actions import (
@@ -25,6 +29,7 @@ from tests.keras_hyper.live.actions import (
     tools,
     wait,
 )
+from tests.keras_hyper.live.test_task import two_levels
 
 # The ends of the slider are outside the trained range; the page itself marks that range.
 pytestmark = pytest.mark.filterwarnings("ignore:level .* outside the range trained on")
@@ -235,8 +240,9 @@ def test_first_sample_is_opened_degraded_as_the_task_undoes_it(visit, address, t
     assert page.is_hidden("#command")
 
 
-def test_original_is_shown_while_key_or_button_is_held(visit, address):
-    page = visit(address)
+@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
+def test_original_is_shown_while_key_or_button_is_held(visit, address, screen):
+    page = visit(address, screen)
     opened(page)
     divide(page, 0)
     slide(page, 60)
@@ -258,7 +264,7 @@ def test_return_to_the_page_keeps_picture_task_and_level(visit, address):
     choose(page)
     shown(page, "a.png", "sr")
     slide(page, 3)
-    wait(page, "history.state?.level === '3'")
+    wait(page, "history.state?.level === 3")
     page.goto(f"{address}/about")
     page.go_back()
     shown(page, "a.png", "sr")
@@ -266,8 +272,45 @@ def test_return_to_the_page_keeps_picture_task_and_level(visit, address):
     assert page.is_visible("#command")
 
 
-def test_picture_can_be_pasted(visit, address):
-    page = visit(address)
+@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
+def test_task_of_two_levels_has_two_sliders(visit, screen):
+    task = two_levels()
+    sliders = "[...document.querySelectorAll('#sliders input')]"
+    with served(Page({"denoise+dejpeg": task}, sample_pictures(), 1_000_000)) as address:
+        page = visit(address, screen, permissions=["clipboard-read", "clipboard-write"])
+        choose(page)
+        shown(page, "a.png", "denoise+dejpeg")
+        names = page.eval_on_selector_all(
+            "#sliders input", "all => all.map((one) => one.getAttribute('aria-label'))"
+        )
+        assert names == ["Level of noise", "Level of jpeg"]
+        noise, quality = task.estimate(Path("tests/conftest.py"), PIXELS)
+        found = page.evaluate(f"() => {sliders}.map((one) => Number(one.value))")
+        np.testing.assert_allclose(found, (min(noise, 63), quality), atol=0.25)
+        page.focus("#sliders .slider:last-child input")
+        page.keyboard.press("ArrowRight")  # more restoration: a lower quality
+        wait(page, f"{sliders}[1].value === '{found[1] - 0.5:g}'")
+        if screen == PHONE:
+            tools(page)
+        page.click("#jumps button:nth-child(3)")
+        wait(page, "history.state?.level.join() === '25,55'")
+        assert page.get_attribute("#jumps button:nth-child(3)", "aria-label") == (
+            "level noise 25, jpeg 55"
+        )
+        page.click("#command")
+        said(page, "Copied.")
+        command = page.evaluate("navigator.clipboard.readText()")
+        assert command.endswith("--task denoise+dejpeg --model 'a' --level noise=25 jpeg=55")
+        with page.expect_download() as download:
+            page.click("#save")
+        with Image.open(download.value.path()) as saved:
+            expected = restore(PIXELS, (25, 55), task.model)
+            assert np.abs(np.asarray(saved).astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
+def test_picture_can_be_pasted(visit, address, screen):
+    page = visit(address, screen)
     page.evaluate(
         """data => { const given = new DataTransfer();
         given.items.add(new File([new Uint8Array(data)], "pasted.png", { type: "image/png" }));

@@ -9,7 +9,9 @@ from PIL import Image
 from keras_hyper.cli import main
 from keras_hyper.live.pictures import read_painting
 from tests.keras_hyper.live.actions import (
+    PHONE,
     PIXELS,
+    WIDE,
     choose,
     opened,
     shown,
@@ -102,8 +104,9 @@ def release(page, number):
     )
 
 
-def test_older_opening_never_replaces_a_newer_one(visit, address):
-    page = visit(address)
+@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
+def test_older_opening_never_replaces_a_newer_one(visit, address, screen):
+    page = visit(address, screen)
     page.evaluate(HOLD, "open")
     for number, name in enumerate(("old.png", "new.png")):
         choose(page, name=name)
@@ -114,8 +117,9 @@ def test_older_opening_never_replaces_a_newer_one(visit, address):
     assert page.get_attribute("#canvas", "data-picture") == "new.png"
 
 
-def test_view_of_the_old_task_is_never_shown_under_the_new_one(visit, address):
-    page = visit(address)
+@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
+def test_view_of_the_old_task_is_never_shown_under_the_new_one(visit, address, screen):
+    page = visit(address, screen)
     opened(page)
     slide(page, 30)
     page.evaluate(HOLD, "view")
@@ -128,7 +132,7 @@ def test_view_of_the_old_task_is_never_shown_under_the_new_one(visit, address):
     release(page, 0)
     assert page.get_attribute("#canvas", "data-level") is None
     release(page, 1)
-    assert page.get_attribute("#canvas", "data-task") == "sr"
+    wait(page, "document.querySelector('#canvas').dataset.task === 'sr'")
 
 
 def test_late_estimate_does_not_move_a_slider_that_was_moved(visit, address):

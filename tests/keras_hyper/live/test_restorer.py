@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from keras_hyper.live.restorer import LiveNetwork, Request, RequestCancelledErro
 from keras_hyper.live.task import live_task
 from keras_hyper.live.view import checked_box, times
 from keras_hyper.metrics import psnr
+from keras_hyper.restoration.gray import ColourAndGrayRestorer
+from keras_hyper.restoration.restorer import NetworkRestorer
 from pipelines import TASKS
 from pipelines.images import PictureFile
 from tests.conftest import random_estimator, random_network
@@ -175,3 +178,20 @@ def test_views_of_one_picture_do_not_share_features(rng, scale):
         view = checked_box(box, pixels.shape)
         expected = ViewRestorer().view(request, view, scale).pixels
         np.testing.assert_array_equal(restorer.view(request, view, scale).pixels, expected)
+
+
+@pytest.mark.parametrize("level", [25.0, 74.0], ids=["gray", "beyond its levels"])
+@pytest.mark.parametrize("shape", [(61, 83), (61, 83, 3), (61, 83, 4)], ids=str)
+def test_gray_picture_is_restored_by_the_network_for_gray(rng, shape, level):
+    pixels = np.array(np.broadcast_to(rng.integers(0, 256, (61, 83, 1), np.uint8), (*shape, 1)[:3]))
+    pixels = pixels.reshape(shape)
+    gray = random_network(channels=1, level_range=(5, 70))
+    given = request_of(pixels, level)
+    request = replace(given, task=replace(given.task, gray=gray))
+    view = checked_box((13, 21, 30, 17), pixels.shape)
+    both = [NetworkRestorer("a", network) for network in (request.task.model, gray)]
+    whole = ColourAndGrayRestorer(*both).restore(pixels, level)
+    close(ViewRestorer().view(request, view, 1).pixels, whole[view])
+    close(ViewRestorer().whole(request, lambda *_: None), whole)
+    colour = ViewRestorer().whole(given, lambda *_: None)
+    assert (np.abs(whole.astype(int) - colour).max() > 2) == (level < 70)

@@ -52,7 +52,8 @@ def test_level_is_estimated_by_the_estimator_of_its_task(tmp_path, rng):
     ],
 )
 def test_slider_extends_beyond_the_trained_range(name, trained, slider):
-    assert task_of(name, level_range=trained).slider == slider
+    (found,) = task_of(name, level_range=trained).sliders
+    assert (*found.ends, found.step) == slider
 
 
 @pytest.mark.parametrize("shape", [(21, 33), (21, 33, 2), (21, 33, 3), (21, 33, 4)])
@@ -69,3 +70,34 @@ def test_degraded_pictures_are_8_bit_without_alpha(rng, shape, name, level):
     else:
         assert degraded.shape == clean.shape == shape[:2] + ((3,) if clean.ndim == 3 else ())
     np.testing.assert_array_equal(degraded, task.degrade(pixels, level)[0])
+
+
+def two_levels():
+    ranges = {"level_range": [[0, 50], [10, 100]], "level_scale": (25, 45)}
+    model = random_network(task="denoise+dejpeg", axes=("noise", "jpeg"), **ranges)
+    quality = random_estimator(task="dejpeg", level_range=(5, 100))
+    return live_task("a", model, TASKS["denoise+dejpeg"], random_estimator(), quality)
+
+
+def test_each_level_has_a_slider_an_estimate_and_a_place_in_requests(tmp_path, rng):
+    task, pixels = two_levels(), rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
+    assert [(one.name, one.ends, one.rising) for one in task.sliders] == [
+        ("noise", (0, 63), True), ("jpeg", (5, 100), False)
+    ]  # fmt: skip
+    assert task.parsed("15,40") == task.parsed([15, 40]) == (15.0, 40.0)
+    with pytest.raises(ValueError, match="expected 2 levels, got 15"):
+        task.parsed("15")
+    # Noise averages out, and steps of half the size are of a higher quality.
+    assert task.scaled_level((20.0, 25.0), 0.5) == pytest.approx((10, 50))
+    assert task.degrade(pixels, (30.0, 20.0))[0].shape == pixels.shape
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", quality=40)
+    assert task.estimate(tmp_path / "a.jpg", pixels) == (estimate(pixels, random_estimator()), 40)
+
+
+def test_picture_with_next_to_no_damage_gets_the_weakest_level(tmp_path, rng, monkeypatch):
+    pixels = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    monkeypatch.setattr("keras_hyper.restoration.level.estimate", lambda *_: 95.0)
+    quality = random_estimator(task="dejpeg", level_range=(5, 100))
+    task = live_task("a", random_network(task="dejpeg"), TASKS["dejpeg"], quality)
+    assert task.estimate(tmp_path / "a.png", pixels) == task.sliders[0].ends[1]

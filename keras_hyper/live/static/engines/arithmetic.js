@@ -113,7 +113,38 @@ export function gridCrops(side, { crop, grid }) {
   }));
 }
 
-export const middle = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+// Rounds halves to even, as Python does.
+export const rounded = (x) => (x % 1 === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+
+// How strongly each pixel of a part is painted: from -1, the weakest end of the slider, to 1. The
+// painting {gray, neutral, width, height} is scaled to the picture, the part to width x height.
+export function strengths(painting, picture, [left, top, wide, high], width, height) {
+  const columns = cells(left, wide, width, picture.width, painting.width),
+    rows = cells(top, high, height, picture.height, painting.height);
+  const strength = new Float32Array(width * height),
+    at = (row, column) => painting.gray[row * painting.width + column];
+  for (let y = 0, i = 0; y < height; y++) {
+    const [above, below, down] = rows[y];
+    for (let x = 0; x < width; x++, i++) {
+      const [first, second, right] = columns[x];
+      const upper = at(above, first) * (1 - right) + at(above, second) * right,
+        lower = at(below, first) * (1 - right) + at(below, second) * right;
+      const gray = upper * (1 - down) + lower * down - painting.neutral;
+      strength[i] = Math.max(-1, gray / (255 - painting.neutral));
+    }
+  }
+  return strength;
+}
+
+// For each of `few` pixels over a part of a side: its two nearest cells, and the share of the second.
+function cells(start, length, few, whole, count) {
+  return Array.from({ length: few }, (_, i) => {
+    const at = ((start + ((i + 0.5) * length) / few) * count) / whole - 0.5,
+      inside = Math.min(Math.max(at, 0), count - 1),
+      first = Math.floor(inside);
+    return [first, Math.min(first + 1, count - 1), inside - first];
+  });
+}
 
 // Peak signal to noise ratio of 8 bits, in dB; infinite for equal pictures.
 export const psnr = (squaredError, values) => 10 * Math.log10((255 * 255 * values) / squaredError);

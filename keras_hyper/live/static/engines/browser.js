@@ -73,13 +73,14 @@ async function send() {
   send();
 }
 
-const withPictureId = ({ picture, task, level, box, scale, final }) => ({
+const withPictureId = ({ picture, task, level, box, scale, final, painting }) => ({
   picture: picture.id,
   task,
   level,
   box,
   scale,
   final,
+  painting: painting?.number ? painting.grays() : null,
 });
 
 // Keeps the site for later visits without a network, once it has shown what it loaded.

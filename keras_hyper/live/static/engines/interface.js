@@ -7,7 +7,7 @@
  * @typedef {object} Request
  * @property {Picture} picture
  * @property {string} task
- * @property {number} level in the task's unit
+ * @property {number|number[]} level in the task's unit; an array of a task with several levels
  * @property {number[]} box left, top, width and height in pixels of the picture
  * @property {number} scale size of the view relative to the picture
  * @property {boolean} final whether the result must be exact
@@ -37,10 +37,10 @@
  *   if a newer view replaces it
  * @property {(request: Request, onTile: OnTile) => Promise<void>} whole
  * @property {(request: Request, onTile: OnTile) => Promise<{blob: Blob, name: string}>} save
- * @property {(picture: Picture, task: string) => Promise<number>} estimate
- * @property {(picture: Picture, task: string, level: number) => Promise<Picture>} degrade
- * @property {(picture: Picture, task: object, level: string) => ?string} command the same as a
+ * @property {(picture: Picture, task: string) => Promise<number|number[]>} estimate
+ * @property {(picture: Picture, task: string, level: number|number[]) => Promise<Picture>} degrade
+ * @property {(picture: Picture, task: object, level: number|number[]) => ?string} command the same as a
  *   shell command
- * @property {(picture: Picture, task: object, level: string) => ?string} python the same in Python
+ * @property {(picture: Picture, task: object, level: number|number[]) => ?string} python the same in Python
  */
 export {};

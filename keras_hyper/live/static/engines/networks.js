@@ -2,7 +2,7 @@
 "use strict";
 
 import * as ort from "../../ort/ort.wasm.bundle.min.js";
-import { gridCrops, middle } from "./arithmetic.js";
+import { gridCrops, shrunkLevel, strengths } from "./arithmetic.js";
 import { qualityOf } from "./headers.js";
 import { pixelsOf } from "./pictures.js";
 
@@ -91,9 +91,16 @@ function run(file, inputs) {
   return job;
 }
 
-// Restores a window of RGBA pixels by a task's network; alpha stays.
-export async function restored(task, level, gray, pixels, width, height) {
-  const began = performance.now(),
+// The network of a picture: that for gray where the site has one for this level.
+export function networkOf(task, picture, level) {
+  const [low, high] = task.gray?.range ?? [1, 0];
+  return picture.equal && low <= level && level <= high ? { ...task, ...task.gray } : task;
+}
+
+// Restores a window of RGBA pixels by a task's network, at a level for each axis; alpha stays.
+async function restored(task, levels, gray, pixels, width, height) {
+  const dims = levels.length > 1 ? [levels.length] : [],
+    began = performance.now(),
     count = width * height,
     channels = task.channels;
   const image = new Float32Array(count * channels);
@@ -110,7 +117,7 @@ export async function restored(task, level, gray, pixels, width, height) {
   }
   const answer = await run(task.file, {
     image: new ort.Tensor("float32", image, [1, height, width, channels]),
-    level: new ort.Tensor("float32", Float32Array.of(level), []),
+    level: new ort.Tensor("float32", Float32Array.from(levels), dims),
   });
   const after = answer.restored.data,
     result = new Uint8ClampedArray(pixels.length);
@@ -134,21 +141,58 @@ export async function restored(task, level, gray, pixels, width, height) {
   return result;
 }
 
+// Restores pixels of a part of a picture. Where it is painted, the result is mixed with that of the
+// weakest or of the strongest level of the slider.
+export async function mixed(
+  { picture, task, level, painting },
+  before,
+  box,
+  width,
+  height,
+  scale = 1,
+) {
+  const run = (at) => {
+    const levels = [at].flat().map((one, axis) => shrunkLevel(task.strengths[axis], one, scale));
+    return restored(task, levels, picture.gray, before, width, height);
+  };
+  const after = await run(level);
+  if (!painting) return after;
+  const strength = strengths(painting, picture, box, width, height),
+    [slider] = task.sliders,
+    [low, high] = slider.ends;
+  for (const [sign, end] of slider.rising
+    ? [
+        [-1, low],
+        [1, high],
+      ]
+    : [
+        [-1, high],
+        [1, low],
+      ]) {
+    if (!strength.some((one) => one * sign > 0)) continue;
+    const other = await run(end);
+    strength.forEach((one, i) => {
+      if (one * sign > 0)
+        for (let c = 4 * i; c < 4 * i + 3; c++) after[c] += Math.abs(one) * (other[c] - after[c]);
+    });
+  }
+  return after;
+}
+
 const luma = (r, g, b) => about.luma[0] * r + about.luma[1] * g + about.luma[2] * b;
 
 export async function estimate(picture, task) {
-  const estimator = task.estimator;
-  if (!task.estimates) throw new Error("The level of this task cannot be estimated.");
-  if (!estimator) {
-    // A JPEG file records its quality.
-    if (!picture.table)
-      throw new Error(`${picture.name}: the level cannot be estimated from this picture`);
-    return qualityOf(picture.table, about.quantisation);
-  }
-  const { width, height } = picture;
-  if (Math.min(width, height) < estimator.min_side) {
-    const least = `${estimator.min_side} pixels a side`;
-    throw new Error(`Expected a picture of at least ${least}, got ${width} x ${height}.`);
+  const { estimator } = task,
+    [{ ends, rising }] = task.sliders;
+  // A JPEG file records its quality.
+  if (task.reads && picture.table) return qualityOf(picture.table, about.quantisation);
+  if (!estimator)
+    throw new Error(`${picture.name}: the level cannot be estimated from this picture`);
+  const { width, height } = picture,
+    least = estimator.min_side;
+  if (Math.min(width, height) < least) {
+    const wanted = `Expected a picture of at least ${least} pixels a side`;
+    throw new Error(`${wanted}, got ${width} x ${height}.`);
   }
   const rows = gridCrops(height, estimator),
     columns = gridCrops(width, estimator),
@@ -165,5 +209,10 @@ export async function estimate(picture, task) {
   }
   const image = new ort.Tensor("float32", crops, [rows.length * columns.length, ...size, 3]);
   const answer = await run(estimator.file, { image });
-  return Math.max(0, middle(answer.level.data));
+  const level = Math.max(0, [...answer.level.data].sort((a, b) => a - b)[estimator.rank]);
+  const { limit, minimum, maximum, whole } = estimator;
+  // Next to no damage: the weakest restoration.
+  if (limit !== null && (rising ? level < limit : level > limit)) return ends[rising ? 0 : 1];
+  const valid = Math.min(Math.max(level, minimum), maximum);
+  return whole ? Math.round(valid) : valid;
 }

@@ -1,12 +1,16 @@
 // Pictures in a browser: opens, reads parts, degrades.
 "use strict";
 
+import { rounded } from "./arithmetic.js";
+import { enlarged } from "./enlarging.js";
 import { header } from "./headers.js";
 
 // Pixels that a canvas holds at a time: large ones are refused by some browsers.
 const STRIP = 1 << 20;
-// Formats that can be animated, by their first bytes.
+// Formats by their first bytes: those that can be animated, and others.
 const ANIMATED = { 0x47494638: "image/gif", 0x52494646: "image/webp", 0x89504e47: "image/png" };
+const STILL = [0xffd8, 0x424d];
+const HEIF = /\.hei[cf]$/i;
 
 // Opens a file as RGBA of 8 bits, rotated by its EXIF orientation.
 export async function readPicture(file, name, limits) {
@@ -22,19 +26,30 @@ export async function readPicture(file, name, limits) {
     frames = await framesOf(data);
     bitmap = await createImageBitmap(file);
   } catch (error) {
-    throw new Error(`${name}: not a picture that this browser can decode, or damaged`, {
-      cause: error,
-    });
+    throw new Error(`${name}: ${reasonFor(name, data)}`, { cause: error });
   }
   if (frames > 1) throw new Error(`${name}: expected a still picture, got ${frames} frames`);
   const { width, height } = bitmap;
   checkSize(name, width, height, limits);
   const pixels = drawn(bitmap);
   bitmap.close();
-  let opaque = true;
-  for (let i = 3; i < pixels.length && opaque; i += 4) opaque = pixels[i] === 255;
+  let opaque = true,
+    equal = true; // channels
+  for (let i = 0; i < pixels.length; i += 4) {
+    opaque &&= pixels[i + 3] === 255;
+    equal &&= pixels[i] === pixels[i + 1] && pixels[i] === pixels[i + 2];
+  }
   const { gray = false, table = null } = claimed || {};
-  return { name, width, height, pixels, opaque, gray, table, clean: null };
+  return { name, width, height, pixels, opaque, gray, equal, table, clean: null };
+}
+
+function reasonFor(name, data) {
+  const [suffix] = name.match(HEIF) ?? [];
+  if (suffix) return `expected a browser that reads ${suffix} files, as Safari does`;
+  const known =
+    data.byteLength > 4 &&
+    (ANIMATED[data.getUint32(0)] || STILL.includes(data.getUint16(0)) || header(data));
+  return known ? "no picture, or a damaged one" : "no picture of a known format";
 }
 
 // Pictures in an animated file; 1 where the browser does not count them.
@@ -51,7 +66,7 @@ async function framesOf(data) {
 function checkSize(name, width, height, limits) {
   if (width * height > limits.pixels) {
     const limit = limits.pixels.toLocaleString("en");
-    throw new Error(`${name}: expected at most ${limit} pixels, got ${width} x ${height}`);
+    throw new Error(`${name}: ${width}x${height} pixels are more than the limit of ${limit}`);
   }
 }
 
@@ -69,53 +84,15 @@ function drawn(bitmap) {
   return pixels;
 }
 
-// RGBA of a part of a picture.
+// RGBA of a part of a picture; of an enlarged one it is computed here.
 export function pixelsOf(picture, x, y, width, height) {
+  if (picture.from) return enlarged(picture.from, picture, [x, y, width, height]);
   const part = new Uint8ClampedArray(4 * width * height);
   for (let row = 0; row < height; row++) {
     const from = 4 * ((y + row) * picture.width + x);
     part.set(picture.pixels.subarray(from, from + 4 * width), 4 * row * width);
   }
   return part;
-}
-
-// White Gaussian noise, clipped and rounded to 8 bits; the same for the same picture and level.
-export function noisy(picture, sigma) {
-  const sample = normal(1),
-    pixels = new Uint8ClampedArray(picture.pixels);
-  for (let i = 0; i < pixels.length; i += 4) {
-    const shared = picture.gray ? sample() * sigma : 0;
-    for (let c = 0; c < 3; c++) pixels[i + c] += picture.gray ? shared : sample() * sigma;
-  }
-  return { pixels, table: null };
-}
-
-// Standard normal numbers by Marsaglia's polar method, from a small mixing generator.
-function normal(seed) {
-  let state = seed >>> 0,
-    spare = null;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 31 - 1;
-  };
-  return () => {
-    if (spare !== null) {
-      const kept = spare;
-      spare = null;
-      return kept;
-    }
-    let x, y, square;
-    do {
-      x = uniform();
-      y = uniform();
-      square = x * x + y * y;
-    } while (square >= 1 || square === 0);
-    const scale = Math.sqrt((-2 * Math.log(square)) / square);
-    spare = y * scale;
-    return x * scale;
-  };
 }
 
 // The picture as a JPEG of some quality, by the browser's own encoder.
@@ -139,4 +116,13 @@ export async function recompressed(picture, quality) {
   bitmap.close();
   for (let i = 3; i < result.length; i += 4) result[i] = picture.pixels[i];
   return { pixels: result, table };
+}
+
+// The picture shrunk by a factor, and the clean one, cut so that both have whole sides.
+export function shrunkBy(picture, factor) {
+  const small = [picture.width, picture.height].map((side) => Math.floor(side / factor)),
+    [width, height] = small.map((side) => rounded(side * factor));
+  const clean = { ...picture, width, height, pixels: pixelsOf(picture, 0, 0, width, height) },
+    size = { width: small[0], height: small[1] };
+  return { ...size, pixels: enlarged(clean, size, [0, 0, ...small]), table: null, clean };
 }

@@ -108,7 +108,12 @@ class ServerEngine {
   command(picture, task, level) {
     const quoted = (name) => `'${name.replaceAll("'", "'\\''")}'`;
     const names = `${quoted(picture.name)} ${quoted(`restored-${picture.name}`)}`;
-    return `keras-hyper restore ${names} --task ${task.name} --model ${quoted(task.model)} --level ${level}`;
+    // Without a model the command chooses between the networks for colour and for gray.
+    const model = task.gray ? "" : ` --model ${quoted(task.model)}`;
+    const levels = Array.isArray(level)
+      ? task.sliders.map(({ name }, axis) => `${name}=${level[axis]}`).join(" ")
+      : level;
+    return `keras-hyper restore ${names} --task ${task.name}${model} --level ${levels}`;
   }
 
   python(picture, task, level) {
@@ -118,6 +123,8 @@ class ServerEngine {
           "picture = enlarge_picture(picture, height, width)",
         ]
       : [];
+    const [low, high] = task.gray?.range ?? [1, 0];
+    const model = picture.gray && low <= level && level <= high ? task.gray.model : task.model;
     return [
       "import keras_hyper",
       "import numpy as np",
@@ -126,8 +133,8 @@ class ServerEngine {
       "",
       `picture = np.asarray(Image.open(${JSON.stringify(picture.name)}))`,
       ...large,
-      `model = keras_hyper.HyperRes.from_preset(${JSON.stringify(task.model)})`,
-      `restored = keras_hyper.restore(picture, ${level}, model)`,
+      `model = keras_hyper.HyperRes.from_preset(${JSON.stringify(model)})`,
+      `restored = keras_hyper.restore(picture, ${Array.isArray(level) ? `(${level.join(", ")})` : level}, model)`,
       `Image.fromarray(restored).save(${JSON.stringify(`restored-${picture.name}`)})`,
       "",
     ].join("\n");

@@ -1,9 +1,10 @@
 // The pictures of the static page: answers what the page asks.
 "use strict";
 
-import { psnr, Reducer, shrunkLevel, tiles } from "./arithmetic.js";
-import { noisy, pixelsOf, recompressed, readPicture } from "./pictures.js";
-import { estimate, facts, fetched, pace, restored, taskOf } from "./networks.js";
+import { psnr, Reducer, rounded, tiles } from "./arithmetic.js";
+import { cameraNoise, noisy } from "./noise.js";
+import { pixelsOf, recompressed, readPicture, shrunkBy } from "./pictures.js";
+import { estimate, facts, fetched, mixed, networkOf, pace, taskOf } from "./networks.js";
 import { PngFile } from "./png.js";
 
 const MAX_KEPT = 8,
@@ -53,9 +54,28 @@ const stem = ({ name }) => name.replace(/\.[^.]*$/, "");
 const sides = ([, , width, height], scale) =>
   [width, height].map((side) => Math.max(1, Math.round(side * scale)));
 
+// What restores a picture at a level: {task, picture, level, painting}. The task has the network's
+// facts; a picture that is enlarged is computed by the part.
+async function jobOf({ picture: id, task: name, level, painting = null }) {
+  const given = pictureOf(id),
+    task = networkOf(await taskOf(name), given, level);
+  if (!task.enlarges) return { given, picture: given, task, level, painting };
+  const [width, height] = [given.width, given.height].map((side) => rounded(side * level)),
+    { pixels } = (await facts()).limits;
+  if (width * height > pixels) {
+    const [limit, got] = [pixels, width * height].map((count) => count.toLocaleString("en"));
+    throw new Error(`expected at most ${limit} pixels after enlarging, got ${got}`);
+  }
+  const { clean } = given,
+    known = clean?.width === width && clean.height === height;
+  const picture = { ...given, width, height, from: given, clean: known ? clean : null };
+  return { given, picture, task, level, painting: null };
+}
+
 // Restores a part of a picture in tiles, row by row; the tiles equal that part of the whole.
-async function* inTiles(picture, task, level, box, ready) {
-  const [left, top, width, height] = box,
+async function* inTiles(job, box, ready) {
+  const { picture, task } = job,
+    [left, top, width, height] = box,
     { limits } = await facts();
   const rows = tiles(top, height, picture.height, task, limits.tile),
     columns = tiles(left, width, picture.width, task, limits.tile);
@@ -68,9 +88,10 @@ async function* inTiles(picture, task, level, box, ready) {
       const w = column.end - column.start,
         h = row.end - row.start;
       const before = pixelsOf(picture, column.start, row.start, w, h);
-      const after = await restored(task, level, picture.gray, before, w, h);
+      const after = await mixed(job, before, [column.start, row.start, w, h], w, h);
       done += 1;
       yield {
+        before,
         after,
         stride: w,
         skip: [column.from - column.start, row.from - row.start],
@@ -82,20 +103,16 @@ async function* inTiles(picture, task, level, box, ready) {
   }
 }
 
-async function exactView(picture, task, level, box, scale, ready, onTile) {
+async function exactView(job, box, scale, ready, onTile) {
+  const { picture } = job;
   const reducer = new Reducer(box, ...sides(box, scale));
   const errors = { before: 0, after: 0 };
-  for await (const { after, stride, skip, part, done, count } of inTiles(
-    picture,
-    task,
-    level,
-    box,
-    ready,
-  )) {
+  for await (const tile of inTiles(job, box, ready)) {
+    const { before, after, stride, skip, part, done, count } = tile;
     reducer.add(after, stride, skip, part);
     if (picture.clean) {
       errors.after += squaredError(after, stride, skip, picture.clean, part);
-      errors.before += squaredError(picture.pixels, picture.width, part, picture.clean, part);
+      errors.before += squaredError(before, stride, skip, picture.clean, part);
     }
     onTile(done, count);
   }
@@ -132,50 +149,48 @@ function shrunk(picture, box, width, height) {
 }
 
 // Restores the part averaged to fewer pixels, halved until it takes less than QUICK_VIEW.
-async function quickView(picture, task, level, box, scale) {
+async function quickView(job, box, scale) {
+  const { given, task } = job;
+  if (task.enlarges) {
+    // At this size only the enlarged picture itself is visible.
+    const [width, height] = sides(box, scale);
+    return { pixels: shrunk(given, box, width, height), width, height, psnr: null, exact: false };
+  }
   const pixels = box[2] * box[3] * scale ** 2,
     halves = Math.max(0, Math.ceil(Math.log2(pixels / (pace.speed * QUICK_VIEW))));
   const smaller = scale * 2 ** (-halves / 2),
     [width, height] = sides(box, smaller);
-  const before = shrunk(picture, box, width, height);
-  const after = await restored(
-    task,
-    shrunkLevel(task.strength, level, smaller),
-    picture.gray,
-    before,
-    width,
-    height,
-  );
+  const before = shrunk(given, box, width, height);
+  const after = await mixed(job, before, box, width, height, smaller);
   return { pixels: after, width, height, psnr: null, exact: false };
 }
 
 const fits = (box, task) =>
   (box[2] + 2 * task.halo) * (box[3] + 2 * task.halo) <= pace.speed * QUICK_VIEW;
 
-async function view(
-  id,
-  { picture: name, task: taskName, level, box: requested, scale, final },
-  onTile,
-) {
+// A part of a picture in the same picture enlarged by a factor.
+function times([left, top, width, height], factor) {
+  const [x, y, right, bottom] = [left, top, left + width, top + height].map((place) =>
+    rounded(place * factor),
+  );
+  return [x, y, right - x, bottom - y];
+}
+
+async function view(id, request, onTile) {
   viewing = id;
   try {
-    const picture = pictureOf(name),
-      task = await taskOf(taskName),
-      box = checkedBox(requested, picture);
+    const job = await jobOf(request),
+      box = checkedBox(request.box, job.given),
+      large = times(box, job.task.enlarges ? job.level : 1),
+      scale = Math.min(request.scale, 1);
     const ready = () => {
       if (id !== viewing) throw new Error("A newer view was requested.");
     };
-    const exact = final || (scale >= 1 && fits(box, task));
-    const made = await (exact ? exactView : quickView)(
-      picture,
-      task,
-      level,
-      box,
-      Math.min(scale, 1),
-      ready,
-      onTile,
-    );
-    const [width, height] = sides(box, Math.min(scale, 1));
+    const exact = request.final || (scale >= 1 && fits(large, job.task));
+    const made = exact
+      ? await exactView(job, large, scale, ready, onTile)
+      : await quickView(job, box, scale);
+    const [width, height] = sides(exact ? large : box, scale);
     const resize = made.exact
       ? {}
       : { resizeWidth: width, resizeHeight: height, resizeQuality: "medium" };
@@ -187,9 +202,9 @@ async function view(
 }
 
 // The whole picture. Views have priority.
-async function save(id, { picture: name, task: taskName, level }, onTile) {
-  const picture = pictureOf(name),
-    task = await taskOf(taskName);
+async function save(id, request, onTile) {
+  const job = await jobOf(request),
+    { picture } = job;
   const { width, height } = picture,
     box = [0, 0, width, height];
   const file = new PngFile(width, height, picture.opaque ? (picture.gray ? 1 : 3) : 4);
@@ -197,13 +212,7 @@ async function save(id, { picture: name, task: taskName, level }, onTile) {
     while (viewing !== null) await new Promise((go) => setTimeout(go, 20));
   };
   let band = null;
-  for await (const { after, stride, skip, part, done, count } of inTiles(
-    picture,
-    task,
-    level,
-    box,
-    ready,
-  )) {
+  for await (const { after, stride, skip, part, done, count } of inTiles(job, box, ready)) {
     const [x, , w, h] = part;
     band = band || new Uint8ClampedArray(4 * width * h);
     for (let row = 0; row < h; row++) {
@@ -220,14 +229,16 @@ async function save(id, { picture: name, task: taskName, level }, onTile) {
 }
 
 async function degrade(picture, task, level) {
-  const degrade = { noise: noisy, jpeg: recompressed }[task.degradation];
-  const degraded = await degrade(picture, level);
-  return kept({
-    ...picture,
-    ...degraded,
-    name: `${stem(picture)}-${task.name}-${level}.png`,
-    clean: picture,
-  });
+  const { luma } = await facts(),
+    camera = (...given) => cameraNoise(...given, luma);
+  const known = { noise: noisy, camera, jpeg: recompressed, shrink: shrunkBy },
+    levels = [level].flat();
+  let degraded = {};
+  for (const [axis, kind] of task.degradation.split(" ").entries())
+    degraded = await known[kind]({ ...picture, ...degraded }, levels[axis]);
+  const name = `${stem(picture)}-${task.name}-${level}.png`,
+    equal = picture.equal && (picture.gray || task.enlarges);
+  return kept({ ...picture, clean: picture, ...degraded, equal, name });
 }
 
 const ANSWERS = {
