@@ -1,7 +1,9 @@
 """Protocols: how pictures are degraded and scored, so that figures can be compared."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +36,7 @@ class Protocol:
     name: str
     text: str
     degrade: Callable
-    levels: tuple[float, ...]
+    levels: tuple[Any, ...]
     channels: int | None = None
     gray: str = "full"
     multiple: Callable[[float], int] = lambda level: 2
@@ -78,6 +80,10 @@ def _bicubic(**options):
         return shrink_and_enlarge(clean[None], level, **options)[0].numpy()
 
     return degrade
+
+
+def _noise_and_jpeg(clean, level, seed):
+    return _jpeg(_noise(clip=True, floor=False)(clean, level[0], seed), level[1], seed)
 
 
 def _one(level):
@@ -143,6 +149,16 @@ JPEG_PROTOCOLS = (
         gray="limited",
         multiple=_one,
         whole_levels=True,
+    ),
+)
+NOISE_AND_JPEG_PROTOCOLS = (
+    Protocol(
+        "colour",
+        "colour: RGB (gray for a gray network), no crop, noise clipped and rounded to 8 bits, then "
+        f"JPEG, of RGB with 4:2:0 chroma, by {_LIBJPEG}; {ROUNDED}",
+        _noise_and_jpeg,
+        tuple(itertools.product((15.0, 25.0, 50.0), (10.0, 40.0, 80.0))),
+        multiple=_one,
     ),
 )
 BICUBIC_PROTOCOLS = (

@@ -6,14 +6,21 @@ level of one of `TASKS`. `register_task` adds a row at run time.
 
 import functools
 import importlib
+import itertools
 import math
 from collections.abc import Callable
 from fractions import Fraction
 
 from pipelines.jpeg_analysis import is_jpeg, jpeg_quality, quality_of_pixels
 from pipelines.jpeg_tables import QUALITY_PERCENT
-from pipelines.protocols import BICUBIC_PROTOCOLS, JPEG_PROTOCOLS, NOISE_PROTOCOLS, Protocol
-from pipelines.task import EstimatorTask, Task
+from pipelines.protocols import (
+    BICUBIC_PROTOCOLS,
+    JPEG_PROTOCOLS,
+    NOISE_AND_JPEG_PROTOCOLS,
+    NOISE_PROTOCOLS,
+    Protocol,
+)
+from pipelines.task import AxesTask, EstimatorTask, LevelAxis, Task
 
 TASKS: dict[str, Task] = {}
 ESTIMATOR_TASKS: dict[str, EstimatorTask] = {}
@@ -93,6 +100,7 @@ register_task(
     Task(
         name="denoise",
         title="denoising",
+        choice="White noise",
         degrade=_degradation("noise", "add_gaussian_noise"),
         degrade_for_training=_degradation("noise", "add_noise_for_training"),
         unit="noise sigma on the 0-255 scale",
@@ -119,6 +127,7 @@ register_task(
     Task(
         name="dejpeg",
         title="deJPEG",
+        choice="JPEG damage",
         degrade=lambda image, level, seed: _compress(image, level),
         degrade_for_benchmark=_degradation("jpeg", "compress_jpeg_libjpeg"),
         unit="JPEG quality",
@@ -154,6 +163,7 @@ register_task(
     Task(
         name="sr",
         title="super-resolution",
+        choice="Few pixels",
         # The sides of a training window are no multiples of the factor. The drift that this causes
         # is a property of the benchmark's pictures, not one to be learned.
         degrade=lambda image, level, seed: _shrink(image, level, drift=False),
@@ -170,6 +180,7 @@ register_task(
         enlarges=True,
         preset="sr",
         slider_step=0.25,
+        browser={"degrade": "shrink"},
         protocols=BICUBIC_PROTOCOLS,
         all_levels=(2.0, 3.0, 4.0, 5.0, 6.0),
         extrapolated_levels=(1.5, 2.5, 3.5, 4.5, 7.0),
@@ -180,6 +191,8 @@ register_task(
     Task(
         name="photo",
         title="photographs",
+        choice="Camera noise",
+        listed_first=True,
         degrade=_degradation("camera", "add_camera_noise"),
         unit="deviation of the noise at middle gray on the 0-255 scale",
         label="camera noise",
@@ -195,11 +208,34 @@ register_task(
         estimator_limit=2.5,
         # Shrinking removes less of correlated noise; this is the case of white noise.
         strength=((0.0, 0.0), (255.0, 255.0)),
+        browser={"degrade": "camera"},
         all_levels=(2.0, 5.0, 10.0, 20.0, 40.0),
         extrapolated_levels=(60.0,),
         test_sets=("LIVE1",),
     )
 )
+register_task(
+    AxesTask(
+        name="denoise+dejpeg",
+        title="denoising and deJPEG",
+        choice="Noise and JPEG",
+        preset="denoise_dejpeg",
+        degrade=_degradation("jpeg", "add_noise_and_compress"),
+        axes=(
+            LevelAxis(name="noise", unit="noise sigma on the 0-255 scale", minimum=0.0,
+                      maximum=255.0, levels=("0:50",), single_task=TASKS["denoise"],
+                      estimator="estimate_noise_in_jpeg"),
+            LevelAxis(name="jpeg", unit="JPEG quality", minimum=1.0, maximum=100.0,
+                      levels=("10:100",), single_task=TASKS["dejpeg"]),
+        ),
+        margin=16,
+        skip=3,
+        browser={"degrade": "noise jpeg"},
+        protocols=NOISE_AND_JPEG_PROTOCOLS,
+        all_levels=tuple(itertools.product((0.0, 5.0, 15.0, 25.0, 50.0), (10.0, 20.0, 40.0, 80.0))),
+        test_sets=("CBSD68",),
+    )
+)  # fmt: skip
 register_task(
     EstimatorTask(
         name="estimate-photo",
@@ -233,5 +269,17 @@ register_task(
         gray=0.0,  # the degradation makes some gray, after shrinking
         target=_degradation("jpeg", "target_quality"),
         usage="keras-hyper estimate IN --quality-model {model}",
+    )
+)
+register_task(
+    EstimatorTask(
+        name="estimate-noise-in-jpeg",
+        of=TASKS["denoise+dejpeg"],
+        axis="noise",
+        degrade=_degradation("jpeg", "add_noise_and_compress"),
+        # As of the quality: what JPEG left is read from the same energies.
+        network={"probes": 32, "apart": True, "floor": 1e-6},
+        margin=16,
+        usage="keras-hyper restore IN OUT --task denoise+dejpeg --model RUN --estimator {model}",
     )
 )

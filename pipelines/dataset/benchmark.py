@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.color import LIMITED_BLACK, LIMITED_LUMA
 from pipelines.images import read_picture
+from pipelines.levels import level_number
 from pipelines.protocols import Protocol
 from pipelines.tasks import Task, get_protocol
 
@@ -72,7 +73,7 @@ def degraded_pair(
 def noise_seed(clean: np.ndarray, level: float, seed: int) -> tuple[int, int]:
     """Returns the two integers that fix the noise of a picture at a level."""
     content = zlib.crc32(np.rint(clean * 255).astype(np.uint8).tobytes())
-    return seed * 2**32 + content, round(level * 1000)
+    return seed * 2**32 + content, level_number(level)
 
 
 def _clean(path, protocol, channels):

@@ -16,7 +16,7 @@ from pipelines.dataset.patch_cache import (
     skip_first,
 )
 from pipelines.images import find_pictures, middle, read_picture
-from pipelines.levels import Levels
+from pipelines.levels import Levels, level_number
 from pipelines.task import TrainableTask
 
 SAMPLE_PICTURES = Path(__file__).parents[1] / "sample_pictures"
@@ -157,8 +157,8 @@ def degraded_pairs(
 
     Returns:
         ``{"image": (batch, k, patch, patch, channels), "level": (batch, k)}, clean (batch, patch,
-        patch, channels)``, float32 in [0, 1], level in the task's unit. The second is the result
-        of `task.target`.
+        patch, channels)``, float32 in [0, 1], level in the task's unit, with several axes
+        ``(batch, k, axes)``. The second is the result of `task.target`.
     """
     image = _some_gray(tf.cast(pixels, tf.float32) / 255.0, task.gray, (seed + 2, step))
     level = levels.at_step(seed, step)
@@ -177,7 +177,7 @@ def degraded_pairs(
             )
             for part in (clean, degraded)
         )
-    inputs = {"image": degraded, "level": tf.tile(level[None], (clean.shape[0], 1))}
+    inputs = {"image": degraded, "level": tf.repeat(level[None], clean.shape[0], axis=0)}
     return inputs, task.target(inputs, clean)
 
 
@@ -223,7 +223,7 @@ def validation_pairs(
     """
     clean = np.stack(list(_middles(paths, channels, side, most, task.skip)))
     degraded = np.stack([_at_level(task, clean, level, seed) for level in levels], axis=1)
-    level = np.tile(np.asarray(levels, np.float32), (len(clean), 1))
+    level = np.repeat(np.asarray(levels, np.float32)[None], len(clean), axis=0)
     inputs = {"image": degraded, "level": level}
     pairs = inputs, task.target(inputs, clean)
     return tf.data.Dataset.from_tensor_slices(pairs).batch(batch)
@@ -251,4 +251,4 @@ def _middles(paths, channels, side, most, skip):
 def _at_level(task, clean, level, seed):
     if task.degrade_for_benchmark is not None:
         return np.stack([np.asarray(task.degrade_for_benchmark(one, level)) for one in clean])
-    return task.degrade(clean, tf.constant(level, tf.float32), (seed, round(level * 1000))).numpy()
+    return task.degrade(clean, tf.constant(level, tf.float32), (seed, level_number(level))).numpy()

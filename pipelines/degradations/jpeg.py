@@ -6,6 +6,7 @@ import tensorflow as tf
 from pipelines.color import LUMA
 from pipelines.degradations import Array, Level, Seed
 from pipelines.degradations.bicubic import shrink_each
+from pipelines.degradations.noise import add_gaussian_noise
 from pipelines.jpeg_tables import libjpeg_tables
 
 # libjpeg's "islow" transform in 13-bit integers, as one matrix: its flow graph is linear and rounds
@@ -73,6 +74,20 @@ def compress_jpeg(image: Array, level: Level) -> tf.Tensor:
     offsets = (91881.0 * cr, -22554.0 * cb - 46802.0 * cr, 116130.0 * cb)
     rgb = tf.stack([luma + _shift_right(offset + 32768.0) for offset in offsets], axis=-1)
     return tf.ensure_shape(tf.clip_by_value(rgb, 0.0, 255.0) / 255.0, image.shape)
+
+
+def add_noise_and_compress(image: Array, level: Array, seed: Seed) -> tf.Tensor:
+    """Adds white Gaussian noise, clipped and rounded to 8 bits, and compresses the result.
+
+    Args:
+        image: float32 ``(batch, height, width, 1 or 3)`` in [0, 1].
+        level: Standard deviation of the noise on the 0-255 scale, and JPEG quality; ``(2,)``.
+        seed: Two integers; the same seed gives the same noise.
+
+    Returns:
+        float32 of the image's shape, multiples of 1/255.
+    """
+    return compress_jpeg(add_gaussian_noise(image, level[0], seed, floor=False), level[1])
 
 
 def _shift_right(value, bits=16):

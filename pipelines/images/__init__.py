@@ -24,8 +24,9 @@ from pipelines.images.storage import (
     is_object,
     local_copy,
     path_or_url,
-    times_of,
+    remove_old_partial_files,
     version_of,
+    versions_of,
     write_bytes,
 )
 from pipelines.images.writing import (
@@ -65,9 +66,10 @@ __all__ = [
     "read_pages",
     "read_picture",
     "read_picture_file",
-    "times_of",
+    "remove_old_partial_files",
     "use_own_pixel_limit",
     "version_of",
+    "versions_of",
     "with_pixels",
     "write_bytes",
     "write_pages",

@@ -4,16 +4,37 @@ An object has a `upath.UPath`, whose methods are those of `pathlib.Path`.
 """
 
 import contextlib
+import errno
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 # Keys of a time in what the stores say of an object.
 _TIMES = ("mtime", "LastModified", "last_modified", "created")
+# Name of a file that is being written, and seconds after which its writer must have ended.
+_PARTIAL = f".{'[0-9a-f]' * 16}.partial"
+_OLD = 3600.0
+# Codes of S3 for an object that is not the one of the condition, or is just being written.
+_CONFLICTS = ("PreconditionFailed", "ConditionalRequestConflict")
+
+
+@dataclass(frozen=True)
+class Version:
+    """Differs once a file has changed.
+
+    Args:
+        time: When it changed, in nanoseconds.
+        tag: ETag of an object; None if its store has none, and of a file on this machine.
+    """
+
+    time: int
+    tag: str | None = None
 
 
 def path_or_url(text: str) -> Path:
@@ -49,26 +70,25 @@ def files_below(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_file()]
 
 
-def times_of(paths: Iterable[Path], folder: Path) -> dict[Path, int]:
-    """Returns when files last changed, in nanoseconds; of a store by one listing.
+def versions_of(paths: Iterable[Path], folder: Path) -> dict[Path, Version]:
+    """Returns the versions of files; of a store by one listing.
 
     Args:
         paths: Files below the folder; those that do not exist are not in the result.
         folder: The folder, or the one file.
     """
     if not is_object(folder):
-        return {path: path.stat().st_mtime_ns for path in paths if path.exists()}
+        return {path: version_of(path) for path in paths if path.exists()}
     objects = _objects(folder)
-    return {path: _time(objects[path]) for path in paths if path in objects}
+    return {path: _version(objects[path]) for path in paths if path in objects}
 
 
-def version_of(path: Path) -> str:
-    """Returns a text that differs once a file has changed: an ETag or a time."""
+def version_of(path: Path) -> Version:
+    """Returns the version of a file."""
     if not is_object(path):
-        return str(path.stat().st_mtime_ns)
+        return Version(path.stat().st_mtime_ns)
     store: Any = path
-    info = store.fs.info(store.path)
-    return str(info.get("ETag") or info.get("etag") or _time(info))
+    return _version(store.fs.info(store.path))
 
 
 @contextlib.contextmanager
@@ -91,10 +111,17 @@ def local_copy(path: Path) -> Iterator[Path]:
             raise ValueError(str(error).replace(str(copy), str(path))) from error
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, replaces: str | None = None) -> None:
     """Writes a file whole or not at all: renamed into place, or put as one object.
 
+    Args:
+        path: The file or object.
+        data: Its content.
+        replaces: ETag of the object that is replaced, "" for a new object; None for any. Files on
+            this machine are replaced at any rate.
+
     Raises:
+        FileExistsError: If the object is not the one of `replaces`: another worker wrote it.
         OSError: If it cannot be written; `path` is as it was.
     """
     if not is_object(path):
@@ -103,8 +130,12 @@ def write_bytes(path: Path, data: bytes) -> None:
         return
     store: Any = path
     try:
-        store.fs.pipe_file(store.path, data)
+        store.fs.pipe_file(store.path, data, **_condition(store, replaces))
     except OSError as error:
+        if isinstance(error, FileExistsError) or _code(error) in _CONFLICTS:
+            raise FileExistsError(f"{path} was written by another worker") from error
+        if replaces is not None and error.errno == errno.ENOSYS:  # a store without conditions
+            return write_bytes(path, data)
         raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
@@ -124,6 +155,19 @@ def replacing(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+def remove_old_partial_files(folder: Path) -> None:
+    """Removes the hidden files below a folder that writers left when they were killed.
+
+    They are older than an hour; those of a store's objects do not exist.
+    """
+    if is_object(folder):
+        return
+    for path in folder.rglob(_PARTIAL):
+        with contextlib.suppress(FileNotFoundError):  # another worker removed it, or published it
+            if time.time() - path.stat().st_mtime > _OLD:
+                path.unlink()
+
+
 def _objects(folder):
     """What a store says of each object below a folder, by path."""
     found = folder.fs.find(folder.path, detail=True)
@@ -131,6 +175,20 @@ def _objects(folder):
     return {folder / name[start:] if name[start:] else folder: found[name] for name in found}
 
 
-def _time(info):
+def _condition(store, replaces):
+    if replaces == "":
+        return {"mode": "create"}
+    # 5 GiB, the most that S3 takes at once: an upload in parts has no such condition.
+    put = {"IfMatch": replaces, "chunksize": 5 * 2**30}
+    return put if replaces and store.protocol in ("s3", "s3a") else {}
+
+
+def _code(error):
+    """S3's code of an error that s3fs raised, such as NoSuchKey; empty for others."""
+    return getattr(error.__cause__, "response", {}).get("Error", {}).get("Code", "")
+
+
+def _version(info):
     time = next(info[key] for key in _TIMES if key in info)
-    return int(1e9 * (time.timestamp() if isinstance(time, datetime) else time))
+    seconds = time.timestamp() if isinstance(time, datetime) else time
+    return Version(int(1e9 * seconds), info.get("ETag") or info.get("etag"))

@@ -47,20 +47,28 @@ def write_picture_file(picture: PictureFile, path: Path, quality: int | None = Q
     write_pages([picture], path, quality)
 
 
-def write_pages(pages: Sequence[PictureFile], path: Path, quality: int | None = QUALITY) -> None:
-    """Writes pictures as the pages of a TIFF, or one picture; see `write_picture_file`."""
+def write_pages(
+    pages: Sequence[PictureFile],
+    path: Path,
+    quality: int | None = QUALITY,
+    replaces: str | None = None,
+) -> None:
+    """Writes pictures as the pages of a TIFF, or one picture.
+
+    See `write_picture_file`, and `write_bytes` for `replaces`.
+    """
     load_plugins()
     kind = kind_to_write(pages[0], path)
     for page in pages:
         check_holds(path, page)
     check_pages(path, pages)
-    write_bytes(path, _encoded(pages, path, kind, quality))
+    write_bytes(path, _encoded(pages, path, kind, quality), replaces)
 
 
-def copy_file(source: Path, path: Path) -> None:
-    """Copies the bytes of a file; errors as those of `write_picture_file`."""
+def copy_file(source: Path, path: Path, replaces: str | None = None) -> None:
+    """Copies the bytes of a file; errors as those of `write_pages`."""
     if is_object(path):
-        write_bytes(path, source.read_bytes())
+        write_bytes(path, source.read_bytes(), replaces)
         return
     with replacing(path) as partial:
         shutil.copyfile(source, partial)

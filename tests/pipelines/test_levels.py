@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines import get_task, parse_levels
+from pipelines.levels import level_number
 
 TASK = get_task("denoise")
 
@@ -48,3 +49,52 @@ def test_none_are_the_tasks_own():
 def test_bad_levels_say_what_came(words, message):
     with pytest.raises(ValueError, match=message):
         parse_levels(words, TASK)
+
+
+BOTH = get_task("denoise+dejpeg")
+
+
+def test_several_axes_have_a_stratum_in_every_cell_of_a_grid():
+    levels = parse_levels(None, BOTH)
+    sampled = np.array([levels.at_step(0, step) for step in range(100)])
+    assert sampled.shape == (100, 4, 2)
+    cells = [[(0, 10), (25, 55)], [(0, 55), (25, 100)], [(25, 10), (50, 55)], [(25, 55), (50, 100)]]
+    for index, (low, high) in enumerate(cells):
+        width = np.subtract(high, low)
+        assert (sampled[:, index] >= low).all() and (sampled[:, index] <= high).all()
+        assert (sampled[:, index].min(axis=0) < low + 0.1 * width).all()
+        assert (sampled[:, index].max(axis=0) > high - 0.1 * width).all()
+    assert levels.spread() == ((12.5, 32.5), (12.5, 77.5), (37.5, 32.5), (37.5, 77.5))
+    assert levels.names()[1] == "noise0-25_jpeg55-100"
+    assert str(levels) == "noise=0:50 jpeg=10:100, 4 levels a step"
+    assert len(set(parse_levels(["jpeg=30:50"], BOTH, 6).names())) == 6
+
+
+def test_lists_of_several_axes_are_combined():
+    levels = parse_levels(["noise=25,15", "jpeg=40"], BOTH)
+    assert levels.fixed == levels.spread() == ((15.0, 40.0), (25.0, 40.0))
+    assert levels.num_levels == 2 and levels.names() == ["noise15_jpeg40", "noise25_jpeg40"]
+    np.testing.assert_array_equal(levels.at_step(0, 7), [[15, 40], [25, 40]])
+    assert str(levels) == "noise=15 jpeg=40, noise=25 jpeg=40"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["15"], "expected --levels noise=... jpeg=..., got 15"),
+        (["blur=2"], "got blur=2"),
+        (["noise=1:2", "noise=3:4"], "got noise=1:2 noise=3:4"),
+        (["noise=15"], r"a list for every axis, or a range for every axis, got noise=15"),
+        (["noise=0:300"], "axis noise: expected a level .* from 0 to 255, got 300"),
+        (["noise=a:b"], "got 'a'"),
+    ],
+)
+def test_bad_levels_of_several_axes_say_what_came(words, message):
+    with pytest.raises(ValueError, match=message):
+        parse_levels(words, BOTH)
+
+
+def test_seeds_of_levels_differ():
+    assert level_number(25.0) == 25000
+    assert len({level_number(level) for level in [(1, 2), (2, 1), (0, 2), (2, 0)]}) == 4
+    assert level_number((255.0,) * 5) < 2**62

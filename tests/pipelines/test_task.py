@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipelines import ESTIMATOR_TASKS, TASKS, EstimatorTask, Task
+from pipelines import ESTIMATOR_TASKS, TASKS, AxesTask, EstimatorTask, LevelAxis, Task
 
 
 def row(**changes):
@@ -21,6 +21,7 @@ def test_missing_fields_are_derived_from_the_others():
     assert row(levels=("0:1",)).all_levels == (0.125, 0.375, 0.625, 0.875)
     (protocol,) = task.protocols
     assert protocol.name == "plain" and protocol.levels == (0.25, 0.5)
+    assert task.multiple((0.25, 0.5)) == 1 and task.gray == 0.2
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,38 @@ def test_an_estimator_has_the_unit_of_its_task():
     assert estimator.of is TASKS["dejpeg"] and estimator.objective == "estimate"
     other = EstimatorTask(name="e", of=row(), degrade=row().degrade, levels=("0:1",))
     assert dataclasses.replace(other, name="f").unit == "share"
+    with pytest.raises(ValueError, match="expected `axis` of '', got 'noise'"):
+        dataclasses.replace(other, axis="noise")
+
+
+def test_an_estimator_of_an_axis_learns_its_level_alone():
+    both = TASKS["denoise+dejpeg"]
+    task = EstimatorTask(name="e", of=both, axis="jpeg", degrade=both.degrade)
+    assert (task.unit, task.axes) == ("JPEG quality", both.axes)
+    level = np.array([[[15, 40], [5, 80]]])
+    np.testing.assert_array_equal(task.target({"level": level}, None), [[40, 80]])
+    assert dataclasses.replace(task, gray=0.5).unit == "JPEG quality"
+    with pytest.raises(ValueError, match="'e': expected `axis` of 'noise' or 'jpeg', got ''"):
+        dataclasses.replace(task, axis="")
+
+
+def axis(name="gain", **changes):
+    facts = {"unit": "share", "minimum": 0.0, "maximum": 1.0, "levels": ("0:0.5",)}
+    return LevelAxis(name=name, **{**facts, **changes})
+
+
+def test_facts_of_a_task_of_several_axes_are_those_of_the_axes():
+    task = AxesTask(name="t", degrade=row().degrade, axes=(axis(), axis("hue", maximum=3.0)))
+    assert task.unit == "gain: share, hue: share" and task.maximum == (1.0, 3.0)
+    assert task.level_offset == task.level_scale == (0.25, 0.25)
+    assert dataclasses.replace(task, gray=0.5).label == "gain and hue"
+    assert task.check_level([0.5, 2]) == (0.5, 2.0)
+    with pytest.raises(ValueError, match="a level for each of gain, hue, got 0.5"):
+        task.check_level(0.5)
+    with pytest.raises(
+        ValueError, match=r"axis gain: expected a level \(share\) from 0 to 1, got 2"
+    ):
+        task.check_level((2, 0))
+    for axes in ((), (axis(),), (axis(), axis())):
+        with pytest.raises(ValueError, match="task 't': expected two axes or more, got"):
+            AxesTask(name="t", degrade=row().degrade, axes=axes)

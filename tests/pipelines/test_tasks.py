@@ -1,12 +1,13 @@
 import dataclasses
+import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines import TASKS, get_task, register_task, tasks
+from pipelines import ESTIMATOR_TASKS, TASKS, get_task, parse_levels, register_task, tasks
 
-WEAKEST = {"denoise": 0.0, "dejpeg": 100.0, "sr": 1.0, "photo": 0.0}
+WEAKEST = {"denoise": 0.0, "dejpeg": 100.0, "sr": 1.0, "photo": 0.0, "denoise+dejpeg": (0.0, 100.0)}
 
 
 def test_unknown_name_is_refused_with_the_known_names():
@@ -37,8 +38,10 @@ def test_weakest_level_changes_almost_nothing(name, photo):
 @pytest.mark.parametrize("name", TASKS)
 def test_levels_span_the_generators_scalar(name):
     task = get_task(name)
-    scalars = [(level - task.level_offset) / task.level_scale for level in task.levels]
-    assert min(scalars) == pytest.approx(-1) and max(scalars) == pytest.approx(1)
+    levels = parse_levels(None, task)
+    for end, scalar in ((levels.low, -1), (levels.high, 1)):
+        found = np.subtract(end, task.level_offset) / task.level_scale
+        np.testing.assert_allclose(found, scalar)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,9 @@ def test_no_picture_to_learn_from_drifts(levels, multiple):
     + [(name, float("nan")) for name in TASKS],
 )
 def test_level_outside_any_sense_is_refused(name, level):
-    with pytest.raises(ValueError, match=rf"task {name}: expected a level .*, got {level:g}"):
+    with pytest.raises(
+        ValueError, match=rf"task {re.escape(name)}: expected a level .*, got {level:g}"
+    ):
         get_task(name).check_level(level)
 
 
@@ -83,3 +88,21 @@ def test_a_degradation_is_traced_without_a_warning(caplog):
     row = tasks._degradation("noise", "add_gaussian_noise")
     noisy = tf.function(lambda image: row(image, 25.0, (1, 2)))(tf.zeros((1, 8, 8, 1)))
     assert noisy.shape == (1, 8, 8, 1) and not caplog.records
+
+
+def test_noise_comes_before_jpeg(photo):
+    image = photo[None, :64, :64]
+    both = get_task("denoise+dejpeg")
+    noise = get_task("denoise").protocols[1].degrade(image[0], 25.0, (1, 2))
+    for degrade in (both.protocols[0].degrade, both.degrade_picture):
+        found = degrade(image[0], (25.0, 30.0), (1, 2))
+        expected = get_task("dejpeg").degrade_for_benchmark(noise, 30.0)
+        assert np.abs(found - expected).mean() * 255 < 0.1
+
+
+def test_facts_that_the_documents_state():
+    # A block of subsampled chroma is 16 pixels wide.
+    assert TASKS["dejpeg"].margin == TASKS["denoise+dejpeg"].margin == 16
+    # docs/photographs.md: estimates below 2.5 are left as they are; the third lowest of nine crops.
+    assert TASKS["photo"].estimator_limit == 2.5
+    assert ESTIMATOR_TASKS["estimate-photo"].network["rank"] == 2

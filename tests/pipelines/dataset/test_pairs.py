@@ -14,6 +14,7 @@ from pipelines import (
     training_pairs,
     validation_pairs,
 )
+from pipelines.dataset import pairs
 from pipelines.images import find_pictures
 
 FOUND = find_pictures(SAMPLE_PICTURES)[1:3]
@@ -186,3 +187,11 @@ def test_some_patches_are_gray_in_both_parts(name):
     gray = np.ptp(clean, axis=-1).max(axis=(1, 2)) == 0
     assert 0.2 < gray.mean() < 0.8
     assert (spread[gray] < 1.5 / 255).all() and (spread[~gray] > 1.5 / 255).all()
+
+
+@pytest.mark.parametrize("name", ["denoise", "sr"])
+def test_windows_that_are_degraded_at_every_step_have_the_margin(name, monkeypatch):
+    monkeypatch.setattr(pairs, "build_patch_cache", lambda paths, windows, *rest: windows)
+    task = get_task(name)
+    windows = load_patch_cache(FOUND, task, parse_levels(["2:4"], task))
+    assert windows.size == 48 + 2 * task.margin

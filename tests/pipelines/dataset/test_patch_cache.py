@@ -96,8 +96,9 @@ def test_unreadable_files_are_named_and_skipped(paths):
 
 
 def test_nothing_readable_is_an_error(tmp_path):
-    (tmp_path / "bad.png").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match="None of 1 pictures could be read.*bad.png"):
+    for name in ("bad.png", "worse.png"):
+        (tmp_path / name).write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="None of 2 pictures could be read. The first: .*bad.png"):
         cache_of(sorted(tmp_path.iterdir()), 3, 16)
 
 

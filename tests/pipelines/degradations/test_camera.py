@@ -49,6 +49,17 @@ def test_noise_is_correlated_as_measured_in_photographs(without_jpeg, correlated
     assert correlation(noise.transpose(0, 2, 1, 3), 1) == pytest.approx(0.70, abs=0.06)
 
 
+def test_every_image_has_unit_variance(correlated):
+    image = flat(0.5)
+    noise = camera.noise_field(image, camera._Sampler(SEED, 24)).numpy()
+    np.testing.assert_allclose(noise.std(axis=(1, 2, 3)), 1.0, rtol=1e-4)
+
+
+def test_ranges_are_from_low_to_high():
+    for low, high in (*camera.BLURS, *camera.LUMA_SHARES, *camera.CHROMA_SHARES):
+        assert 0 <= low <= high
+
+
 def test_channels_share_part_of_the_noise(without_jpeg, correlated):
     noise = noise_of(flat(0.5, images=96, side=48), 20.0).reshape(96, -1, 3)
     shared = [np.corrcoef(one.T)[np.triu_indices(3, 1)].mean() for one in noise]
@@ -119,3 +130,18 @@ def test_result_is_8_bits_and_depends_on_the_seed_alone():
 def test_level_0_leaves_the_image(without_jpeg):
     image = tf.round(tf.random.stateless_uniform((1, 32, 32, 3), (5, 6)) * 255.0) / 255.0
     np.testing.assert_allclose(camera.add_camera_noise(image, 0.0, SEED), image, atol=1e-6)
+
+
+def test_linear_light_and_slope_are_those_of_srgb_without_an_s_curve():
+    # IEC 61966-2-1: 0.5 is 0.214041 in linear light, 0.02 is 0.02 / 12.92.
+    light, slope = camera._linear(tf.constant([0.02, 0.5, 0.9]), tf.constant(0.0))
+    np.testing.assert_allclose(light, [0.00154799, 0.2140411, 0.7874123], rtol=1e-5)
+    value = tf.constant([0.021, 0.501, 0.901])
+    rise = (camera._linear(value, tf.constant(0.0))[0] - light) / 0.001
+    np.testing.assert_allclose(slope, 1.0 / rise, rtol=5e-3)
+
+
+def test_channels_that_share_all_noise_are_equal(monkeypatch, correlated):
+    monkeypatch.setattr(camera, "SHARED", (1.0, 1.0))
+    noise = camera.noise_field(flat(0.5), camera._Sampler(SEED, 24)).numpy()
+    np.testing.assert_allclose(noise[..., 0], noise[..., 1], atol=1e-4)

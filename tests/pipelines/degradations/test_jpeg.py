@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from pipelines.degradations import jpeg
 from pipelines.degradations.jpeg import (
     FINEST,
     compress_jpeg,
@@ -94,6 +95,33 @@ def test_some_are_compressed_alone_and_some_changed_since(patches):
     assert None in qualities
     gray = np.ptp(recompressed, axis=-1).max(axis=(1, 2)) < 1e-6
     assert 0.05 < gray.mean() < 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "share"), [("_GRAY", 0.25), ("_SCALED", 0.35), ("_CHANGED", 0.25)]
+)
+def test_share_of_pictures_that_change(patches, name, share, monkeypatch):
+    usual = recompress_jpeg(patches, tf.constant(40.0), SEED).numpy()
+    monkeypatch.setattr(jpeg, name, 0.0)
+    never = recompress_jpeg(patches, tf.constant(40.0), SEED).numpy()
+    different = np.any(usual != never, axis=(1, 2, 3))
+    assert different.mean() == pytest.approx(share, abs=0.2) and different.any()
+    # Contrast by a fifth and brightness by a tenth at most.
+    assert np.abs((usual - never).mean(axis=(1, 2, 3))).max() < 0.2
+
+
+def test_pictures_are_shrunk_before(patches, monkeypatch):
+    monkeypatch.setattr(jpeg, "_SCALED", 0.0)
+    monkeypatch.setattr(jpeg, "_CHANGED", 0.0)
+    pictures = recompress_jpeg(patches, tf.constant(FINEST + 1), SEED).numpy()
+
+    # The rest of the frame is a mirror image. It begins at half to 1 / 1.35 of the side.
+    def asymmetry(picture, row):
+        return np.abs(picture[row - 20 : row] - picture[row : row + 20][::-1]).mean()
+
+    for picture in pictures:
+        found = min(range(24, 104), key=lambda row: asymmetry(picture, row))
+        assert 62 <= found <= 97
 
 
 def test_nothing_is_compressed_above_the_finest(patches):

@@ -1,3 +1,5 @@
+import errno
+import os
 import threading
 import uuid
 
@@ -8,8 +10,9 @@ from pipelines.images import (
     is_object,
     local_copy,
     path_or_url,
-    times_of,
+    remove_old_partial_files,
     version_of,
+    versions_of,
     write_bytes,
 )
 from pipelines.images.storage import replacing
@@ -35,19 +38,28 @@ def test_files_are_listed_read_and_replaced(folder):
     assert (folder / "b.png").read_bytes() == b"new"
 
 
-def test_times_and_versions_follow_the_writes(folder):
-    write_bytes(folder / "a.png", b"1")
-    write_bytes(folder / "b.png", b"1")
-    times = times_of([folder / "a.png", folder / "b.png", folder / "none.png"], folder)
-    assert list(times) == [folder / "a.png", folder / "b.png"]
-    assert times[folder / "a.png"] <= times[folder / "b.png"]
-    before = version_of(folder / "a.png")
-    assert version_of(folder / "a.png") == before
-    write_bytes(folder / "a.png", b"2")
-    assert version_of(folder / "a.png") != before
-    assert (
-        times_of([folder / "a.png"], folder / "a.png")[folder / "a.png"] >= times[folder / "b.png"]
-    )
+def test_versions_follow_the_writes(folder):
+    a, b = folder / "a.png", folder / "b.png"
+    write_bytes(a, b"1")
+    write_bytes(b, b"1")
+    versions = versions_of([a, b, folder / "none.png"], folder)
+    assert list(versions) == [a, b]
+    assert versions[a].time <= versions[b].time
+    before = version_of(a)
+    assert version_of(a) == before == versions[a]
+    write_bytes(a, b"2")
+    assert version_of(a) != before
+    assert versions_of([a], a)[a].time >= versions[b].time
+
+
+def test_an_object_that_exists_is_not_written_as_a_new_one():
+    path = path_or_url(f"memory://{uuid.uuid4()}/a.png")
+    write_bytes(path, b"1", "")
+    with pytest.raises(FileExistsError):
+        write_bytes(path, b"2", "")
+    assert path.read_bytes() == b"1"
+    write_bytes(path, b"3", "an ETag, which this store does not know")
+    assert path.read_bytes() == b"3"
 
 
 def test_errors_name_the_object_and_not_its_copy(folder):
@@ -80,6 +92,18 @@ def test_writers_of_one_file_have_names_of_their_own(tmp_path):
     assert path.read_bytes() in (b"one", b"two")
 
 
+def test_only_old_files_of_killed_writers_are_removed(tmp_path):
+    with replacing(tmp_path / "deep" / "a.png") as partial:
+        partial.write_bytes(b"1")
+        old = partial.with_name("." + "0" * 16 + ".partial")
+        for path in (old, tmp_path / ".mine.partial", tmp_path / "b.png"):
+            path.write_bytes(b"2")
+            os.utime(path, (1e9, 1e9))
+        remove_old_partial_files(tmp_path)
+    names = {path.name for path in files_below(tmp_path)}
+    assert names == {"a.png", ".mine.partial", "b.png"}
+
+
 def test_a_refused_put_names_the_object(monkeypatch):
     path = path_or_url(f"memory://{uuid.uuid4()}/a.png")
 
@@ -89,6 +113,20 @@ def test_a_refused_put_names_the_object(monkeypatch):
     monkeypatch.setattr(path.fs, "pipe_file", refuse)
     with pytest.raises(OSError, match="memory://.*a.png cannot be written: Forbidden"):
         write_bytes(path, b"1")
+
+
+def test_a_store_without_conditions_gets_a_plain_put(monkeypatch):
+    path = path_or_url(f"memory://{uuid.uuid4()}/a.png")
+    put = path.fs.pipe_file
+
+    def plain(name, data, **condition):
+        if condition:
+            raise OSError(errno.ENOSYS, "Not implemented")
+        put(name, data)
+
+    monkeypatch.setattr(path.fs, "pipe_file", plain)
+    write_bytes(path, b"1", "")
+    assert path.read_bytes() == b"1"
 
 
 @pytest.mark.parametrize(("url", "text"), [("nostore://a/b", "nostore"), ("s3:/a/b", "")])

@@ -206,3 +206,20 @@ def test_exif_of_a_jpeg_keeps_its_byte_order_in_a_tiff(tmp_path, pixels):
     assert (tmp_path / "out.tif").read_bytes()[:2] == b"MM"
     with Image.open(tmp_path / "out.tif") as written:
         assert written.getexif().get_ifd(0x8825)[2] == (48.0, 8.0, 1.0)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_white_as_zero_is_inverted(tmp_path, rng, dtype):
+    peak = 1 if dtype == np.float32 else 65535
+    pixels = (rng.random((7, 9)) * peak).astype(dtype)
+    tifffile.imwrite(tmp_path / "in.tif", peak - pixels, photometric="miniswhite")
+    picture = read_pages(tmp_path / "in.tif", LIMIT)[0]
+    np.testing.assert_allclose(picture.pixels, pixels, rtol=1e-6, atol=1e-6 * peak)
+
+
+@pytest.mark.parametrize(("channels", "extra"), [(2, (2,)), (3, ()), (4, (2,))])
+def test_alpha_is_marked_as_straight(tmp_path, rng, channels, extra):
+    pixels = rng.integers(0, 65536, (7, 9, channels), dtype=np.uint16)
+    write_pages([PictureFile(pixels, {})], tmp_path / "out.tif")
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert tuple(map(int, file.pages[0].extrasamples)) == extra

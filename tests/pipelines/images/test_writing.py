@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageCms
 
-from pipelines.images import PictureFile, read_picture_file, write_picture_file
+from pipelines.images import PictureFile, read_picture_file, with_pixels, write_picture_file
 
 LIMIT = 10_000_000
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -296,3 +296,13 @@ def test_threads_leave_the_state_of_pillow_and_of_warnings_alone(pixels, tmp_pat
             np.testing.assert_array_equal(result, pixels)
         else:
             assert path.name in result
+
+
+def test_exif_gets_the_size_of_other_pixels_only(pixels):
+    tags = Image.Exif()
+    tags.get_ifd(0x8769).update({0xA002: 5, 0xA003: 5})
+    picture = PictureFile(pixels, {"exif": tags.tobytes()[len(b"Exif\0\0") :]})
+    assert with_pixels(picture, pixels[::-1].copy()).kept == picture.kept
+    wider = Image.Exif()
+    wider.load(with_pixels(picture, np.repeat(pixels, 2, axis=1)).kept["exif"])
+    assert dict(wider.get_ifd(0x8769)) == {0xA002: 28, 0xA003: 11}
