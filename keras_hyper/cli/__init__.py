@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,9 @@ COMMANDS = {
     "page": "write the web page for a static host; the browser runs the network",
     "convert": "convert a checkpoint of the authors' PyTorch code to a .keras file",
 }
+
+
+_AXIS = re.compile(r"\w+=[-+.\w]*( |$)")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -75,8 +79,23 @@ def run_command(
             command.set_defaults(job=module.job)
         else:
             parsers.add_parser(name, help=summary)
-    args = parser.parse_args(argv)
+    args = parser.parse_args(_with_axes_joined(argv))
     return run(parser.prog, lambda: args.job(args), debug=args.debug)
+
+
+def _with_axes_joined(argv):
+    """The words ``--level noise=15 jpeg=40`` as ``--level "noise=15 jpeg=40"``.
+
+    An option with several words would take the file names that may follow.
+    """
+    words: list[str] = []
+    for word in argv:
+        follows = len(words) > 1 and words[-2] == "--level" and _AXIS.match(words[-1])
+        if follows and _AXIS.match(word):
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+    return words
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import argparse
 import warnings
 
 from keras_hyper.errors import WrongArgumentError
-from keras_hyper.live import MAX_PIXELS
+from keras_hyper.live import MAX_PIXELS, gray_network, shipped_estimators, shipped_networks
 from keras_hyper.models import load_hyper_res, load_level_estimator
 from pipelines import TASKS
 
@@ -16,10 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=7860, help="port of the page")
     add("--allowed-hosts", nargs="+", metavar="NAME", default=[],
         help="names in the Host header besides this machine's; * is all")  # fmt: skip
-    shipped = [task.preset for task in TASKS.values() if task.preset]
-    add("--models", nargs="+", default=shipped, help="networks, one per task")
-    shipped = [task.estimator for task in TASKS.values() if task.estimator]
-    add("--estimators", nargs="+", default=shipped, help="level estimators, one per task")
+    add("--models", nargs="+", default=shipped_networks(), help="networks, one per task")
+    estimators = shipped_estimators()
+    add("--estimators", nargs="+", default=estimators, help="level estimators, one per task")
     add("--max-pixels", type=int, default=MAX_PIXELS, help="larger pictures are refused")
     add("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of layers")
 
@@ -35,8 +34,7 @@ def job(args: argparse.Namespace) -> None:
 
     from keras_hyper.live.task import live_task, sample_pictures
 
-    loaded = [load_level_estimator(name) for name in args.estimators]
-    estimators = {estimator.task: estimator for estimator in loaded}
+    estimators = [load_level_estimator(name) for name in args.estimators]
     tasks = {}
     for name in args.models:
         model = load_hyper_res(name).with_precision(args.precision)
@@ -45,8 +43,10 @@ def job(args: argparse.Namespace) -> None:
                 f"expected a network for {' or '.join(TASKS)}, got {name}, which is for "
                 f"{model.task or 'an unknown task'}"
             )
-        estimator = estimators.get(model.task)
-        tasks[model.task] = live_task(name, model, TASKS[model.task], estimator)
+        gray = gray_network(name)
+        for_gray = load_hyper_res(gray).with_precision(args.precision) if gray else None
+        task = TASKS[model.task]
+        tasks[model.task] = live_task(name, model, task, *estimators, gray=for_gray)
     # The page itself shows the range.
     warnings.filterwarnings("ignore", message="level .* outside the range trained on")
     hosts = [name.lower() for name in args.allowed_hosts]

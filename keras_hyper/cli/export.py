@@ -8,7 +8,8 @@ from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.export.card import hash_files
 from keras_hyper.models import HyperRes, LevelEstimator, load_hyper_res, load_level_estimator
 from keras_hyper.models.presets import file_of, load
-from keras_hyper.training.config import read_json
+from keras_hyper.restoration.level import chosen_level, level_or_auto
+from keras_hyper.training.folder import read_json
 from pipelines import TASKS
 
 
@@ -19,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("out", metavar="OUT", type=Path, help="the model's folder; gets 1/, 2/ ..., or model.onnx")
     formats = ["saved_model", "onnx"]
     add("--format", choices=formats, default="saved_model", help="what to write")
-    add("--level", type=float, help="only the plain network of this level")
+    add("--level", type=level_or_auto, action="append", help="only the plain network of this "
+        "level; of several axes noise=15 jpeg=40")  # fmt: skip
     add("--estimator", help="put a level estimator in too: a model.keras or a name")
     add("--card", type=Path, metavar="F", help="JSON file of facts for the card")
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of the layers")
@@ -34,7 +36,7 @@ def job(args: argparse.Namespace) -> None:
     if args.format == "onnx":
         return _write_onnx(args, card)
     model = load_hyper_res(args.model).with_precision(args.precision)
-    _check_level(args.level, model)
+    args.level = _checked_level(args.level, model)
     from keras_hyper.export.saved_model import check_fits, export_saved_model
     from keras_hyper.export.session import ServingSession
 
@@ -52,10 +54,15 @@ def job(args: argparse.Namespace) -> None:
     )
 
 
-def _check_level(level, model):
-    if level is not None:
-        task = TASKS.get(model.task)
-        checked(lambda: task.check_level(level) if task else float(level))
+def _checked_level(words, model):
+    """The level of --level; None without one."""
+    if words is None:
+        return None
+    task = TASKS.get(model.task)
+    level = chosen_level(words, task) if task else words[0]
+    if isinstance(level, str) or (task is None and (model.axes or len(words) > 1)):
+        raise WrongArgumentError(f"expected a level as a number, got {words[0]}")
+    return level
 
 
 def _write_onnx(args, card):
@@ -66,7 +73,8 @@ def _write_onnx(args, card):
     # Engines use an ONNX file beside a network only if it is of that network.
     facts = {"model_keras": hash_files([file])} if args.level is None else {}
     options: dict[str, Any] = {"card": {**facts, **card}, "replace": args.force}
-    level = "" if args.level is not None else " and `level`, a float32 number"
+    numbers = f"[{len(model.axes)}]" if getattr(model, "axes", ()) else "a float32 number"
+    level = "" if args.level is not None else f" and `level`, {numbers}"
     inputs, output = f"[B,H,W,{model.channels}] in [0,1]{level}", "restored"
     write = onnx_export.export_onnx
     if isinstance(model, LevelEstimator):
@@ -75,8 +83,7 @@ def _write_onnx(args, card):
         inputs, output = f"[B,H,W,{model.channels}] in [0,1]", "level"
         write = onnx_export.export_estimator_onnx
     else:
-        _check_level(args.level, model)
-        options["level"] = args.level
+        options["level"] = _checked_level(args.level, model)
     try:
         path = write(model, args.out, **options)
     except FileExistsError as error:

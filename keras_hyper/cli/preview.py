@@ -10,7 +10,7 @@ from keras_hyper.cli.sheet import draw_sheet
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.restoration.engines import add_engine
 from keras_hyper.restoration.gray import open_networks
-from keras_hyper.restoration.level import AUTO, level_choice, level_or_auto
+from keras_hyper.restoration.level import AUTO, chosen_level, level_choice, level_or_auto
 from pipelines import TASKS, Task
 from pipelines.images import MAX_PIXELS, middle, read_picture_file
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("source", metavar="IN", type=Path, help="a picture")
     add("out", metavar="OUT", type=Path, nargs="?", default=Path("preview.png"),
         help="the sheet; by default preview.png")  # fmt: skip
-    tasks = [name for name, task in TASKS.items() if not task.enlarges]
+    tasks = [name for name, task in TASKS.items() if not (task.enlarges or task.axes)]
     add("--task", choices=tasks, default="denoise", help="the degradation to remove")
     add("--level", type=level_or_auto, default=AUTO, help="the middle level; by default auto")
     add("--model", help="a model.keras, a run's folder; by default the one that ships")
@@ -44,6 +44,7 @@ def job(args: argparse.Namespace) -> None:
         raise WrongArgumentError(
             f"expected --side of 16 and up and --at in 0..1, got {args.side} and {args.at}"
         )
+    args.level = chosen_level([args.level], task)
     pixels = read_picture_file(args.source, MAX_PIXELS).pixels
     restorer = checked(lambda: open_networks(args.task, args.model, engine=args.engine))
     choose = level_choice(task, args.level, args.estimator, restorer.channels, engine=args.engine)

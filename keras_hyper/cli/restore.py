@@ -7,18 +7,18 @@ import sys
 import time
 import warnings
 from collections import Counter
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+from keras_hyper.cli.restore_one import open_one, open_stages, restore_one
 from keras_hyper.errors import WrongArgumentError, checked, error_text
 from keras_hyper.numbers import shard, whole
 from keras_hyper.restoration import folder
 from keras_hyper.restoration import pairs as files
 from keras_hyper.restoration.engines import add_engine
-from keras_hyper.restoration.gray import open_networks
 from keras_hyper.restoration.kinds import outside_range
-from keras_hyper.restoration.level import AUTO, level_choice, level_or_auto
-from keras_hyper.restoration.restorer import open_restorer
+from keras_hyper.restoration.level import AUTO, chosen_level, level_or_auto
+from keras_hyper.restoration.on_ray import restore_on_ray
 from pipelines import TASKS
 from pipelines.images import (
     FORMATS,
@@ -26,6 +26,7 @@ from pipelines.images import (
     is_object,
     local_copy,
     path_or_url,
+    remove_old_partial_files,
     write_bytes,
 )
 
@@ -37,8 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a picture or a folder of pictures, also in a store: s3://bucket/photos")  # fmt: skip
     add("out", metavar="OUT", type=_path, help="the file or folder to write")
     add("--task", choices=list(TASKS), help="the degradation to remove; by default each picture's")
-    add("--level", type=level_or_auto, default=AUTO, help="noise sigma, JPEG quality, or factor; "
-        "by default auto: estimated from each picture")  # fmt: skip
+    add("--level", type=level_or_auto, action="append", help="noise sigma, JPEG quality, or "
+        "factor; of several axes noise=15 jpeg=40; by default auto: estimated from each "
+        "picture")  # fmt: skip
     add("--explain", action="store_true", help="say of every picture why it is restored or not")
     add("--strength", type=whole(0, 150), default=100, metavar="0..150",
         help="per cent of the level's strength, such as 70 for a weaker restoration")  # fmt: skip
@@ -60,7 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     existing.add_argument("--force", action="store_true", help="replace existing files")
     existing.add_argument("--resume", action="store_true",
                           help="skip pictures restored since they changed")  # fmt: skip
-    add = parser.add_argument_group("files").add_argument
+    _add_files(parser.add_argument_group("files").add_argument)
+    server = parser.add_argument_group("on a server", "TF-Serving or `keras-hyper serve`")
+    _add_server(server.add_argument)
+
+
+def _add_files(add):
     add("--format", choices=sorted(name[1:] for name in FORMATS), default="", metavar="F",
         help="of results in a folder, such as png; by default as each source")  # fmt: skip
     add("--suffix", default="", metavar="TEXT", help="after the names of results in a folder")
@@ -68,10 +75,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "by default a JPEG keeps its tables and subsampling (dejpeg: 95)")  # fmt: skip
     add("--shard", type=shard, metavar="I/N", help="restore one of N parts of the folder, 0/N to "
         "(N-1)/N; a file's part depends on its name alone")  # fmt: skip
+    add("--runner", choices=["ray"], help="run the pictures of a folder as tasks of Ray: on the "
+        "cluster of RAY_ADDRESS, or on this machine, one for each core")  # fmt: skip
     add("--keep-times", action="store_true", help="results get the times of their sources")
     add("--dry-run", action="store_true", help="read and list all files, and write nothing")
     add("--report", type=_path, metavar="F", help="write what happened to every file, as JSON")
-    add = parser.add_argument_group("on a server", "TF-Serving or `keras-hyper serve`").add_argument
+
+
+def _add_server(add):
     add("--server", metavar="HOST:PORT", help="its gRPC address")
     add("--server-model", metavar="NAME", help="the model there; by default named as the task")
     add("--concurrency", type=int, default=4, help="number of pictures, and of calls, at once")
@@ -94,17 +105,21 @@ def _path(word):
 def job(args: argparse.Namespace) -> int:
     """Restores; returns 1 if a picture was refused."""
     _check(args)
+    args.level = chosen_level(args.level, TASKS.get(args.task))
     naming = files.Naming(args.format, args.suffix)
     listing = checked(lambda: files.list_files(args.source, args.out, naming))
     if args.shard:
         listing = files.part_of(listing, args.source, args.shard)
-    settings = {"task": args.task, "level": args.level, "strength": args.strength,
+    level = list(args.level) if isinstance(args.level, tuple) else args.level
+    settings = {"task": args.task, "level": level, "strength": args.strength,
                 "same_size": args.same_size,
                 "model": str(args.server_model or args.model or args.task)}  # fmt: skip
     pending = files.pending(listing.pairs, args.source, args.out, settings, args.resume, args.force)
+    if args.source.is_dir() and not args.dry_run:
+        remove_old_partial_files(args.out)
     begun = time.perf_counter()
     work = _read_all if args.dry_run else _restore_all
-    done, errors = work(dict(pending), settings, args) if pending else ({}, {})
+    done, errors = work(pending, settings, args) if pending else ({}, {})
     seconds = time.perf_counter() - begun
     # With --shard other parts may not be complete.
     if args.source.is_dir() and not (errors or args.dry_run or args.shard):
@@ -126,13 +141,15 @@ def job(args: argparse.Namespace) -> int:
 def _check(args):
     if args.keep_times and (is_object(args.source) or is_object(args.out)):
         raise WrongArgumentError("expected files of this machine with --keep-times")
-    if args.shard and not args.source.is_dir():
-        raise WrongArgumentError(f"expected a folder with --shard, got {args.source}")
+    for option in ("shard", "runner"):
+        if getattr(args, option) and not args.source.is_dir():
+            raise WrongArgumentError(f"expected a folder with --{option}, got {args.source}")
+    if args.server and args.runner:
+        raise WrongArgumentError("expected --server or --runner, got both")
     if args.server and args.model:
         raise WrongArgumentError("expected --server (with --server-model) or --model, got both")
     if not args.task:
-        given = {"level": args.level != AUTO, "model": args.model, "estimator": args.estimator,
-                 "server": args.server}  # fmt: skip
+        given = {"model": args.model, "estimator": args.estimator, "server": args.server}
         for name in (name for name, value in given.items() if value):
             raise WrongArgumentError(f"expected --task with --{name}")
 
@@ -204,7 +221,7 @@ def _summary(rows, restored, out):
 def _read_all(targets, settings, args):
     """Reads all pictures and restores none; returns what would change and the errors."""
     done, errors = {}, {}
-    for source, out in targets.items():
+    for source, (out, _) in targets.items():
         try:
             with local_copy(source) as copy:
                 pages = folder.read_pages_for(copy, out, args.max_pixels)
@@ -220,69 +237,54 @@ def _restore_all(targets, settings, args):
     from rich.console import Console
     from rich.progress import Progress
 
-    console, done = Console(stderr=True), {}
+    console = Console(stderr=True)
     bar = Progress(console=console, disable=not console.is_terminal)
     with contextlib.ExitStack() as opened, bar:
-        stages = _stages(args, opened)
-        restorer = stages[0].restorer
+        stages = open_stages(args, opened)
         # One line for all pictures, instead of a warning for each.
         warnings.filterwarnings("ignore", message=".*outside the range trained on")
-        if args.level != AUTO and (
-            outside := outside_range(args.level, args.level, restorer.level_range)
-        ):
+        level_range = stages[0].restorer.level_range
+        if args.level != AUTO and (outside := outside_range(args.level, level_range)):
             print(f"keras-hyper: {outside}", file=sys.stderr)
         if args.source.is_dir():
-            files.write_record(args.out, settings)
-        overall = bar.add_task("pictures", total=len(targets))
+            files.write_record(args.out, settings, args.resume)
+        advance = partial(bar.advance, bar.add_task("pictures", total=len(targets)))
+        if args.runner:
+            return _restore_on_ray(targets, args, advance)
+        return _restore_here(targets, stages, args, bar, advance)
 
-        def restore_one(source):
-            line = bar.add_task(source.name, total=None)
-            try:
-                done[source] = folder.restore_file(
-                    source, targets[source], stages, same_size=args.same_size,
-                    max_pixels=args.max_pixels, tile=args.tile, quality=args.quality,
-                    keep_times=args.keep_times,
-                    on_tile=lambda tiles, count: bar.update(line, completed=tiles, total=count),
-                )  # fmt: skip
-            finally:
-                bar.remove_task(line)
-                bar.advance(overall)
 
-        if args.source.is_dir():
-            return done, folder.restore_many(targets, restore_one, restorer)
+def _restore_on_ray(targets, args, advance):
+    done, errors = {}, {}
+    for source, result in restore_on_ray(targets, partial(open_one, args)):
+        advance()
+        if isinstance(result, Exception):
+            errors[source] = result
+        elif result:
+            done[source] = result
+    return done, errors
+
+
+def _restore_here(targets, stages, args, bar, advance):
+    done = {}
+
+    def restore(source):
+        line = bar.add_task(source.name, total=None)
         try:
-            restore_one(args.source)
-        except folder.PICTURE_ERRORS as error:
-            return {}, {args.source: error}
-        return done, {}
+            file = restore_one(
+                args, stages, source, targets[source],
+                lambda tiles, count: bar.update(line, completed=tiles, total=count),
+            )  # fmt: skip
+            if file:
+                done[source] = file
+        finally:
+            bar.remove_task(line)
+            advance()
 
-
-def _stages(args, opened):
-    """The restorations of the chosen task, or of all that a picture may need, in their order."""
-    automatic = [name for name, task in TASKS.items() if task.automatic is not None and task.preset]
-    stages = []
-    for name in [args.task] if args.task else automatic:
-        restorer = opened.enter_context(_open(name, args))
-        choose = level_choice(
-            TASKS[name], args.level, args.estimator, restorer.channels, args.strength / 100,
-            chosen=bool(args.task), engine=args.engine,
-        )  # fmt: skip
-        stages.append(folder.Stage(TASKS[name], restorer, choose))
-        if args.tile < 2 or args.tile % restorer.multiple:
-            raise WrongArgumentError(
-                f"expected --tile as a positive multiple of {restorer.multiple}, got {args.tile}"
-            )
-    return stages
-
-
-def _open(task, args):
-    if not args.server:
-        return open_networks(task, args.model, args.precision, args.engine)
-    options: dict[str, Any] = {"compress": args.compress, "halo": args.halo}
-    options |= {"concurrency": args.concurrency, "timeout": args.timeout}
-    files = (args.tls_ca, args.tls_cert, args.tls_key)
-    if args.tls or any(files):
-        from keras_hyper.serving.client import tls
-
-        options["credentials"] = checked(lambda: tls(*files))
-    return open_restorer(f"{args.server}/{args.server_model or task}", task, **options)
+    if args.source.is_dir():
+        return done, folder.restore_many(targets, restore, stages[0].restorer)
+    try:
+        restore(args.source)
+    except folder.PICTURE_ERRORS as error:
+        return {}, {args.source: error}
+    return done, {}

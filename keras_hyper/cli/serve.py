@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import gc
+import importlib
 import logging
 import math
 import signal
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--idle", type=_number(float, 1), help="seconds until an unused connection is closed")
     add("--grpc_channel_arguments", metavar="NAME=VALUE,...", help="gRPC's, as TF-Serving's switch")
     add("--access-log", type=Path, metavar="F", help="file that gets a line of JSON for each call")
+    add("--traces", action="store_true", help="send traces to $OTEL_EXPORTER_OTLP_ENDPOINT")
     add("--cert", type=Path, metavar="PEM", help="certificate chain; turns TLS on")
     add("--key", type=Path, metavar="PEM", help="key of the certificate")
     add("--client-ca", type=Path, metavar="PEM", help="require client certificates of these")
@@ -58,29 +60,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def job(args: argparse.Namespace) -> None:
     """Serves until SIGTERM or Ctrl-C."""
     given = vars(args)
-    if args.models is not None and not args.models.is_dir():
+    if args.models and not args.models.is_dir():
         raise WrongArgumentError(f"--models: no such folder: {args.models}")
     _check_tls(*map(given.get, ("cert", "key", "client_ca")))
     try:
-        from keras_hyper.serving.server import Options, Server
-        from keras_hyper.serving.server.config import (
-            channel_arguments,
-            models_of_file,
-            models_of_folder,
-        )
+        from keras_hyper.serving.server import Options, Server, config
+
+        if "traces" in given:
+            importlib.import_module("keras_hyper.serving.server.traces")
     except ModuleNotFoundError as error:
-        raise WrongArgumentError(f"expected {error.name}: pip install '.[serving]'") from error
-    configs = partial(models_of_folder, args.models)
+        extra = "traces" if "opentelemetry" in str(error.name) else "serving"
+        raise WrongArgumentError(f"expected {error.name}: pip install '.[{extra}]'") from error
+    configs = partial(config.models_of_folder, args.models)
     if args.models is None:
-        checked(lambda: models_of_file(args.model_config_file))
-        configs = partial(models_of_file, args.model_config_file)
-    names = {field.name for field in dataclasses.fields(Options)}
-    options = Options(**{name: value for name, value in given.items() if name in names})
-    arguments = checked(lambda: channel_arguments(given.get("grpc_channel_arguments", "")))
+        checked(lambda: config.models_of_file(args.model_config_file))
+        configs = partial(config.models_of_file, args.model_config_file)
+    names = given.keys() & {field.name for field in dataclasses.fields(Options)}
+    options = Options(**{name: given[name] for name in names})
+    arguments = checked(lambda: config.channel_arguments(given.get("grpc_channel_arguments", "")))
     hosts = tuple(name.lower() for name in options.allowed_hosts)
-    options = dataclasses.replace(options, channel_arguments=arguments, allowed_hosts=hosts)
-    if options.rest_port == -1:
-        options = dataclasses.replace(options, rest_port=None)
+    port = None if options.rest_port == -1 else options.rest_port
+    options = dataclasses.replace(
+        options, channel_arguments=arguments, allowed_hosts=hosts, rest_port=port
+    )
     _log_to_stderr()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -91,8 +93,8 @@ def job(args: argparse.Namespace) -> None:
         rest = "" if server.rest_port is None else f", REST {options.host}:{server.rest_port}"
         print(f"gRPC {options.host}:{server.port}{rest}", flush=True)
         for name in server.models.names:
-            numbers = ", ".join(map(str, server.models.model(name).available))
-            print(f"{name}: version {numbers or 'none yet'}", flush=True)
+            versions = ", ".join(map(str, server.models.model(name).available)) or "none yet"
+            print(f"{name}: version {versions}", flush=True)
         if not server.models.names:
             print(f"no model yet: expected {args.models}/NAME/1", file=sys.stderr)
         stopping.wait()

@@ -120,7 +120,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("version", type=Path, help="folder of a SavedModel")
     parser.add_argument("picture", type=Path, help="a clean picture")
     parser.add_argument("out", type=Path, help="the picture to write")
-    parser.add_argument("--task", choices=list(TASKS), default="denoise", help="what degrades it")
+    parser.add_argument("--task", choices=[name for name in TASKS if not TASKS[name].axes],
+                        default="denoise", help="what degrades it")  # fmt: skip
     parser.add_argument("--levels", type=float, nargs="+", default=LEVELS, help="rows")
     args: argparse.Namespace = parser.parse_args(argv)
     task = TASKS[args.task]

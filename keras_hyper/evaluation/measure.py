@@ -36,7 +36,7 @@ class Job:
     """
 
     name: str
-    level: float
+    level: Any
     make: Callable[[], tuple[np.ndarray, np.ndarray]]
     scoring: Scoring
     key: str = ""

@@ -1,12 +1,14 @@
 """Evaluation of a folder of pictures by a protocol."""
 
 import functools
+import itertools
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -16,8 +18,9 @@ from keras_hyper.evaluation.measure import FigureStore, Job, figure_key, measure
 from keras_hyper.evaluation.score import Scoring
 from keras_hyper.evaluation.tables import level_rows, mean_row
 from keras_hyper.export.card import hash_files
+from keras_hyper.restoration.kinds import outside_range
 from keras_hyper.restoration.restorer import Restorer
-from pipelines import Protocol, Task, parse_levels
+from pipelines import Protocol, Task, level_text, parse_levels
 from pipelines.dataset.benchmark import degraded_pair
 from pipelines.images import find_pictures
 
@@ -37,7 +40,7 @@ class Measurement:
 
     task: Task
     protocol: Protocol
-    levels: Sequence[float]
+    levels: Sequence[Any]
     metrics: tuple[str, ...] = ("psnr", "ssim")
     seed: int = 0
     precision: str = "float32"
@@ -47,6 +50,7 @@ class Measurement:
         return {
             "task": self.task.name,
             "unit": self.task.unit,
+            "axes": [axis.name for axis in self.task.axes],
             "protocol": self.protocol.text,
             "protocol_name": self.protocol.name,
             "seed": self.seed,
@@ -122,11 +126,12 @@ def _measured(data, figures, jobs, restorer, console):
 
 def named_levels(
     words: Sequence[str] | None, task: Task, protocol: Protocol, restorer: Restorer | None
-) -> tuple[float, ...]:
-    """Returns levels in ascending order.
+) -> tuple[Any, ...]:
+    """Returns levels in ascending order; of several axes tuples.
 
     Args:
-        words: Numbers, or one of ``paper``, ``all`` and ``trained``; None for ``trained``.
+        words: Numbers, or one of ``paper``, ``all`` and ``trained``; None for ``trained``. Of
+            several axes a list for each, such as ``noise=15,25 jpeg=40``: all combinations.
         task: Defines ``all``.
         protocol: Defines ``paper``.
         restorer: Defines ``trained``; without one the task does.
@@ -135,7 +140,9 @@ def named_levels(
         WrongArgumentError: If a level is invalid, or not the only one of the restorer.
     """
     only = restorer.only_level if restorer else None
-    trained = (restorer.levels or restorer.level_range) if restorer else ()
+    trained: tuple[Any, ...] = (restorer.levels or restorer.level_range) if restorer else ()
+    if task.axes and not (restorer and restorer.levels):
+        trained = tuple(itertools.product(*trained))
     named = {
         "paper": protocol.levels,
         "all": task.all_levels,
@@ -152,7 +159,7 @@ def named_levels(
             )
     if only is not None and levels != (only,):
         raise WrongArgumentError(
-            f"expected level {only:g}, the only one of this model, got {' '.join(words)}"
+            f"expected level {level_text(only)}, the only one of this model, got {' '.join(words)}"
         )
     return checked(lambda: tuple(protocol.check_level(task.check_level(level)) for level in levels))
 
@@ -205,10 +212,12 @@ def _notes(measurement, paths, channels, restorer):
     if channels == 3 and gray:
         notes.append(f"{gray} of {len(modes)} pictures are gray: measured as three equal channels")
     if restorer:
-        low, high = restorer.level_range
-        beyond = [f"{level:g}" for level in measurement.levels if not low <= level <= high]
+        beyond = [
+            level for level in measurement.levels if outside_range(level, restorer.level_range)
+        ]
         if beyond:
-            notes.append(
-                f"level {', '.join(beyond)} is outside the range trained on, {low:g} to {high:g}"
-            )
+            names = [axis.name for axis in measurement.task.axes]
+            texts = ", ".join(level_text(level, names) for level in beyond)
+            low, high = map(level_text, np.transpose(restorer.level_range))
+            notes.append(f"level {texts} is outside the range trained on, {low} to {high}")
     return notes

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_hyper.evaluation.score import METRICS
+from pipelines.levels import level_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,7 +74,7 @@ def table_cells(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     cells = []
     for row in report["rows"]:
         numbers = [format(row[name], form) for _, name, form in columns]
-        cells.append([f"{row['level']:g}", *numbers])
+        cells.append([level_text(row["level"], report.get("axes", ())), *numbers])
     if len(report["rows"]) > 1:
         numbers = [format(report["mean"][name], form) for _, name, form in columns]
         cells.append(["mean", *numbers])
@@ -131,7 +132,7 @@ def rich_table(report: dict[str, Any]) -> "Table":
     headings, cells = table_cells(report)
     table = Table(title=f"{title_of(report)}; PSNR in dB", caption=report["protocol"])
     for heading in headings:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=heading == headings[0])
     for row in cells:
         table.add_row(*row)
     return table
@@ -205,14 +206,18 @@ def plot_psnr(
     axes = figure.subplots()
     first = reports[0]
     pictures = first["rows"][0]["set"]
-    levels = [row["level"] for row in first["rows"]]
+
+    def position(row):
+        return level_text(row["level"]) if first.get("axes") else row["level"]
+
+    levels = [position(row) for row in first["rows"]]
     before = [row["psnr_before"] for row in first["rows"]]
     axes.plot(levels, before, color="0.55", marker=".", label="degraded")
     for report, colour in zip(reports, _COLOURS * len(reports), strict=False):
         rows = [row for row in report["rows"] if "psnr_after" in row]
         if rows:
             after = [row["psnr_after"] for row in rows]
-            axes.plot([row["level"] for row in rows], after, color=colour, marker="o",
+            axes.plot([position(row) for row in rows], after, color=colour, marker="o",
                       markersize=4, label=f"restored: {report['model']}")  # fmt: skip
     for points in published:
         axes.plot(points.levels, points.psnr, points.marker, color="0.15", markersize=6,

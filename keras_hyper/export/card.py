@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _TRAINING_FACTS = ("data", "terms", "command", "training", "validation")
 
 
-def card_of(model: "HyperRes", level: float | None = None, extra: dict | None = None) -> dict:
+def card_of(model: "HyperRes", level: Any = None, extra: dict | None = None) -> dict:
     """Returns the facts that go with an export.
 
     Args:
@@ -29,6 +29,7 @@ def card_of(model: "HyperRes", level: float | None = None, extra: dict | None = 
     return {
         "task": model.task,
         "unit": model.unit,
+        **({"axes": model.axes} if model.axes else {}),
         "level_range": model.level_range,
         "levels_trained_on": model.levels,
         "level_offset": model.level_offset,

@@ -5,6 +5,7 @@ import logging
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -28,14 +29,15 @@ def export_onnx(
     folder: Path | str,
     *,
     card: dict | None = None,
-    level: float | None = None,
+    level: Any = None,
     replace: bool = False,
 ) -> Path:
     """Writes ``model.onnx`` and ``card.json``; returns the path of ``model.onnx``.
 
     The inputs are ``image``, float32 ``(batch, height, width, channels)`` in [0, 1] of any sides,
-    and ``level``, a float32 number in the task's unit; the output is ``restored``, of the image's
-    shape, clipped to [0, 1]. The files appear after onnxruntime has given equal results.
+    and ``level``, a float32 number in the task's unit, of several axes ``(axes,)``; the output is
+    ``restored``, of the image's shape, clipped to [0, 1]. The files appear after onnxruntime has
+    given equal results.
 
     Args:
         model: The network, in float32.
@@ -59,9 +61,10 @@ def export_onnx(
         return {"restored": tf.reshape(tf.clip_by_value(restored, 0.0, 1.0), tf.shape(image))}
 
     facts = card_of(model, level, {"onnx_opset": OPSET, **_VERSIONS, **(card or {})})
-    levels = [tf.TensorSpec((), tf.float32, name="level")] if level is None else []
+    axes = [len(model.axes)] if model.axes else []
+    levels = [tf.TensorSpec(axes, tf.float32, name="level")] if level is None else []
     data = _converted(restore, [_image(model.channels), *levels])
-    _check(data, restore, model.channels, model.level_range if level is None else [])
+    _check(data, restore, model.channels, np.transpose(model.level_range) if level is None else [])
     return _write(folder, data, facts)
 
 
@@ -94,7 +97,7 @@ def export_estimator_onnx(
 
     data = _converted(estimate, [_image(estimator.channels)])
     _check(data, estimate, estimator.channels, [], tolerance=1e-2)  # of levels, 0 to 255
-    names = ("task", "unit", "level_range", "channels", "min_side", "crop", "grid", "rank")
+    names = ("task", "axis", "unit", "level_range", "channels", "min_side", "crop", "grid", "rank")
     facts = {name: getattr(estimator, name) for name in names}
     return _write(folder, data, {**facts, "onnx_opset": OPSET, **_VERSIONS, **(card or {})})
 
@@ -142,7 +145,7 @@ def _check(data, function, channels, levels, tolerance=TOLERANCE):
     rng = np.random.default_rng(0)
     for height, width in _SIZES:
         image = rng.random((1, height, width, channels), dtype=np.float32)
-        for level in levels or [None]:
+        for level in levels if len(levels) else [None]:
             inputs = {"image": image}
             if level is not None:
                 inputs["level"] = np.array(level, np.float32)

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,7 +30,7 @@ def export_saved_model(
     folder: Path | str,
     *,
     card: dict | None = None,
-    level: float | None = None,
+    level: Any = None,
     estimator: LevelEstimator | None = None,
 ) -> Path:
     """Writes the next version of a model in TF-Serving's layout.
@@ -85,14 +86,16 @@ def _published(partial, folder):
                 raise
 
 
-def check_fits(model: HyperRes, level: float | None, estimator: LevelEstimator) -> None:
+def check_fits(model: HyperRes, level: Any, estimator: LevelEstimator) -> None:
     """Checks that an estimator goes into an export of a network.
 
     Raises:
         ValueError: If it is for another task or other channels, or the export has one level alone.
     """
     if level is not None:
-        raise ValueError(f"expected no estimator for an export of one level, got level={level:g}")
+        raise ValueError(f"expected no estimator for an export of one level, got {level=}")
+    if model.axes:
+        raise ValueError(f"expected no estimator for a network of several levels: {model.axes}")
     ours, theirs = (model.task, model.channels), (estimator.task, estimator.channels)
     if ours != theirs:
         raise ValueError(
@@ -110,7 +113,7 @@ def _write(model, partial, card, level, estimator):
     ours = {"tensorflow": tf.__version__, "whole_pixels": whole_pixels(model.halo)}
     text = json.dumps(card_of(model, level, {**ours, **(card or {})}), indent=1)
     endpoints = signatures(restore, model, level is None, text)
-    requests = warm_up_requests(model.channels, model.level_range if level is None else None)
+    requests = warm_up_requests(model.channels, None if level is not None else model.level_range)
     networks = [network]
     if estimator is not None:
         networks.append(estimator)
@@ -146,18 +149,21 @@ def check_saved_model(version: Path) -> None:
                 raise ValueError(f"{signature} of {version}: {error.message}") from error
 
 
-def warm_up_requests(channels: int, levels: Sequence[float] | None, side: int = 64) -> dict:
+def warm_up_requests(channels: int, levels: Sequence[Any] | None, side: int = 64) -> dict:
     """Returns one small request for each signature: inputs by name, by name of the signature.
 
     Args:
         channels: 1 or 3.
-        levels: Levels trained on; None for an export of one level.
+        levels: Lowest and highest level, or such a pair for each axis; None for an export of one
+            level.
         side: Side of the picture in pixels.
     """
     pixels = np.full((1, side, side, channels), 128, np.uint8)
     floats = np.float32(pixels) / np.float32(255)
     png = tf.io.encode_png(pixels[0]).numpy()
-    first = {"level": np.array(levels[:1], np.float32)} if levels is not None else {}
+    # Of several axes the lowest of each, and the highest.
+    ends = np.transpose(np.array(levels or (), np.float32))
+    first = {"level": ends[:1]} if levels is not None else {}
     requests = {
         "serving_default": {"image": floats, **first},
         "serving_uint8": {"image": pixels, **first},
@@ -165,7 +171,7 @@ def warm_up_requests(channels: int, levels: Sequence[float] | None, side: int = 
         "describe": {"query": np.array([b""], object)},
     }
     if levels is not None:
-        requests["sweep"] = {"image": floats, "level": np.array(levels, np.float32)}
+        requests["sweep"] = {"image": floats, "level": ends}
     return requests
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_hyper.export.tiles import restored_in_tiles
+from pipelines.levels import level_text
 from pipelines.tasks import TASKS
 
 # Pixels may overshoot [0, 1] as in `checked_picture`; those of 0 to 255 are refused.
@@ -27,15 +28,15 @@ def signatures(restore: Restore, network: Any, with_level: bool, card: str) -> E
     """Returns the endpoints of an export by name, with their input signatures.
 
     Args:
-        restore: ``(image float32 (batch, height, width, channels), level (batch,)) -> float32``;
-            the level is None in an export of one level.
+        restore: ``(image float32 (batch, height, width, channels), level (batch,)) -> float32``,
+            level ``(batch, axes)`` of several axes; it is None in an export of one level.
         network: The `HyperRes`, for its facts and its `sweep`.
         with_level: Whether the endpoints take a level; without, none of them is ``sweep``.
         card: The facts of the export, as JSON.
     """
     channels = network.channels
     made = _Endpoints(restore, network, card)
-    level = [tf.TensorSpec((None,), tf.float32, name="level")] if with_level else []
+    level = [tf.TensorSpec(made.level_shape, tf.float32, name="level")] if with_level else []
 
     def images(batch, dtype):
         return tf.TensorSpec((batch, None, None, channels), dtype, name="image")
@@ -58,6 +59,7 @@ class _Endpoints:
     def __init__(self, restore, network, card):
         self.restore, self.network, self.card = restore, network, card
         self.channels = network.channels
+        self.level_shape = _level_shape(network)
 
     def serving_default(self, image, level=None):
         image, level = _checked(image, level, self.network)
@@ -85,7 +87,7 @@ class _Endpoints:
         image_bytes = tf.ensure_shape(image_bytes, (None,))
         checks = [_check(tf.size(image_bytes) > 0, "`image_bytes` must hold at least one file")]
         if level is not None:
-            level = tf.ensure_shape(level, (None,))
+            level = tf.ensure_shape(level, self.level_shape)
             checks += _of_batch(tf.size(image_bytes), level, self.network)
         image_bytes, level = _after(checks, image_bytes, level)
         with tf.device("/CPU:0"):
@@ -97,8 +99,8 @@ class _Endpoints:
 
     def sweep(self, image, level):
         image, checks = _checked_image(image, (1, None, None, self.channels))
-        level = tf.ensure_shape(level, (None,))
-        pixels = tf.size(image, tf.int64) // self.channels * tf.size(level, tf.int64)
+        level = tf.ensure_shape(level, self.level_shape)
+        pixels = tf.size(image, tf.int64) // self.channels * tf.shape(level, tf.int64)[0]
         text = ("the restored pictures have", pixels, f"pixels; the limit is {MAX_PIXELS}")
         checks += [
             _check(tf.size(level) > 0, "`level` must hold at least one level"),
@@ -135,9 +137,13 @@ def restored_floats(restore: Restore, image: Any, level: Any, network: Any) -> A
 def _checked(image, level, network):
     image, checks = _checked_image(image, (None, None, None, network.channels))
     if level is not None:
-        level = tf.ensure_shape(level, (None,))
+        level = tf.ensure_shape(level, _level_shape(network))
         checks += _of_batch(tf.shape(image)[0], level, network)
     return _after(checks, image, level)
+
+
+def _level_shape(network):
+    return (None, len(network.axes)) if network.axes else (None,)
 
 
 def _checked_image(image, shape):
@@ -168,7 +174,8 @@ def _in_unit(level, network):
     task = TASKS.get(network.task)
     lowest, highest = (task.minimum, task.maximum) if task else (0.0, float("inf"))
     inside = tf.reduce_all((level >= lowest) & (level <= highest))
-    text = f"expected levels ({network.unit}) from {lowest:g} to {highest:g}, got"
+    bounds = f"from {level_text(lowest)} to {level_text(highest)}"
+    text = f"expected levels ({network.unit}) {bounds}, got"
     return [
         _check(finite, "`level` must be finite, not", level),
         _check(inside | ~finite, text, level),

@@ -33,7 +33,8 @@ def restored_in_tiles(
         restore: ``(window (b, h, w, channels), level) -> (n, h, w, channels)`` of type `dtype`,
             where n is b, or the number of levels of one picture.
         image: ``(batch, height, width, channels)``.
-        level: ``(batch,)``; or ``(levels,)`` for one picture; or None.
+        level: ``(batch,)``; or ``(levels,)`` for one picture; or None. Of several axes with these
+            as a last axis.
         dtype: Type of the result.
         facts: The network: `halo`, the margin in pixels, and `multiple`, at whose multiples windows
             start.
@@ -49,9 +50,8 @@ def restored_in_tiles(
         return tf.where(whole | (length <= size), 1, 1 + (length - size + TILE - 1) // TILE)
 
     rows, columns = count(height), count(width)
-    pictures = tf.where(whole, 1, batch)
     # One picture with several levels keeps them together.
-    outputs = batch if level is None else tf.maximum(batch, tf.size(level))
+    outputs = batch if level is None else tf.maximum(batch, tf.shape(level)[0])
     together = tf.where(whole | (batch == 1), outputs, 1)
 
     def body(number, result):
@@ -69,7 +69,7 @@ def restored_in_tiles(
         return number + 1, tf.raw_ops.InplaceUpdate(x=result, i=pixels, v=part)
 
     _, result = tf.while_loop(
-        lambda number, result: number < pictures * rows * columns,
+        lambda number, result: number < tf.where(whole, 1, batch) * rows * columns,
         body,
         (0, tf.zeros((outputs * height * width, channels), dtype)),
         parallel_iterations=1,

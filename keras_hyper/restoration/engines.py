@@ -4,6 +4,7 @@ import argparse
 import ctypes
 import importlib.util
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -65,7 +66,7 @@ class OnnxRestorer(Restorer):
 
     def run(self, image: np.ndarray, level: np.ndarray) -> np.ndarray:
         """See `Restorer`. The file takes one level: a map of levels runs in TensorFlow."""
-        if np.ndim(level):
+        if np.ndim(level) > 1:
             self._network = self._network or open_restorer(str(self._path.parent), self.task)
             return self._network.run(image, level)
         inputs = {"image": image[None].astype(np.float32)}
@@ -87,6 +88,7 @@ class OnnxEstimator:
         if "crop" not in card:
             raise WrongArgumentError(f"expected a LevelEstimator, got a HyperRes in {path}")
         self.task: str = card["task"]
+        self.axis: str = card.get("axis", "")
         self.unit: str = card["unit"]
         self.channels: int = card["channels"]
         self.min_side: int = card["min_side"]
@@ -169,7 +171,9 @@ def compile_onnx(path: Path, engine: str, precision: str = "float32") -> Run:
         raise WrongArgumentError("expected --precision float32 with onnxruntime, got bfloat16")
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _threads()
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return lambda inputs: session.run(None, inputs)[0]
 
 
@@ -190,6 +194,7 @@ def _compile_openvino(path, precision):
     if in_bfloat16 and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise WrongArgumentError("expected --precision float32: this processor has no bfloat16")
     hint = {"INFERENCE_PRECISION_HINT": "bf16" if in_bfloat16 else "f32"}
+    hint["INFERENCE_NUM_THREADS"] = str(_threads())
     request = core.compile_model(path, "CPU", hint).create_infer_request()
     lock = threading.Lock()
 
@@ -198,6 +203,11 @@ def _compile_openvino(path, precision):
             return next(iter(request.infer(inputs).values()))
 
     return run
+
+
+def _threads() -> int:
+    """The number of threads that a scheduler gives a process, as Ray does; 0 for all cores."""
+    return int(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0] or 0)
 
 
 def _onnx_of(path):

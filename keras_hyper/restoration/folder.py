@@ -75,6 +75,7 @@ def restore_file(
     tile: int = 512,
     quality: int | None = None,
     keep_times: bool = False,
+    replaces: str | None = None,
     on_tile: OnTile = lambda done, count: None,
 ) -> RestoredFile:
     """Restores one file, of a TIFF every page. A file that needs nothing is copied.
@@ -89,9 +90,11 @@ def restore_file(
         quality: Of lossy formats. None: a JPEG keeps its tables and subsampling, unless a task
             removes what they caused.
         keep_times: Whether the file gets the times of the source; not of objects.
+        replaces: ETag of the object that is replaced; see `write_bytes`.
         on_tile: Called with the tiles done and their number.
 
     Raises:
+        FileExistsError: If another worker wrote the object meanwhile.
         ValueError: If the picture cannot be read, restored or written in this format, or if it
             changed meanwhile.
         OSError: If a file cannot be read or written.
@@ -110,20 +113,19 @@ def restore_file(
                 if stage.task.enlarges and not same_size:
                     pixels = _enlarged(copy, pixels, used.level, max_pixels)
                 pixels = stage.restorer.restore(pixels, used.level, tile=tile, on_tile=on_tile)
-                if stage.task.level_of_file:
+                if any(part.level_of_file for part in stage.task.parts):
                     quality = quality or QUALITY
             restored.append(page if pixels is page.pixels else with_pixels(page, pixels))
         _check_version(source, version)
-        notes: tuple[str, ...] = ()
         unchanged = all(page is before for page, before in zip(restored, pages, strict=True))
-        if unchanged and kind_to_write(pages[0], out) == pages[0].kind:
-            copy_file(copy, out)
+        if copied := unchanged and kind_to_write(pages[0], out) == pages[0].kind:
+            copy_file(copy, out, replaces)
         else:
-            write_pages(restored, out, quality)
-            notes = notes_of(pages, out)
+            write_pages(restored, out, quality, replaces)
     if keep_times:
         times = source.stat()
         os.utime(out, ns=(times.st_atime_ns, times.st_mtime_ns))
+    notes = () if copied else notes_of(pages, out)
     return RestoredFile(tuple(levels[: len(stages)]), notes)
 
 

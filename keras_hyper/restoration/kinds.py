@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -39,41 +40,52 @@ def checked_picture(picture: np.ndarray) -> np.ndarray:
 
 
 def checked_level(
-    level: float | np.ndarray, shape: tuple[int, ...], level_range: Sequence[float], unit: str
+    level: float | np.ndarray, shape: tuple[int, ...], level_range: Sequence[Any], unit: str
 ) -> np.ndarray:
-    """Returns a level as float32 ``()``, or a map of a picture's shape.
+    """Returns a level as float32 ``()``, or a map of a picture's shape; of several axes of each.
 
     Args:
         level: In the task's unit.
         shape: Height and width of the picture.
-        level_range: Lowest and highest level trained on; a level outside it causes a warning.
+        level_range: Lowest and highest level trained on, or such a pair for each of several axes;
+            a level outside it causes a warning.
         unit: The unit of a level, in words.
 
     Raises:
         ValueError: If it is of another shape, negative or not finite.
     """
     level = np.asarray(level, np.float32)
-    if level.ndim != 0 and level.shape != shape:
+    axes = np.shape(level_range)[:-1]
+    if axes and level.shape not in (axes, (*shape, *axes)):
+        raise ValueError(f"expected {axes[0]} levels ({unit}), got shape {level.shape}")
+    if not axes and level.ndim != 0 and level.shape != shape:
         raise ValueError(
             f"expected one level or a map of the picture's shape {shape}, got shape {level.shape}"
         )
     low, high = float(level.min()), float(level.max())
     if not (math.isfinite(low) and math.isfinite(high) and low >= 0):
         raise ValueError(f"expected a finite level of at least 0, got {low:g} to {high:g}")
-    outside = outside_range(low, high, level_range)
+    outside = outside_range(level, level_range)
     if outside:
         warnings.warn(f"{outside} ({unit})", stacklevel=3)
     return level
 
 
-def outside_range(low: float, high: float, level_range: Sequence[float]) -> str:
-    """Returns a message if levels are outside the range trained on, else an empty string."""
-    if level_range[0] <= low and high <= level_range[1]:
-        return ""
-    levels = f"{low:g} to {high:g}" if high > low else f"{low:g}"
-    return (
-        f"level {levels} is outside the range trained on, {level_range[0]:g} to {level_range[1]:g}"
-    )
+def outside_range(level: float | np.ndarray, level_range: Sequence[Any]) -> str:
+    """Returns a message if levels are outside the range trained on, else an empty string.
+
+    Args:
+        level: One, or a map; of several axes with their number as the last axis.
+        level_range: Lowest and highest level trained on, or such a pair for each axis.
+    """
+    pairs = level_range if np.ndim(level_range) == 2 else [level_range]
+    by_axis = np.reshape(level, (-1, len(pairs))).T
+    for levels, (lowest, highest) in zip(by_axis, pairs, strict=True):
+        low, high = float(np.min(levels)), float(np.max(levels))
+        if not (lowest <= low and high <= highest):
+            got = f"{low:g} to {high:g}" if high > low else f"{low:g}"
+            return f"level {got} is outside the range trained on, {lowest:g} to {highest:g}"
+    return ""
 
 
 def split_alpha(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

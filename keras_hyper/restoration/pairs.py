@@ -15,7 +15,7 @@ from pipelines.images import (
     format_of,
     is_hidden,
     is_picture,
-    times_of,
+    versions_of,
     write_bytes,
 )
 
@@ -23,6 +23,8 @@ from pipelines.images import (
 RECORD = ".keras-hyper.json"
 
 Pairs = list[tuple[Path, Path]]
+# By picture: its result, and what that replaces (see `write_bytes`).
+Targets = dict[Path, tuple[Path, str | None]]
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def _list_folder(source, out, naming):
         files = [path for path in files if out.resolve() not in path.resolve().parents]
     others = {path: "hidden" for path in files if is_hidden(path, source)}
     pictures = [path for path in files if path not in others and is_picture(path)]
-    others |= {path: "no picture" for path in files if path not in {*others, *pictures}}
+    listed = {*others, *pictures}
+    others |= {path: "no picture" for path in files if path not in listed}
     pairs = [(path, out / naming(_name(path, source))) for path in pictures]
     if same:  # neither are results beside their sources
         results = {target for _, target in pairs}
@@ -149,8 +152,8 @@ def _check_targets(pairs):
 
 def pending(
     pairs: Pairs, source: Path, out: Path, settings: dict[str, Any], resume: bool, force: bool
-) -> Pairs:
-    """Returns the pairs that remain to be restored.
+) -> Targets:
+    """Returns the pictures that remain to be restored.
 
     Args:
         pairs: Of a `Listing`.
@@ -165,22 +168,26 @@ def pending(
         WrongArgumentError: If a file would be replaced without `force`, or the folder was started
             with other settings.
     """
-    written = times_of((target for _, target in pairs), out)
+    written = versions_of((target for _, target in pairs), out)
+    targets = {
+        picture: (target, written[target].tag if target in written else "")
+        for picture, target in pairs
+    }
     if resume:
         _check_same(out / RECORD, settings)
-        changed = times_of((picture for picture, _ in pairs), source)
-        return [
-            (picture, target)
-            for picture, target in pairs
-            if target not in written or written[target] < changed[picture]
-        ]
+        changed = versions_of(targets, source)
+        return {
+            picture: (target, replaces)
+            for picture, (target, replaces) in targets.items()
+            if target not in written or written[target].time < changed[picture].time
+        }
     existing = [str(target) for _, target in pairs if target in written]
     if existing and not force:
         raise WrongArgumentError(
             f"{existing[0]} exists (--force replaces {len(existing)} such files, --resume skips "
             "them)"
         )
-    return pairs
+    return targets
 
 
 def _check_same(record, settings):
@@ -200,13 +207,22 @@ def _check_same(record, settings):
             )
 
 
-def write_record(folder: Path, settings: dict[str, Any]) -> None:
+def write_record(folder: Path, settings: dict[str, Any], resume: bool = False) -> None:
     """Writes the settings to a folder.
 
+    Args:
+        folder: OUT.
+        settings: See `pending`.
+        resume: Whether those of another worker, who started meanwhile in a store, are kept.
+
     Raises:
+        WrongArgumentError: If the settings of that worker are others.
         OSError: If it cannot be written.
     """
-    write_bytes(folder / RECORD, (json.dumps(settings) + "\n").encode())
+    try:
+        write_bytes(folder / RECORD, (json.dumps(settings) + "\n").encode(), "" if resume else None)
+    except FileExistsError:
+        _check_same(folder / RECORD, settings)
 
 
 def remove_record(folder: Path) -> None:

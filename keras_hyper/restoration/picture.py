@@ -29,8 +29,9 @@ def restore(
         picture: ``(height, width)``, ``(height, width, 1 | 3)``, or with alpha ``(..., 2 | 4)``;
             uint8, uint16, or float in [0, 1]. Gray goes through a colour network as three equal
             channels; of colour a gray network restores the luma. Alpha is kept as it is.
-        level: In the task's unit; one number, or a map ``(height, width)``. For super-resolution
-            the picture is already enlarged, by this factor.
+        level: In the task's unit; one number, or a map ``(height, width)``; of several axes
+            ``(axes,)`` or ``(height, width, axes)``. For super-resolution the picture is already
+            enlarged, by this factor.
         model: The network; it computes in its own precision (see `HyperRes.with_precision`).
         tile: Tile size in pixels without the margin, even.
         on_tile: Called with the tiles done and their number.
@@ -51,15 +52,16 @@ def run_network(model: "HyperRes", image: np.ndarray, level: np.ndarray) -> np.n
     Args:
         model: The network.
         image: float32 ``(height, width, channels)``.
-        level: In the task's unit; float32 ``()`` or ``(height, width)``.
+        level: In the task's unit; float32, see `restore`.
 
     Returns:
         float32 of the image's shape.
     """
-    level = level[None] if level.ndim else level
+    level = level[None] if level.ndim > 1 else level
     graphs = _graphs.setdefault(model, {})
     if level.ndim not in graphs:
-        graphs[level.ndim] = _graph(weakref.ref(model), model.channels, level.ndim)
+        shape = (1, None, None, *level.shape[3:]) if level.ndim > 2 else level.shape
+        graphs[level.ndim] = _graph(weakref.ref(model), model.channels, shape)
     restored = graphs[level.ndim](image[None], level)
     return np.asarray(restored)[0]
 
@@ -68,8 +70,8 @@ def run_network(model: "HyperRes", image: np.ndarray, level: np.ndarray) -> np.n
 _graphs: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
-def _graph(model, channels, rank):
-    """Returns a network as one graph for all sizes, for a number or for a map of levels."""
+def _graph(model, channels, shape):
+    """Returns a network as one graph for all sizes, for a level of that shape."""
     import keras
 
     # Through a weak reference: a graph that held its model would keep its own key alive.
@@ -81,7 +83,7 @@ def _graph(model, channels, rank):
     import tensorflow as tf
 
     image = tf.TensorSpec((1, None, None, channels), tf.float32)
-    level = tf.TensorSpec(() if rank == 0 else (1, None, None), tf.float32)
+    level = tf.TensorSpec(shape, tf.float32)
     # Traced once, here: called as a tf.function, a second model would count as a retracing.
     graph = tf.function(run, input_signature=[image, level]).get_concrete_function()
     return lambda image, level: graph(tf.constant(image), tf.constant(level))

@@ -12,6 +12,7 @@ import numpy as np
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.export.card import hash_files, read_card, saved_model_folder, training_facts
 from keras_hyper.restoration.tiles import restore_in_tiles
+from pipelines import TASKS
 
 OnTile = Callable[[int, int], None]
 _SERVER = re.compile(
@@ -29,8 +30,9 @@ class Restorer:
         task: Name of its task; empty if unknown.
         unit: What a level of 1 means, in words.
         channels: 1 for gray, 3 for RGB.
+        axes: Names of the axes of several levels; empty for one.
         levels: Levels trained on; empty if they were a range, or unknown.
-        level_range: Lowest and highest level trained on.
+        level_range: Lowest and highest level trained on, or such a pair for each axis.
         only_level: The level of an export of one level, else None.
         halo: Margin in pixels that determines an output pixel.
         multiple: Tiles begin at multiples of this.
@@ -47,9 +49,12 @@ class Restorer:
         self.name, self.channels, self.facts = name, channels, card
         self.task: str = card.get("task", "")
         self.unit: str = card.get("unit", "")
-        self.levels = tuple(card.get("levels_trained_on", ()))
+        self.axes = tuple(card.get("axes", ()))
+        levels = card.get("levels_trained_on", ())
+        self.levels = tuple(tuple(level) if self.axes else level for level in levels)
         self.level_range = tuple(card.get("level_range", (0.0, float("inf"))))
-        self.only_level: float | None = card.get("only_level")
+        only = card.get("only_level")
+        self.only_level: Any = tuple(only) if self.axes and only is not None else only
         self.halo: int = card.get("halo", 0)
         self.multiple: int = card.get("multiple", 2)
 
@@ -74,7 +79,8 @@ class Restorer:
 
         Args:
             picture: See `keras_hyper.restore`.
-            level: In the task's unit; one number, or for a network a map ``(height, width)``.
+            level: In the task's unit; one number, or for a network a map ``(height, width)``; or
+                one number for each axis.
             tile: Tile size in pixels without the margin, a multiple of `multiple`. Without a known
                 margin a picture is one tile.
             on_tile: Called with the tiles done and their number.
@@ -188,9 +194,9 @@ class SavedModelRestorer(Restorer):
         """See `Restorer`."""
         values = {"image": image[None].astype(np.float32)}
         if "level" in self._inputs:
-            if np.ndim(level):
+            if np.ndim(level) > 1:
                 raise ValueError(f"expected one level for the SavedModel {self.name}, got a map")
-            values["level"] = np.array([level], np.float32)
+            values["level"] = np.asarray(level, np.float32)[None]
         return self._session.predict("serving_default", values)["restored"][0]
 
 
@@ -261,8 +267,8 @@ def open_restorer(
 
     Args:
         name: A ``.keras`` or ``.onnx`` file, a folder with a ``model.keras``, the name of a model
-            that ships, a SavedModel's folder or one of numbered versions (the newest is taken), or
-            a server's address ``HOST:PORT[/MODEL]``.
+            that ships or of its task, a SavedModel's folder or one of numbered versions (the newest
+            is taken), or a server's address ``HOST:PORT[/MODEL]``.
         task: Name of the task, and of the model on a server if `name` has none; None for any.
         precision: Of the layers of a network: see `HyperRes.with_precision` and `OnnxRestorer`.
         engine: What runs a network's file: see `engines.open_onnx`.
@@ -271,6 +277,8 @@ def open_restorer(
     Raises:
         WrongArgumentError: If no such model exists, or it is for another task.
     """
+    if name in TASKS and not Path(name).exists():
+        name = TASKS[name].preset or name
     path, server = Path(name), _SERVER.fullmatch(name)
     version = saved_model_folder(path)
     restorer: Restorer

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class NetworkFacts(Protocol):
 
     channels: int
     unit: str
-    level_range: tuple[float, float]
+    level_range: tuple[Any, ...]
     halo: int
     multiple: int
 
@@ -39,10 +39,10 @@ def restore_in_tiles(
 
     Args:
         picture: See `keras_hyper.restore`.
-        level: In the task's unit; one number, or a map ``(height, width)``.
+        level: See `keras_hyper.restore`.
         network: Facts of the network.
         run: ``(image, level=level) -> restored``: image float32 ``(h, w, channels)`` in [0, 1],
-            level ``()`` or ``(h, w)``.
+            level as `level`, of the tile.
         tile: Tile size in pixels without the margin, a multiple of `network.multiple`.
         on_tile: Called with the tiles done and their number.
 
@@ -57,7 +57,7 @@ def restore_in_tiles(
     restored = np.empty_like(pixels)
     rows = windows(pixels.shape, tile, network.halo, network.multiple)
     for done, (window, kept, inside) in enumerate(rows, 1):
-        here = levels if levels.ndim == 0 else levels[window]
+        here = levels[window] if levels.ndim > 1 else levels
         image = to_float(pixels[window])
         result = through_channels(image, network.channels, functools.partial(run, level=here))
         restored[kept] = to_type(result[inside], pixels.dtype)

@@ -2,11 +2,12 @@
 
 import io
 import json
+import pickle
 import uuid
 
 import pytest
 
-from keras_hyper.cli import main, restore
+from keras_hyper.cli import main, restore, restore_one
 from keras_hyper.restoration import folder
 from keras_hyper.restoration.pairs import RECORD
 from keras_hyper.restoration.restorer import Restorer
@@ -31,7 +32,7 @@ def call(monkeypatch):
             return stop.code
 
     monkeypatch.setattr(
-        restore, "open_restorer", lambda *args: Inverter("inverter", 3, {"task": "denoise"})
+        restore_one, "open_networks", lambda *args: Inverter("inverter", 3, {"task": "denoise"})
     )
     return restore_at
 
@@ -127,6 +128,65 @@ def test_shards_together_restore_each_picture_once(call, rng, capsys):
     assert "expected level 25.0 to resume" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("exists", [False, True])
+def test_the_result_of_another_worker_is_kept(call, s3, rng, monkeypatch, capsys, exists):
+    store = path_or_url(f"{s3}/{uuid.uuid4()}")
+    source, out, read = store / "in" / "a.png", store / "out" / "a.png", folder.read_pages
+    write_bytes(source, encoded(rng))
+    if exists:
+        write_bytes(out, b"before")
+
+    def meanwhile(path, max_pixels):
+        write_bytes(out, b"of another worker")
+        return read(path, max_pixels)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "read_pages", meanwhile)
+        assert call(source.parent, out.parent, *["--force"] * exists) == 0
+    assert "0 of 1 restored" in (line := capsys.readouterr().out) and "1 existed" in line
+    assert out.read_bytes() == b"of another worker"
+    assert call(source.parent, out.parent, "--force") == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_runner_restores_what_one_process_does(call, rng, monkeypatch, tmp_path, capsys):
+    def in_this_process(targets, open_one):
+        restore_one = pickle.loads(pickle.dumps(open_one))()
+        for source, target in targets.items():
+            try:
+                yield source, restore_one(source, target)
+            except ValueError as error:
+                yield source, error
+
+    source, report = tmp_path / "in", tmp_path / "report.json"
+    for name, data in {"a.png": encoded(rng), "b.png": encoded(rng), "c.png": b"\x89PNG"}.items():
+        write_bytes(source / name, data)
+    monkeypatch.setattr(restore, "restore_on_ray", in_this_process)
+    options = ["--runner", "ray", "--report", str(report)]
+    assert call(source, tmp_path / "out", *options) == 1
+    assert "2 of 3 restored" in capsys.readouterr().out
+    statuses = [row["status"] for row in json.loads(report.read_bytes())]
+    assert statuses == ["restored", "restored", "refused"]
+    assert call(source, tmp_path / "plain") == 1
+    for name in ("a.png", "b.png"):
+        written = [(tmp_path / folder / name).read_bytes() for folder in ("out", "plain")]
+        assert written[0] == written[1]
+
+
+def test_ray_restores_objects(s3, rng, tmp_path, capsys):
+    pytest.importorskip("ray", reason="Ray is not in the test environments: it takes 240 MB")
+    store = path_or_url(f"{s3}/{uuid.uuid4()}")
+    for index in range(6):
+        write_bytes(store / "in" / f"{index}.png", encoded(rng))
+    words = ["--task", "denoise", "--level", "25", "--model", "denoise_tiny"]
+    for out, more in ((store / "out", ["--runner", "ray"]), (tmp_path, [])):
+        assert main(["restore", str(store / "in"), str(out), *words, *more]) == 0
+    for index in range(6):
+        assert (store / "out" / f"{index}.png").read_bytes() == (
+            tmp_path / f"{index}.png"
+        ).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -134,6 +194,8 @@ def test_shards_together_restore_each_picture_once(call, rng, capsys):
         (["memory://none", "out"], "no such file: memory://none"),
         (["memory://none", "out", "--keep-times"], "expected files of this machine"),
         (["in.png", "out", "--shard", "0/2"], "expected a folder with --shard, got in.png"),
+        (["in.png", "out", "--runner", "ray"], "expected a folder with --runner, got in.png"),
+        ([".", "out", "--runner", "ray", "--server", "a:1"], "expected --server or --runner"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(call, arguments, text, capsys):

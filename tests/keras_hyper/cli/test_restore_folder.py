@@ -46,6 +46,10 @@ def test_pictures_restored_before_an_interruption_are_complete(call, tmp_path, r
     folder.mkdir()
     for name in ("a.png", "b.png"):
         noise("RGB", rng).save(folder / name)
+    out.mkdir()
+    killed = out / f".{'0' * 16}.partial"
+    killed.touch()
+    os.utime(killed, (1e9, 1e9))
     write = Path.write_bytes
 
     def interrupted(path, data):
@@ -104,7 +108,7 @@ def test_every_file_of_a_folder_is_counted_and_reported(call, mixed, tmp_path, c
 
 def test_a_dry_run_reads_and_writes_nothing(call, mixed, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
-        "keras_hyper.cli.restore.open_restorer", lambda *_, **__: pytest.fail("opened")
+        "keras_hyper.cli.restore.open_stages", lambda *_, **__: pytest.fail("opened")
     )
     assert call(mixed, tmp_path / "out", "--dry-run", "--format", "webp", "--suffix", "_2") == 1
     output = capsys.readouterr().out

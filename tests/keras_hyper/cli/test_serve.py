@@ -68,6 +68,12 @@ def test_wrong_arguments_are_a_one_line_error(capsys, tmp_path):
     assert "certificates cannot be read" in line
 
 
+def test_traces_without_their_packages_are_a_one_line_error(capsys, tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "keras_hyper.serving.server.traces", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    assert ".[traces]" in wrong(capsys, "--models", str(tmp_path), "--traces")
+
+
 def test_restarted_server_serves_the_newest_complete_version_until_sigterm(tmp_path):
     folder = tmp_path / "denoise"
     shutil.copytree(EXPORT, folder / "1")

@@ -23,7 +23,8 @@ def recipe(path):
 def test_recipes_are_arguments(path):
     assert path.read_text().startswith("# saved_models/")
     args = recipe(path)
-    assert args.task.replace("-", "_") in path.stem and args.data.name == "photos" and args.levels
+    assert args.task.replace("-", "_").replace("+", "_") in path.stem
+    assert args.data.name == "photos"
     assert args.out.as_posix() == f"runs/{path.stem}"
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from keras_hyper.export import onnx as onnx_export
 from keras_hyper.export.onnx import export_estimator_onnx, export_onnx
+from keras_hyper.restoration.engines import OnnxRestorer
 from tests.conftest import random_estimator, random_network
 
 
@@ -104,3 +105,13 @@ def test_exported_estimator_equals_the_estimator(tmp_path, rng, sides):
     assert card["crop"] == 128 and card["task"] == "denoise" and card["data"] == "none"
     with pytest.raises(FileExistsError):
         export_estimator_onnx(estimator, tmp_path)
+
+
+def test_a_file_of_two_axes_takes_both_levels(tmp_path, rng):
+    axes = {"axes": ("noise", "jpeg"), "level_range": ((0, 50), (10, 100))}
+    network = random_network(**axes, level_scale=(25, 45))
+    path = export_onnx(network, tmp_path)
+    image = rng.random((9, 8, 3), dtype="float32")
+    found = OnnxRestorer("both", path, "onnxruntime").run(image, np.float32([15, 40]))
+    expected = network({"image": image[None], "level": [15, 40]})[0]
+    np.testing.assert_allclose(found, np.clip(expected, 0, 1), atol=1e-4)

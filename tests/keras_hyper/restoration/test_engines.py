@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from keras_hyper.restoration.engines import (
     ONNX_ENGINES,
     OnnxEstimator,
     OnnxRestorer,
+    compile_onnx,
     open_onnx,
 )
 from keras_hyper.restoration.picture import estimate
@@ -177,3 +180,23 @@ print({{"keras", "tensorflow", "openvino_telemetry", "torch"}} & set(sys.modules
     assert done.stdout.splitlines()[-1] == "set()", done.stderr
     for engine in ONNX_ENGINES:
         assert read_picture(tmp_path / f"{engine}.png").shape == (120, 160, 3)
+
+
+@pytest.mark.parametrize("engine", ONNX_ENGINES)
+@pytest.mark.parametrize(("variable", "threads"), [("3,2", 3), ("", 0)])
+def test_threads_are_those_that_a_scheduler_gives(engine, variable, threads, monkeypatch):
+    module, given = pytest.importorskip(engine), []
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    if engine == "openvino":
+        monkeypatch.setattr(
+            module.Core, "compile_model",
+            lambda core, path, device, hint: given.append(int(hint["INFERENCE_NUM_THREADS"]))
+            or mock.Mock(),
+        )  # fmt: skip
+    else:
+        monkeypatch.setattr(
+            module, "InferenceSession",
+            lambda path, options, providers: given.append(options.intra_op_num_threads),
+        )  # fmt: skip
+    compile_onnx(Path("model.onnx"), engine)
+    assert given == [threads]

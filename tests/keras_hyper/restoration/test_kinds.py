@@ -134,3 +134,13 @@ def test_pictures_without_transparent_pixels_are_not_filled(rng, channels):
     assert fill_transparent(picture) is picture
     empty = np.zeros((5, 4, 4), np.uint8)
     assert fill_transparent(empty) is empty
+
+
+def test_several_axes_have_a_level_and_a_range_each():
+    ranges = ((0, 50), (10, 100))
+    np.testing.assert_array_equal(checked_level([15, 40], (2, 9), ranges, "u"), [15, 40])
+    for wrong in (15.0, [15, 40, 3], np.zeros((2, 9))):
+        with pytest.raises(ValueError, match=r"expected 2 levels \(u\), got shape"):
+            checked_level(wrong, (2, 9), ranges, "u")
+    with pytest.warns(match="level 5 is outside the range trained on, 10 to 100"):
+        checked_level([15, 5], (2, 9), ranges, "u")

@@ -189,3 +189,91 @@ def test_strength_scales_an_estimate(estimators, estimated):
 def test_an_enlargement_has_no_strength():
     with pytest.raises(WrongArgumentError, match="expected no --strength with --task sr"):
         level.level_choice(TASKS["sr"], 2.0, strength=0.5)
+
+
+BOTH = TASKS["denoise+dejpeg"]
+
+
+@pytest.mark.parametrize("words", [["noise=15 jpeg=40"], ["jpeg=40", "noise=15"], [15.0, 40.0]])
+def test_a_level_for_each_axis_is_named_or_in_order(words):
+    assert level.chosen_level(words, BOTH) == (15.0, 40.0)
+    assert str(level.UsedLevel((15.0, 40.0))) == "level 15 40"
+
+
+@pytest.mark.parametrize(
+    ("words", "task", "message"),
+    [
+        ([15.0], BOTH, "expected --level noise=... jpeg=..., got 15"),
+        ([15.0, 40.0, 1.0], BOTH, "expected --level noise=... jpeg=..., got 15 40 1"),
+        (["noise=15"], BOTH, "expected --level noise=... jpeg=..., got noise=15"),
+        (["noise=a jpeg=40"], BOTH, "expected --level noise=... jpeg=..., got noise=a"),
+        (["noise=15 blur=2"], BOTH, "expected --level noise=... jpeg=..., got noise=15 blur=2"),
+        (["noise=15 jpeg=0"], BOTH, r"axis jpeg: expected a level .* from 1 to 100, got 0"),
+        (["auto", 15.0], BOTH, "expected --level noise=... jpeg=..., got auto 15"),
+        (
+            ["noise=15"],
+            TASKS["denoise"],
+            "expected one number as --level with --task denoise, got noise=15",
+        ),
+        (
+            [15.0, 40.0],
+            TASKS["denoise"],
+            "expected one number as --level with --task denoise, got 15 40",
+        ),
+        ([15.0], None, "expected --task with --level"),
+    ],
+)
+def test_other_words_are_refused(words, task, message):
+    with pytest.raises(WrongArgumentError, match=message):
+        level.chosen_level(words, task)
+
+
+def test_no_words_or_auto_are_auto():
+    assert level.chosen_level(None, BOTH) == level.chosen_level(["auto"], None) == level.AUTO
+
+
+def test_each_axis_is_estimated_as_by_its_task(estimators, estimated, tmp_path):
+    estimated(30.4)
+    Image.new("RGB", (32, 32), "teal").save(tmp_path / "a.jpg", quality=40)
+    picture = np.full((20, 20, 3), 90, np.uint8)
+    choose = level.level_choice(BOTH, level.AUTO)
+    used = choose(tmp_path / "a.jpg", picture)
+    assert used == level.UsedLevel((30.4, 40.0), ("network", "tables"), exact=False)
+    assert str(used) == "level 30.4 40 (from the network, the file's tables)"
+    assert estimators == ["estimate_noise_in_jpeg", "estimate_quality"]
+
+
+def test_an_axis_without_damage_gets_its_weakest_level(estimated, tmp_path):
+    estimated(99.0)
+    path, picture = tmp_path / "a.png", np.full((20, 20), 90, np.uint8)
+    path.write_bytes(b"no JPEG")
+    found = level.find_levels(BOTH, path, picture, (object(), object()))
+    assert found.level == (99.0, 100.0) and found.needed
+    assert level.find_levels(BOTH, path, picture, (object(), None)) is None
+
+
+def test_an_estimator_of_one_axis_replaces_its_own(estimators):
+    own, quality = level.estimators_for(BOTH, ["mine"])
+    assert estimators == ["mine", "estimate_quality"] and own.task == "denoise"
+    with pytest.raises(WrongArgumentError, match="for photo, got one for denoise"):
+        level.estimators_for(TASKS["photo"], ["mine"])
+    axes = [dataclasses.replace(axis, single_task=None, estimator="") for axis in BOTH.axes]
+    with pytest.raises(WrongArgumentError, match="no estimator ships for denoise.dejpeg: give its"):
+        level.estimators_for(dataclasses.replace(BOTH, axes=tuple(axes)))
+
+
+def test_an_estimator_trained_for_an_axis_comes_before_that_of_its_level_alone(monkeypatch):
+    both, noise = random_estimator(task=BOTH.name, axis="noise"), random_estimator(task="denoise")
+    quality = random_estimator(task="dejpeg")
+    assert level.fitting_estimators(BOTH, [noise, both, None]) == [both, None]
+    assert level.fitting_estimators(TASKS["denoise"], [both, noise]) == [noise]
+    assert level.fitting_estimators(TASKS["denoise"], [both]) == [None]
+    files = {"axis": both, "mine": both, "estimate": noise, "estimate_quality": quality}
+    monkeypatch.setattr(level, "open_estimator", lambda name, engine: files[name])
+    assert level.estimators_for(BOTH, ["mine"]) == [both, quality]
+    with pytest.raises(WrongArgumentError, match="for denoise, got one for denoise.dejpeg"):
+        level.estimators_for(TASKS["denoise"], ["mine"])
+    for estimator, expected in (("axis", both), ("", noise)):
+        axes = dataclasses.replace(BOTH.axes[0], estimator=estimator), BOTH.axes[1]
+        found = level.estimators_for(dataclasses.replace(BOTH, axes=axes))
+        assert found == [expected, quality]

@@ -1,4 +1,5 @@
 import os
+import uuid
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from keras_hyper.restoration.pairs import (
     remove_record,
     write_record,
 )
+from pipelines.images import path_or_url, write_bytes
 
 
 @pytest.fixture
@@ -39,17 +41,22 @@ def test_shards_divide_the_files_by_their_names_alone(tmp_path):
     assert left == [pair for pair in parts[1].pairs if pair[0].exists()]
 
 
+def new(pairs):
+    """Pairs as targets that do not exist."""
+    return {source: (target, "") for source, target in pairs}
+
+
 @pytest.mark.parametrize(("newer", "is_pending"), [(-1, True), (0, False), (1, False)])
 def test_a_picture_is_pending_if_its_result_is_older(tmp_path, newer, is_pending):
     source, out = tmp_path / "a.png", tmp_path / "b.png"
     source.touch()
     pairs = [(source, out)]
-    assert pending(pairs, tmp_path / "in", tmp_path, {}, resume=True, force=False) == pairs
+    assert pending(pairs, tmp_path / "in", tmp_path, {}, resume=True, force=False) == new(pairs)
     out.touch()
     os.utime(source, ns=(10**18, 10**18))
     os.utime(out, ns=(10**18 + newer, 10**18 + newer))
     found = pending(pairs, tmp_path / "in", tmp_path, {}, resume=True, force=False)
-    assert found == (pairs if is_pending else [])
+    assert found == ({source: (out, None)} if is_pending else {})
 
 
 def test_existing_files_are_replaced_only_by_force(pairs, tmp_path):
@@ -57,7 +64,8 @@ def test_existing_files_are_replaced_only_by_force(pairs, tmp_path):
     pairs[1][1].touch()
     with pytest.raises(WrongArgumentError, match=r"5\.png exists \(--force replaces 1 such"):
         pending(pairs, tmp_path / "in", tmp_path / "out", {}, resume=False, force=False)
-    assert pending(pairs, tmp_path / "in", tmp_path / "out", {}, resume=False, force=True) == pairs
+    wanted = new(pairs) | {pairs[1][0]: (pairs[1][1], None)}
+    assert pending(pairs, tmp_path / "in", tmp_path / "out", {}, resume=False, force=True) == wanted
 
 
 def test_a_folder_is_resumed_only_with_the_same_settings(tmp_path):
@@ -66,9 +74,9 @@ def test_a_folder_is_resumed_only_with_the_same_settings(tmp_path):
     def resume(**settings):
         return pending([], tmp_path, out, settings, resume=True, force=False)
 
-    assert resume(level=25.0) == []
+    assert resume(level=25.0) == {}
     write_record(out, {"level": 25.0})
-    assert resume(level=25.0, added_later=1) == []
+    assert resume(level=25.0, added_later=1) == {}
     with pytest.raises(WrongArgumentError, match=r"expected level 25.0 to resume .*, got 30.0"):
         resume(level=30.0)
     (out / RECORD).write_text("[1")
@@ -77,6 +85,17 @@ def test_a_folder_is_resumed_only_with_the_same_settings(tmp_path):
     remove_record(out)
     remove_record(out)
     assert not (out / RECORD).exists()
+
+
+def test_the_settings_of_a_worker_that_started_first_are_kept():
+    out = path_or_url(f"memory://{uuid.uuid4()}")
+    write_record(out, {"level": 25.0}, resume=True)
+    write_record(out, {"level": 25.0, "task": "sr"}, resume=True)
+    with pytest.raises(WrongArgumentError, match=r"expected level 25.0 to resume .*, got 30.0"):
+        write_record(out, {"level": 30.0}, resume=True)
+    assert (out / RECORD).read_text() == '{"level": 25.0}\n'
+    write_record(out, {"level": 30.0})
+    assert (out / RECORD).read_text() == '{"level": 30.0}\n'
 
 
 def test_results_inside_the_source_folder_are_not_restored_again(pairs):
@@ -107,6 +126,16 @@ def test_no_file_of_a_folder_is_passed_over(tmp_path):
     }  # fmt: skip
     others = {tmp_path / "notes.txt": "no picture", tmp_path / "sub/.hidden.png": "hidden"}
     assert listing.others == others
+
+
+def test_the_work_of_a_listing_grows_as_its_files(monkeypatch):
+    folder, hashed = path_or_url(f"memory://{uuid.uuid4()}"), []
+    for index in range(100):
+        write_bytes(folder / "in" / f"{index}.png", b"1")
+    one = type(folder).__hash__
+    monkeypatch.setattr(type(folder), "__hash__", lambda path: hashed.append(path) or one(path))
+    assert len(list_files(folder / "in", folder / "out").pairs) == 100
+    assert len(hashed) < 20 * 100
 
 
 def test_a_folder_inside_out_is_restored(tmp_path):

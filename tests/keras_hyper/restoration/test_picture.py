@@ -51,6 +51,20 @@ def test_tiles_of_a_map_equal_the_whole(colour, rng):
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
+def test_tiles_of_a_map_of_two_axes_equal_the_whole(rng):
+    ranges = {"level_range": [[0, 50], [10, 100]], "level_scale": (25, 45)}
+    model = random_network(axes=("noise", "jpeg"), **ranges)
+    picture = rng.random((90, 70, 3), dtype="float32")
+    levels = np.float32((0, 10)) + rng.random((90, 70, 2), dtype="float32") * 50
+    whole = keras_hyper.restore(picture, levels, model, tile=1000)
+    tiled = keras_hyper.restore(picture, levels, model, tile=16)
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+    assert np.abs(whole - keras_hyper.restore(picture, (25, 35), model)).max() > 0.01
+    with pytest.warns(UserWarning, match="level 5 to 60 is outside the range trained on, 10 to"):
+        levels[..., 1] = np.linspace(5, 60, 70)
+        keras_hyper.restore(picture, levels, model)
+
+
 def test_bytes_are_rounded_not_truncated(colour, rng):
     picture = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     exact = keras_hyper.restore(picture / np.float32(255), 25, colour)

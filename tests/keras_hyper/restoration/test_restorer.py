@@ -125,6 +125,12 @@ def test_a_model_of_another_task_is_refused(models, clients, name):
         open_restorer(name, "sr")
 
 
+def test_the_name_of_a_task_is_that_of_the_network_that_ships_for_it():
+    restorer = open_restorer("denoise+dejpeg", "denoise+dejpeg")
+    assert restorer.name == "denoise_dejpeg"
+    np.testing.assert_array_equal(restorer.level_range, [(0, 50), (10, 100)])
+
+
 def test_a_saved_model_without_images_is_refused(tmp_path):
     (tmp_path / "saved_model.pb").touch()
     with pytest.raises(WrongArgumentError, match="expected a SavedModel whose signature"):
