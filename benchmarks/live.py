@@ -26,7 +26,7 @@ from pipelines import SAMPLE_PICTURES
 # Moves the slider and waits for the view; then as fast as a hand that waits for nothing.
 _DRAG = """async (moves) => {
   const level = document.getElementById("level"), canvas = document.getElementById("canvas");
-  const low = Number(level.min), high = Number(level.max), seen = [], times = [];
+  const low = Number(level.min), high = Number(level.max), seen = [], times = [], exacts = [];
   new MutationObserver(() => seen.push(Number(canvas.dataset.shown)))
     .observe(canvas, { attributes: true, attributeFilter: ["data-shown"] });
   const move = (part) => {
@@ -38,13 +38,16 @@ _DRAG = """async (moves) => {
     move((i % 10) / 10);
     while (Number(canvas.dataset.shown) <= was) await new Promise((go) => setTimeout(go, 1));
     times.push(performance.now() - begun);
+    while (canvas.dataset.exact !== "true" || canvas.dataset.level !== level.value)
+      await new Promise((go) => setTimeout(go, 1));
+    exacts.push(performance.now() - begun);
   }
   for (let i = 0; i < 10 * moves; i++) {
     move((i % 50) / 50);
     await new Promise((go) => setTimeout(go, 8));
   }
   await new Promise((go) => setTimeout(go, 1500));
-  return { times, seen };
+  return { times, exacts, seen };
 }"""
 
 # The whole picture by tiles, and views of a part of it all the while.
@@ -70,22 +73,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.live", description=__doc__)
     parser.add_argument("--chromium", default=shutil.which("chromium"), help="its path")
     parser.add_argument("--moves", type=int, default=30)
+    parser.add_argument("--models", nargs="+", default=[""], help="networks that ship, for views")
+    parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--no-whole", action="store_true", help="measures views alone")
+    parser.add_argument("--all-sizes", action="store_true", help="of pictures for docs, ten")
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="write these alone, for docs")
     args = parser.parse_args()
     with _browser(args.chromium) as browser:
         if args.pictures:
-            return _pictures(browser, args.pictures)
+            return _pictures(browser, args.pictures, args.all_sizes)
         slides, wholes = [], []
-        for precision in ("float32", "bfloat16"):
-            with _served(precision) as (address, _):
-                slides.append((f"small, {precision}", *_slid(browser, address, args.moves)))
+        for precision in args.precisions:
+            for model in args.models:
+                with _served(precision, model) as (address, _):
+                    name = f"{model or 'small'}, {precision}"
+                    slides.append((name, *_slid(browser, address, args.moves)))
+            if args.no_whole:
+                continue
             with _served(precision) as (address, pid):
                 wholes.append((f"small, {precision}", *_made(browser, address, pid)))
     show(
         "Slider to new view, 480x320, headless Chromium",
-        ("network", "median, ms", "9 of 10 within, ms", "views", "older after newer"),
+        (
+            "network",
+            "median, ms",
+            "9 of 10 within, ms",
+            "exact, median ms",
+            "views",
+            "older after newer",
+        ),
         slides,
     )
+    if args.no_whole:
+        return None
     show(
         "A picture of 4000x3000 restored whole, and views of 480x320 meanwhile",
         ("network", "whole, s", "tiles", "view, median ms", "server at most, GiB"),
@@ -102,7 +122,8 @@ def _slid(browser, address, moves):
         result = page.evaluate(_DRAG, moves)
     times, seen = sorted(result["times"]), result["seen"]
     older = sum(b < a for a, b in zip(seen, seen[1:], strict=False))
-    return statistics.median(times), times[-1 - len(times) // 10], len(seen), older
+    exact = statistics.median(result["exacts"])
+    return statistics.median(times), times[-1 - len(times) // 10], exact, len(seen), older
 
 
 def _made(browser, address, pid):
@@ -121,23 +142,41 @@ def _made(browser, address, pid):
     return result["seconds"], result["tiles"], view, int(peak) / 2**20
 
 
-def _pictures(browser, folder):
+# Screens of the pictures for docs, and of further ones to look at.
+_SCREENS = {
+    "wide": ((1280, 820), "light"),
+    "dark": ((1280, 820), "dark"),
+    "phone": ((390, 780), "light"),
+}
+_SIZES = {
+    "wide": (1280, 820),
+    "laptop": (1024, 640),
+    "tablet": (820, 1100),
+    "phone": (390, 780),
+    "landscape": (844, 390),
+}
+
+
+def _pictures(browser, folder, all_sizes):
     """Takes pictures of the page as it is used: wide, on a phone, and dark."""
     folder.mkdir(parents=True, exist_ok=True)
-    screens = {
-        "wide": ({"width": 1280, "height": 820}, "light"),
-        "dark": ({"width": 1280, "height": 820}, "dark"),
-        "phone": ({"width": 390, "height": 780}, "light"),
-    }
-    with _served("auto", shipped=True) as (address, _):
+    screens = _SCREENS
+    if all_sizes:
+        schemes = ("light", "dark")
+        screens = {f"{n}-{one}": (size, one) for n, size in _SIZES.items() for one in schemes}
+    with _served("auto", None) as (address, _):
         for name, (screen, colours) in screens.items():
-            with _page(
-                browser, f"{address}/?sample=coffee", viewport=screen, color_scheme=colours
-            ) as page:
+            viewport = dict(zip(("width", "height"), screen, strict=True))
+            address_of = f"{address}/?sample=coffee"
+            with _page(browser, address_of, viewport=viewport, color_scheme=colours) as page:
                 page.wait_for_selector("#psnr:visible")
-                if name == "dark":
+                if name in ("dark", "wide-dark"):
                     _painted(page)
-                time.sleep(4)  # until the strip of levels is shown
+                    page.wait_for_selector("#canvas:not([data-painted='0'])")
+                page.wait_for_selector("#canvas[data-exact=true]")
+                # The strip of levels comes last.
+                page.wait_for_function("() => !document.querySelector('#jumps .pending')")
+                time.sleep(1)
                 page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=88)
 
 
@@ -179,13 +218,13 @@ def _page(browser, address, **more):
 
 
 @contextlib.contextmanager
-def _served(precision, shipped=False):
+def _served(precision, model: str | None = ""):
     """A server of its own: its address and the number of its process."""
     with tempfile.TemporaryDirectory() as folder:
         facts = {"task": "denoise", "unit": "sigma", "level_range": (5, 75), "level_scale": 75}
         HyperRes.from_preset("small", **facts).save(Path(folder) / "model.keras")
-        models = [] if shipped else ["--models", folder]
-        argv = ["demo", "--precision", precision, "--port", "7868", *models]
+        argv = ["demo", "--precision", precision, "--port", "7868"]
+        argv += [] if model is None else ["--models", model or folder]
         process = subprocess.Popen(
             [sys.executable, "-m", "keras_hyper", *argv], stdout=subprocess.PIPE, text=True
         )

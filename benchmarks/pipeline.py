@@ -18,7 +18,8 @@ def run(steps: int = 60) -> None:
     """Prints the table, for lists of levels and for ranges."""
     rows = []
     for name, task in pipelines.TASKS.items():
-        for words in (None, [f"{task.levels[0]:g}:{task.levels[-1]:g}"]):
+        ranges = [] if task.axes else [[f"{task.levels[0]:g}:{task.levels[-1]:g}"]]
+        for words in (None, *ranges):
             levels = pipelines.parse_levels(words, task)
             paths, _, _ = pipelines.split()
             cache = pipelines.load_patch_cache(paths, task, levels, 3, PATCH)

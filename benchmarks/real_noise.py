@@ -87,9 +87,17 @@ def non_local_means(picture: np.ndarray, level: float) -> np.ndarray:
 
 def bm3d(picture: np.ndarray, level: float) -> np.ndarray:
     """Restores by the authors' package, as if the noise were white."""
+    from bm3d import bm3d as bm3d_gray
     from bm3d import bm3d_rgb
 
-    return np.clip(bm3d_rgb(picture.astype(np.float64), level / 255), 0, 1).astype(np.float32)
+    picture, sigma = picture.astype(np.float64), level / 255
+    if np.ptp(picture, axis=-1).any():
+        restored = bm3d_rgb(picture, sigma)
+    else:  # its colour transform divides by the range of the chroma
+        restored = np.repeat(
+            bm3d_gray(picture[..., 0], sigma).reshape(*picture.shape[:2], 1), 3, -1
+        )
+    return np.clip(restored, 0, 1).astype(np.float32)
 
 
 def psnr(picture: np.ndarray, clean: np.ndarray) -> float:

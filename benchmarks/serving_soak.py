@@ -1,4 +1,4 @@
-"""16 clients, mixed sizes and levels, versions swapped all the while: `--minutes N`.
+"""16 clients, mixed sizes and levels, versions swapped and bombs sent all the while: `--minutes N`.
 
 Every answer is compared with the one of this process, requests that must fail must fail with
 their code, and the server's memory is printed twice a minute. Ends with status 1 if anything was
@@ -9,6 +9,7 @@ import argparse
 import itertools
 import random
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -20,6 +21,7 @@ import grpc
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.bombs import MODEL, Bomber, Bombs
 from benchmarks.served import request_for, served
 from keras_hyper import HyperRes
 from keras_hyper.export.saved_model import export_saved_model
@@ -30,6 +32,8 @@ SIZES = ((16, 16), (33, 47), (64, 64), (128, 96), (160, 201))
 SIGNATURES = ("serving_default", "serving_uint8")
 LEVELS = (5.0, 25.0, 60.0)
 SWAP_SECONDS = 10.0
+# A time stamp beyond 2**63: no version, which the server must ignore.
+LONG_NAME = "20261128021459000001"
 # The last bits differ between one picture and a batch of them.
 TOLERANCE = {"serving_default": 1e-4, "serving_uint8": 1}
 
@@ -59,7 +63,7 @@ class Questions:
                     image = image / np.float32(255)
                 inputs = {"image": image, "level": np.float32([level])}
                 answers = [one.predict(signature, inputs)["restored"] for one in (even, odd)]
-                request = request_for("denoise", signature, image, inputs["level"])
+                request = request_for(MODEL, signature, image, inputs["level"])
                 self.asked.append((signature, request, answers))
         self.bad = self._bad()
 
@@ -92,6 +96,7 @@ class Client(threading.Thread):
         self._random = random.Random(number)
         self.found: Counter = Counter()
         self.versions: set[int] = set()
+        self.seconds: list[float] = []
 
     def run(self):
         """Asks."""
@@ -103,11 +108,13 @@ class Client(threading.Thread):
 
     def _ask(self):
         signature, request, answers = self._random.choice(self._questions.asked)
+        begun = time.monotonic()
         try:
             answer = self._stub.Predict(request, timeout=60)
         except grpc.RpcError as error:
             self.found[f"failed: {error.code().name}: {error.details()[:80]}"] += 1
             return
+        self.seconds.append(time.monotonic() - begun)
         version = answer.model_spec.version.value
         self.versions.add(version)
         restored = tf.make_ndarray(answer.outputs["restored"]).astype(np.float32)
@@ -141,24 +148,28 @@ def _megabytes(process):
     raise OSError(f"process {process} has no resident memory any more")
 
 
-def soak(minutes: float, flags: list[str]) -> bool:
+def soak(minutes: float, bombers: int, flags: list[str]) -> bool:
     """Runs it; returns whether all was well."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        rest = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         exports = two_exports(Path(folder) / "exports")
         questions = Questions(exports)
-        model = Path(folder) / "models" / "denoise"
-        model.mkdir(parents=True)
+        model = Path(folder) / "models" / MODEL
+        shutil.copytree(exports[0], model / LONG_NAME)
         _swap(model, exports, 2)
-        with served(model.parent, *flags) as (stub, process):
+        with served(model.parent, "--rest-port", str(rest), *flags) as (stub, process):
             stop = threading.Event()
             clients = [Client(stub, questions, n, stop) for n in range(CLIENTS)]
-            for client in clients:
-                client.start()
+            bombs = Bombs(stub, f"127.0.0.1:{rest}")
+            threads = [*clients, *(Bomber(bombs, n, stop) for n in range(bombers))]
+            for thread in threads:
+                thread.start()
             swaps = _watch(minutes, process, lambda number: _swap(model, exports, number))
             stop.set()
-            for client in clients:
-                client.join()
-    return _report(clients, swaps)
+            for thread in threads:
+                thread.join()
+    return _report(clients, threads, swaps)
 
 
 def _watch(minutes, process, swap):
@@ -176,13 +187,16 @@ def _watch(minutes, process, swap):
     return swaps
 
 
-def _report(clients, swaps):
-    found = sum((client.found for client in clients), Counter())
+def _report(clients, threads, swaps):
+    found = sum((thread.found for thread in threads), Counter())
     versions = set().union(*(client.versions for client in clients))
+    seconds = [one for client in clients for one in client.seconds]
     print(f"{swaps} swaps; {len(versions)} versions answered")
     for what, number in found.most_common():
         print(f"{number:8d} {what}")
-    return set(found) <= {"equal", "refused rightly"}
+    quantiles = np.quantile(seconds, [0.5, 0.99, 1.0])
+    print("seconds of a call: median {:.3f}, 99 % {:.3f}, longest {:.3f}".format(*quantiles))
+    return set(found) <= {"equal", "refused rightly", "bombs refused"}
 
 
 def main() -> int:
@@ -190,8 +204,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.serving_soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=5.0, help="how long")
     parser.add_argument("--batch", default="1", help="of the server")
+    parser.add_argument("--bombers", type=int, default=2, help="clients that send bombs")
     args = parser.parse_args()
-    return 0 if soak(args.minutes, ["--batch", args.batch]) else 1
+    return 0 if soak(args.minutes, args.bombers, ["--batch", args.batch]) else 1
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from keras_hyper.cli import main as command
 
 # Another level each time: nothing that was kept answers.
 _VIEWS = """async ([bytes, count, final]) => {
-  const { engine } = await import(new URL("static/engine.js", location.href).href);
+  const { engine } = await import(new URL("static/engines/engine.js", location.href).href);
   const picture = await engine.open(new File([Uint8Array.fromBase64(bytes)], "a.png"));
   const times = [], box = [60, 60, 480, 320];
   for (let i = -2; i < count; i++) {
@@ -46,24 +47,51 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=9)
     args = parser.parse_args()
     facts = {"task": "denoise", "unit": "sigma", "level_range": (5, 75), "level_scale": 75}
-    rows = []
+    rows, firsts = [], []
     with tempfile.TemporaryDirectory() as folder:
         HyperRes.from_preset("small", **facts).save(Path(folder) / "model.keras")
         site = Path(folder) / "site"
         command(["page", str(site), "--models", folder])
         for threads in (1, 2):
             with _hosted(site, isolated=threads > 1) as address:
+                firsts.append((f"in the browser, {threads} threads", *_first(address, args)))
                 for final in (True, False):
                     name = f"in the browser, {threads} threads, {'final' if final else 'quick'}"
                     rows.append((name, *_measured(address, args, final)))
         for precision in ("float32", "bfloat16"):
             with _served(folder, precision) as address:
+                firsts.append((f"on the server, {precision}", *_first(address, args)))
                 rows.append((f"on the server, {precision}", *_measured(address, args, True)))
     show(
         "A view of 480x320, small network (4 blocks), headless Chromium",
         ("where", "median, ms", "least, ms", "most, ms"),
         rows,
     )
+    show(
+        "From the page's address to the first exact view: a sample of 600x400 with noise",
+        ("where", "at the first visit, s", "at the second, s"),
+        firsts,
+    )
+
+
+def _first(address, args):
+    """Seconds from navigation to the first exact view, without and with what the browser keeps."""
+    from playwright.sync_api import sync_playwright
+
+    times = []
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=args.chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_default_timeout(120_000)
+        for _ in range(2):
+            began = time.perf_counter()
+            page.goto(f"{address.rstrip('/')}/?sample=coffee")
+            page.wait_for_selector("#canvas[data-exact=true]")
+            times.append(round(time.perf_counter() - began, 1))
+            page.wait_for_timeout(2000)
+            page.goto("about:blank")
+        browser.close()
+    return times
 
 
 def _measured(address, args, final):
