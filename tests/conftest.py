@@ -9,16 +9,32 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_hyper.models.precision import multiplies_in_bfloat16
 from pipelines import SAMPLE_PICTURES
 from pipelines.images import read_picture
 
 ROOT = Path(__file__).resolve().parents[1]
 
+died = pytest.StashKey[bool]()
 needs_bfloat16 = pytest.mark.skipif(
-    os.environ.get("ONEDNN_MAX_CPU_ISA", "") == "AVX2" and multiplies_in_bfloat16(),
+    os.environ.get("ONEDNN_MAX_CPU_ISA", "") == "AVX2",
     reason="TensorFlow asks oneDNN for 16 bits by the processor; held to AVX2, oneDNN refuses them",
 )
+
+
+DIED = 70  # exit status, at which the Makefile runs the tests again
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """Remembers that a process of pytest-xdist died."""
+    if error:
+        node.config.stash[died] = True
+
+
+def pytest_sessionfinish(session):
+    """Ends with the status `DIED` if a process died."""
+    if session.config.stash.get(died, False):
+        session.exitstatus = DIED
 
 
 @pytest.fixture(autouse=True)

@@ -32,10 +32,12 @@ from keras_hyper.methods import (
 )
 from keras_hyper.methods.blocks import LevelBlock
 from keras_hyper.models import (
+    CustomRes,
     HyperRes,
     LevelEstimator,
     MultiLevel,
     MultiLevelEstimator,
+    PlainCustomRes,
     PlainRes,
 )
 from tests.conftest import needs_bfloat16
@@ -61,6 +63,11 @@ def _of_a_method(kind, channels=3, **options):
         for h, w in ((6, 6), (5, 9))
     ]
     return make, calls
+
+
+def _trunk(dtype=None):
+    layer = keras.layers.Conv2D(3, 3, padding="same", dtype=dtype)
+    return keras.Sequential([keras.Input((None, None, 3)), layer])
 
 
 SIZES = {"filters": 4, "blocks": 1}
@@ -129,6 +136,17 @@ SPECIMENS = {
     ),
     "PlainRes": (
         lambda **kw: PlainRes(level=3.0, channels=3, **SIZES, **kw),
+        [{"image": _ones(2, h, w, 3)} for h, w in ((6, 6), (5, 9))],
+    ),
+    "CustomRes": (
+        lambda **kw: CustomRes.from_network(_trunk(**kw)),
+        [
+            {"inputs": {"image": _ones(2, h, w, 3), "level": np.float32([5, 60])}}
+            for h, w in ((6, 6), (5, 9))
+        ],
+    ),
+    "PlainCustomRes": (
+        lambda **kw: PlainCustomRes(trunk=_trunk(**kw), halo=2, multiple=1, level=3.0, channels=3),
         [{"image": _ones(2, h, w, 3)} for h, w in ((6, 6), (5, 9))],
     ),
     "MultiLevel": (

@@ -25,6 +25,7 @@ from tests.keras_hyper.live.requests import PIXELS, opened, png, seen, send_requ
 from tests.keras_hyper.serving.conftest import SMALL
 
 SOURCE = '''
+import keras
 import tensorflow as tf
 
 from pipelines import EstimatorTask, Task, register_task
@@ -38,6 +39,13 @@ def blur(image, level, seed):
     return tf.add_n(parts) / tf.reduce_sum(weights)
 
 
+def trunk(channels):
+    image = keras.Input((None, None, channels))
+    x = keras.layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+    x = keras.layers.Conv2D(channels, 3, padding="same")(x)
+    return keras.Model(image, keras.layers.Add()([image, x]))
+
+
 ROW = Task(
     name="unblur",
     degrade=blur,
@@ -48,6 +56,7 @@ ROW = Task(
     level_offset=3.0,
     level_scale=2.0,
     margin=4,
+    trunk=trunk,
 )
 register_task(ROW)
 register_task(
@@ -80,7 +89,7 @@ def trained(tmp_path_factory, plugin):
     """Folder of a network trained for two steps, and what was printed."""
     out, said = tmp_path_factory.mktemp("runs"), io.StringIO()
     with contextlib.redirect_stdout(said):
-        argv = ["--task", "unblur", "--filters", "8", "--out", str(out), *TRAINING]
+        argv = ["--task", "unblur", "--out", str(out), *TRAINING]
         assert train.main([*argv, *plugin]) == 0
     return out / "unblur", said.getvalue()
 
@@ -102,6 +111,7 @@ def data(tmp_path, photo):
 def test_training_prints_the_next_command(trained):
     folder, printed = trained
     assert "keras-hyper restore IN OUT --task unblur --level 3 --model" in printed
+    assert "CustomRes, 3 channels, 886 parameters" in printed
     assert "my_task.py'" in printed and "motion in pixels" in printed
     assert (folder / "1" / "saved_model.pb").is_file()
 
@@ -193,7 +203,9 @@ def test_demo_degrades_and_restores(plugin, model, monkeypatch):
 
     about, status, (facts, pixels) = asyncio.run(job())
     (task,) = about["tasks"]
-    assert (task["name"], task["unit"], task["slider"][0]) == ("unblur", "motion in pixels", 1.0)
+    assert not task["paints"]
+    (slider,) = task["sliders"]
+    assert (task["name"], slider["unit"], slider["ends"][0]) == ("unblur", "motion in pixels", 1.0)
     assert status == 200 and facts["exact"] and pixels.shape == (10, 20, 4)
 
 
@@ -235,6 +247,12 @@ def test_wrong_file_is_a_one_line_error(source, words, tmp_path, capsys):
         assert call(argv) == 2
         error = capsys.readouterr().err
         assert error.count("\n") == 1 and words in error and "wrong.py" in error
+
+
+@pytest.mark.parametrize("option", [["--blocks", "2"], ["--method", "adafm"], ["--tail", "light"]])
+def test_option_of_another_network_is_refused(option, plugin, tmp_path, capsys):
+    assert train.main(["--task", "unblur", "--out", str(tmp_path), *option, *plugin]) == 2
+    assert f"expected no {option[0]} with --task unblur" in capsys.readouterr().err
 
 
 def test_recipe_may_name_the_file(plugin, tmp_path, capsys):

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 import train
+from keras_hyper.models.custom_res import margin_of
 from pipelines import TASKS
 from tests.conftest import ROOT
 
@@ -25,8 +26,12 @@ def page():
 
 
 def test_documented_test_passes(page):
-    assert len(LISTINGS) == 3
+    assert len(LISTINGS) == 5
     page["test_a_point_spreads_to_the_given_width"]()
+
+
+def test_documented_network_is_measured(page):
+    assert margin_of(page["network"](3)) == (2, 1)
 
 
 def test_weakest_level_changes_nothing(page, photo):

@@ -58,10 +58,19 @@ def test_documented_options_exist():
 
 
 def test_documented_files_exist():
-    named = set(re.findall(r"`([\w./]+\.(?:yaml|config))`", PAGE))
-    assert named == {
-        path.name for path in (ROOT / "deploy").iterdir() if path.suffix in (".yaml", ".config")
+    deploy, table = ROOT / "deploy", PAGE.partition("| file | for |")[2].partition("\n\n")[0]
+    named = {
+        deploy / name
+        for name in re.findall(r"`([\w./]+)`", re.sub(r"\|[^|]*\|$", "", table, flags=re.M))
     }
+    assert all(path.exists() for path in named)
+    # Other pages have these two folders.
+    others = {deploy / "archive", deploy / "training"}
+    assert {deploy / path.relative_to(deploy).parts[0] for path in named} | others == set(
+        deploy.iterdir()
+    )
+    for folder in re.findall(r"apply -k (\S+)", PAGE):
+        assert (ROOT / folder / "kustomization.yaml").is_file()
     for path in re.findall(r"-f (\S+\.yaml)", PAGE):
         assert (ROOT / path).is_file()
     for link in re.findall(r"\]\((?!http)([\w./-]+)\)", PAGE):
