@@ -1,0 +1,191 @@
+"""Compares networks, pictures and losses in trainings of equal processor time.
+
+`python -m benchmarks.paper.equal_time --free DIR --bsds DIR --valid DIR` measures what a step
+of each row costs on one core. It trains the rows that --store lacks, for as many steps as --seconds
+allow, and prints the table. The store keeps the steps, so that another machine may train the rest.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+LEVELS = (5, 15, 25, 50, 75)
+SMALL = ("--blocks", "4")
+LIGHT = ("--blocks", "8", "--tail", "light")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training.
+
+    Args:
+        name: As in the table.
+        network: Arguments of ``train.py`` for all of it.
+        last: Arguments of its last quarter, which begins from the first three at a quarter of the
+            rate; without them it is one training.
+        data: ``both``, ``free`` or ``bsds``.
+    """
+
+    name: str
+    network: tuple[str, ...]
+    last: tuple[str, ...] = ()
+    data: str = "both"
+
+
+ROWS = (
+    Row("4 blocks, paper's tail", SMALL),
+    Row("8 blocks, light tail", LIGHT),
+    Row("U-Net of two scales", ("--blocks", "2,4", "--filters", "64,96", "--tail", "light")),
+    Row("U-Net of three", ("--blocks", "2,2,4", "--filters", "64,96,128", "--tail", "light")),
+    Row("8 blocks, light tail; free pictures", LIGHT, data="free"),
+    Row("8 blocks, light tail; BSDS", LIGHT, data="bsds"),
+    Row("8 blocks, light tail; last quarter as before", LIGHT, ("--patch", "48")),
+    Row("8 blocks, light tail; last quarter patches of 96", LIGHT, ("--patch", "96")),
+    Row("8 blocks, light tail; last quarter loss psnr", LIGHT, ("--loss", "psnr")),
+)
+LEVELS_TRAINED = ("5", "20", "50", "90")
+RATE = 1e-3
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+TRIAL = (20, 120)  # steps of the two runs whose difference is the cost of a step
+
+
+def _seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _run(*command: object) -> float:
+    """Runs a module of the project; returns its processor seconds."""
+    before = _seconds()
+    command = [sys.executable, *(str(part) for part in command)]
+    subprocess.run(command, env=os.environ | QUIET, check=True, stdout=subprocess.DEVNULL)
+    return _seconds() - before
+
+
+def _train(arguments, used: dict[str, Path], out: Path, steps: int, rate: float) -> float:
+    task = ["--task", "denoise", "--levels", *LEVELS_TRAINED, "--precision", "bfloat16"]
+    recipe = ["--batch", 4, "--rate", rate]
+    given = ["--data", used["data"], "--valid", used["valid"], "--out", out]
+    every = ["--steps", steps, "--validate-every", steps]
+    return _run("train.py", *task, *recipe, *arguments, *given, *every)
+
+
+def _parts(row: Row) -> list[tuple[float, tuple[str, ...], float]]:
+    if not row.last:
+        return [(1.0, row.network, RATE)]
+    return [(0.75, row.network, RATE), (0.25, row.network + row.last, RATE / 4)]
+
+
+def costed(row: Row, used: dict[str, Path], seconds: float) -> dict:
+    """Measures what a step costs.
+
+    Args:
+        row: The row.
+        used: Folders ``data`` and ``valid``.
+        seconds: Processor seconds that training may take, without start and validation.
+
+    Returns:
+        Seconds a step, and ``steps``, of each part of the row.
+    """
+    costs = []
+    for _, arguments, rate in _parts(row):
+        with tempfile.TemporaryDirectory() as out:
+            few, more = (
+                _train(arguments, used, Path(out) / str(count), count, rate) for count in TRIAL
+            )
+        costs.append((more - few) / (TRIAL[1] - TRIAL[0]))
+    shares = [share for share, *_ in _parts(row)]
+    return {
+        "steps": [round(s * seconds / cost) for s, cost in zip(shares, costs, strict=True)],
+        "seconds_per_step": [round(cost, 4) for cost in costs],
+        "seconds": seconds,
+        "processor": _processor(),
+    }
+
+
+def trained(row: Row, used: dict[str, Path], steps: list[int]) -> dict[str, float]:
+    """Trains a row and returns its PSNR in dB on the validation pictures, by level."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, previous = Path(name), None
+        for part, ((_, arguments, rate), count) in enumerate(zip(_parts(row), steps, strict=True)):
+            begun = ["--init-from", previous] if previous else []
+            _train([*arguments, *begun], used, folder / str(part), count, rate)
+            previous = folder / str(part) / "denoise"
+        figures = folder / "figures.json"
+        what = ["--task", "denoise", "--protocol", "clipped", "--metrics", "psnr"]
+        where = ["--data", used["valid"], "--model", previous, "--json", figures]
+        _run("-m", "keras_hyper", "evaluate", *what, *where, "--levels", *LEVELS)
+        rows = json.loads(figures.read_text())["rows"]
+    return {f"{row['level']:g}": round(row["psnr_after"], 3) for row in rows}
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+
+
+def table(known: dict) -> str:
+    """Returns the stored rows as a Markdown table."""
+    lines = [
+        f"| network | steps | {' | '.join(map(str, LEVELS))} |",
+        f"|---|---:|{'---:|' * len(LEVELS)}",
+    ]
+    for name, row in known.items():
+        cells = [f"{row['psnr'][str(level)]:.2f}" if "psnr" in row else "" for level in LEVELS]
+        steps = " + ".join(f"{count:,}" for count in row["steps"])
+        lines.append(f"| {name} | {steps} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measures and trains the rows missing in the store and prints the table."""
+    parser = argparse.ArgumentParser(prog="benchmarks.paper.equal_time", description=__doc__)
+    add = parser.add_argument
+    add("--free", type=Path, required=True, help="folder of photographs of a free licence")
+    add("--bsds", type=Path, required=True, help="folder of BSDS500's photographs to train on")
+    add("--valid", type=Path, required=True, help="folder of photographs to validate on")
+    add("--seconds", type=float, default=2400, help="processor seconds of each training")
+    add("--only", nargs="+", default=[""], help="train only rows whose name contains one of these")
+    add("--store", type=Path, default=Path("docs/logs/equal_time.json"), help="JSON of figures")
+    args = parser.parse_args()
+    console = Console(stderr=True)
+    # One core: threads that wait for one another would count as work.
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    known = json.loads(args.store.read_text()) if args.store.exists() else {}
+    with tempfile.TemporaryDirectory() as both:
+        for folder in (args.free, args.bsds):
+            for number, path in enumerate(sorted(folder.rglob("*.*"))):
+                (Path(both) / f"{folder.name}-{number}{path.suffix}").symlink_to(path.resolve())
+        folders = {"both": Path(both), "free": args.free, "bsds": args.bsds}
+
+        def add_to_store(name: str, figures: dict) -> None:
+            known[name] = known.get(name, {}) | figures
+            args.store.write_text(json.dumps(known, indent=1) + "\n")
+
+        for job in ("cost", "psnr"):
+            for row in ROWS:
+                used = {"data": folders[row.data], "valid": args.valid}
+                if job == "cost" and row.name not in known:
+                    console.print(f"[bold]{row.name}: cost of a step")
+                    add_to_store(row.name, costed(row, used, args.seconds))
+                elif (
+                    job == "psnr"
+                    and job not in known[row.name]
+                    and (any(part in row.name for part in args.only))
+                ):
+                    console.print(f"[bold]{row.name}: {known[row.name]['steps']} steps")
+                    psnr = trained(row, used, known[row.name]["steps"])
+                    add_to_store(row.name, {"psnr": psnr})
+    print(table(known))
+
+
+if __name__ == "__main__":
+    main()
