@@ -106,6 +106,8 @@ def run(tests: list[Path], root: Path, limit: float) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         # A timer of faulthandler has no thread in a fork: to cancel it waits for ever.
         off = ["-p", "no:cacheprovider", "-p", "no:faulthandler"]
+        # Without that plugin its setting is unknown, a warning that would be an error.
+        off += ["-W", "ignore:Unknown config option"]
         os._exit(pytest.main(["-x", *off, *map(str, tests)]))
     status = os.waitpid(child, 0)[1]
     with contextlib.suppress(ProcessLookupError):  # processes that the tests left

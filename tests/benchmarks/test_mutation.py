@@ -37,6 +37,8 @@ def test_is_large():
 def toy(tmp_path):
     root = tmp_path / "root"
     for name, text in (
+        # As in this project: an option that is unknown in the run of the tests is an error.
+        ("pytest.ini", "[pytest]\nfaulthandler_timeout = 600\nfilterwarnings = error\n"),
         ("toy/numbers.py", SOURCE),
         ("tests/toy/test_numbers.py", TESTS),
         ("tests/toy/test_with_both.py", "import toy.numbers\n"),
