@@ -4,6 +4,9 @@ FOLDER holds pairs ``NAME_noisy`` and ``NAME_clean``. Every method is measured o
 the level that it estimates, at the one constant level that is best for the folder, and at the best
 level of each picture. OpenCV's non-local means is the peer that everybody has; BM3D is measured if
 the package ``bm3d`` is installed (its licence allows non-commercial use alone).
+
+`--synthetic` FOLDER of clean pictures measures the estimator of `photo` instead: its errors at
+levels of synthetic noise, and how many pictures `restore` then restores, with and without a task.
 """
 
 import argparse
@@ -18,19 +21,23 @@ import cv2
 import numpy as np
 
 from keras_hyper import estimate
-from keras_hyper.restoration.level import estimator_for
+from keras_hyper.restoration.level import AUTO, estimator_for, level_choice
 from keras_hyper.restoration.restorer import open_restorer
+from pipelines import TASKS
 from pipelines.images import find_pictures, read_picture
 
 NETWORK_LEVELS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25)
 PEERS = {"non-local means": (2, 3, 4, 5, 6, 8, 10), "BM3D": (4, 6, 8, 10, 12, 15, 20)}
+SYNTHETIC_LEVELS = (0, 2, 4, 6, 9, 14)
 Restore = Callable[[np.ndarray, float], np.ndarray]
 
 
 def main(argv: list[str] | None = None) -> None:
     """Measures the methods and prints a table in Markdown."""
     parser = argparse.ArgumentParser(prog="benchmarks.real_noise", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of pairs")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", type=Path, help="folder of pairs")
+    what.add_argument("--synthetic", type=Path, help="folder of clean pictures")
     parser.add_argument("--networks", nargs="*", default=["denoise"], metavar="TASK[=MODEL]")
     parser.add_argument("--estimators", nargs="*", default=[], metavar="TASK=MODEL",
                         help="by default those that ship")  # fmt: skip
@@ -38,6 +45,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, help="file for the PSNR of every picture")
     args = parser.parse_args(argv)
     warnings.filterwarnings("ignore", message=".*outside the range trained on")
+    if args.synthetic:
+        print(synthetic_table(args.synthetic))
+        return
     pairs = list(read_pairs(args.data))
     before = np.mean([psnr(noisy, clean) for _, noisy, clean in pairs])
     print(f"{args.data.name}: {len(pairs)} pictures, {before:.2f} dB before\n")
@@ -61,6 +71,32 @@ def main(argv: list[str] | None = None) -> None:
         print(table_row(name, record[name]), flush=True)
     if args.json:
         args.json.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def synthetic_table(folder: Path) -> str:
+    """Returns a table of the estimates of `photo` on pictures with synthetic noise, in Markdown."""
+    task, estimator = TASKS["photo"], estimator_for("photo")
+    choices = [level_choice(task, AUTO, chosen=chosen) for chosen in (True, False)]
+    lines = [
+        "| level | mean error | absolute | restored with --task photo | without --task |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    paths = find_pictures(folder)
+    for level in SYNTHETIC_LEVELS:
+        errors, restored = [], []
+        for number, path in enumerate(paths):
+            picture = read_picture(path)
+            if level:
+                picture = task.degrade_picture(picture, level, (number, level))
+            # The degraded picture is no file.
+            unnamed = Path(path.stem)
+            errors.append(estimate(picture, estimator) - level)
+            restored.append([choose(unnamed, picture).needed for choose in choices])
+        counts = " | ".join(f"{count} of {len(paths)}" for count in np.sum(restored, axis=0))
+        lines.append(
+            f"| {level} | {np.mean(errors):+.2f} | {np.mean(np.abs(errors)):.2f} | {counts} |"
+        )
+    return "\n".join(lines)
 
 
 def read_pairs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

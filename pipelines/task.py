@@ -128,7 +128,8 @@ class Task(TrainableTask):
         estimator_limit: An estimate of less damage than this level has means an undegraded
             picture; None if every estimate counts.
         automatic: A picture that is restored by no chosen task needs this one if it has at least
-            the damage of this level. None if this task is never chosen.
+            the damage of this level, by an estimator in every crop. None if this task is never
+            chosen.
         whole_levels: Whether estimated levels are rounded to whole numbers.
         level_of_file: ``path -> level``: the level that a file records, as a `JpegQuality`; None
             if it records none.

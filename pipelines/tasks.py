@@ -203,9 +203,10 @@ register_task(
         level_scale=19.5,
         preset="photo",
         estimator="estimate_photo",
-        # Of pictures without noise the estimator answers with less than this for five in six, and
-        # with more for fine texture (docs/photographs.md).
+        # Of pictures without noise the estimator answers with less than this for seven in eight,
+        # and with more for fine texture (docs/photographs.md).
         estimator_limit=2.5,
+        automatic=4.5,
         # Shrinking removes less of correlated noise; this is the case of white noise.
         strength=((0.0, 0.0), (255.0, 255.0)),
         browser={"degrade": "camera"},

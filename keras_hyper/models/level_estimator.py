@@ -142,11 +142,12 @@ class LevelEstimator(keras.Model):
             x = layer(x)
         return KNEE * ops.expm1(x[:, 0])
 
-    def over_grid(self, image: Any) -> Any:
-        """Estimates the level over a grid of crops, which overlap in small images; see `rank`.
+    def over_grid(self, image: Any, rank: int | None = None) -> Any:
+        """Estimates the level over a grid of crops, which overlap in small images.
 
         Args:
             image: float ``(batch, height, width, channels)`` in [0, 1], sides of `min_side` and up.
+            rank: Which of the nine estimates it is, from 0 for the lowest; by default `rank`.
 
         Returns:
             float32 ``(batch,)`` in `unit`, 0 and up. Always the same for the same picture.
@@ -160,7 +161,7 @@ class LevelEstimator(keras.Model):
         ]
         levels = self(ops.concatenate(crops, axis=0))
         levels = ops.sort(ops.reshape(levels, (len(crops), -1)), axis=0)
-        return ops.maximum(levels[self.rank], 0.0)
+        return ops.maximum(levels[self.rank if rank is None else rank], 0.0)
 
     def _crops(self, side):
         """Where the crops of the grid begin along a side, and how long they are."""

@@ -96,7 +96,7 @@ class OnnxEstimator:
         self._crop, self._grid, self._rank = card["crop"], card["grid"], card["rank"]
         self._run = compile_onnx(path, engine)
 
-    def over_grid(self, image: np.ndarray) -> np.ndarray:
+    def over_grid(self, image: np.ndarray, rank: int | None = None) -> np.ndarray:
         """See `LevelEstimator`."""
         crops = [
             image[:, rows, columns]
@@ -104,7 +104,8 @@ class OnnxEstimator:
             for columns in self._crops(image.shape[2])
         ]
         levels = self._run({"image": np.concatenate(crops).astype(np.float32)})
-        return np.maximum(np.sort(levels.reshape(len(crops), -1), axis=0)[self._rank], 0.0)
+        levels = np.sort(levels.reshape(len(crops), -1), axis=0)
+        return np.maximum(levels[self._rank if rank is None else rank], 0.0)
 
     def _crops(self, side):
         length = min(side, self._crop)

@@ -185,7 +185,8 @@ def level_choice(
         channels: Channels of the network that restores.
         strength: Factor of the level's strength: below 1 for a weaker restoration.
         chosen: Whether the user chose the task. Otherwise a picture needs it only from the level
-            `Task.automatic` on, and an estimator is not asked if files record the level.
+            `Task.automatic` on, and by an estimator only if each crop has this level: noise is
+            everywhere, fine texture is not. No estimator is asked if files record the level.
         engine: What runs the estimator: see `engines.open_onnx`.
 
     Raises:
@@ -210,11 +211,19 @@ def level_choice(
             return None
         found = find_levels(task, path, pixels, networks, channels)
         if found and not chosen:
-            needed = found.needed and task.is_damage(found.level, task.automatic)
-            found = replace(found, needed=needed)
+            found = _clearly(task, found, pixels, networks[0])
         return found and (found if strength == 1.0 else scaled(found))
 
     return estimated
+
+
+def _clearly(task, found, pixels, estimator):
+    """Without a chosen task: the level, and whether the picture needs the task."""
+    if found.needed and found.source == "network":
+        least = estimate(pixels, estimator, rank=0 if task.rising else -1)
+        if not task.is_damage(least, task.automatic):
+            found = replace(found, level=least)
+    return replace(found, needed=found.needed and task.is_damage(found.level, task.automatic))
 
 
 def find_levels(

@@ -89,7 +89,9 @@ def _graph(model, channels, shape):
     return lambda image, level: graph(tf.constant(image), tf.constant(level))
 
 
-def estimate(picture: np.ndarray, model: "LevelEstimator | OnnxEstimator") -> float:
+def estimate(
+    picture: np.ndarray, model: "LevelEstimator | OnnxEstimator", rank: int | None = None
+) -> float:
     """Estimates the level of a picture over a grid of crops; see `LevelEstimator.over_grid`.
 
     Args:
@@ -97,6 +99,7 @@ def estimate(picture: np.ndarray, model: "LevelEstimator | OnnxEstimator") -> fl
             uint16, or float in [0, 1]. Alpha is ignored. A colour network takes gray as three
             equal channels; a gray network takes the channels of colour one by one.
         model: The network.
+        rank: Which of the crops counts; see `LevelEstimator.over_grid`.
 
     Returns:
         The level in the network's unit, at least 0; of noise the standard deviation on the 0-255
@@ -116,4 +119,4 @@ def estimate(picture: np.ndarray, model: "LevelEstimator | OnnxEstimator") -> fl
         batch = np.broadcast_to(image, (*image.shape[:2], 3))[None]
     else:
         batch = np.moveaxis(image, -1, 0)[..., None]
-    return float(np.mean(np.asarray(model.over_grid(batch))))
+    return float(np.mean(np.asarray(model.over_grid(batch, rank))))

@@ -34,3 +34,12 @@ def test_non_local_means_keeps_the_order_of_channels():
     picture = np.zeros((32, 32, 3), np.float32) + np.float32([0.2, 0.5, 0.9])
     restored = real_noise.non_local_means(picture, 3)
     np.testing.assert_allclose(restored, picture, atol=0.01)
+
+
+def test_synthetic_noise_is_estimated_and_chosen(tmp_path, monkeypatch):
+    monkeypatch.setattr(real_noise, "SYNTHETIC_LEVELS", (0, 14))
+    gradient = np.linspace(60, 190, 160, dtype=np.uint8)
+    Image.fromarray(np.tile(gradient[:, None, None], (1, 160, 3))).save(tmp_path / "a.png")
+    clean, noisy = real_noise.synthetic_table(tmp_path).splitlines()[2:]
+    assert clean.endswith("| 0 of 1 | 0 of 1 |") and clean.startswith("| 0 | +0.")
+    assert noisy.endswith("| 1 of 1 | 1 of 1 |")

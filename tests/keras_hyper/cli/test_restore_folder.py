@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -145,16 +146,22 @@ def test_an_invalid_quality_is_a_wrong_argument(call, mixed, tmp_path, capsys, q
 def test_without_a_task_each_picture_gets_what_it_needs(tmp_path, rng, capsys):
     (tmp_path / "in").mkdir()
     noise("RGB", rng, (9, 20)).save(tmp_path / "in" / "small.png")  # too small to be analysed
-    noise("RGB", rng, (20, 24)).save(tmp_path / "in" / "clean.png")
-    noise("RGB", rng, (20, 24)).save(tmp_path / "in" / "coarse.jpg", quality=30)
-    noise("RGB", rng, (20, 24)).save(tmp_path / "in" / "fine.jpg", quality=90)
+    smooth = np.linspace(60, 190, 64)[:, None, None] + np.zeros((64, 80, 3))
+    clean = Image.fromarray(smooth.astype(np.uint8))
+    clean.save(tmp_path / "in" / "clean.png")
+    clean.save(tmp_path / "in" / "coarse.jpg", quality=30)
+    clean.save(tmp_path / "in" / "fine.jpg", quality=90)
+    noisy = smooth + rng.normal(0, 14, smooth.shape)
+    Image.fromarray(noisy.round().astype(np.uint8)).save(tmp_path / "in" / "noisy.png")
     words = ["restore", str(tmp_path / "in"), str(tmp_path / "out"), "--explain"]
     assert main([*words, "--report", str(tmp_path / "report.json")]) == 0
     lines = {line.split(": ")[0].rpartition("/")[2]: line for line in
              capsys.readouterr().out.splitlines()}  # fmt: skip
     assert ": dejpeg at level 30 (from the file's tables) [" in lines["coarse.jpg"]
-    fine = "unchanged [JPEG quality 90 (from the file's tables), restored up to 75]"
+    fine = "unchanged [JPEG quality 90 (from the file's tables), restored up to 75; camera noise"
     assert fine in lines["fine.jpg"]
+    assert ": photo at level " in lines["noisy.png"]
+    assert lines["noisy.png"].endswith(", restored from 4.5]")
     assert ": unchanged [JPEG quality not found" in lines["clean.png"]
     for name in ("clean.png", "fine.jpg", "small.png"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "in" / name).read_bytes()
@@ -163,6 +170,7 @@ def test_without_a_task_each_picture_gets_what_it_needs(tmp_path, rng, capsys):
     }
     assert rows["clean.png"]["status"] == "unchanged" and rows["clean.png"]["levels"] == []
     assert rows["coarse.jpg"]["levels"] == [{"task": "dejpeg", "level": 30.0, "source": "tables"}]
+    assert [used["task"] for used in rows["noisy.png"]["levels"]] == ["photo"]
 
 
 @pytest.mark.parametrize("option", ["--level 20", "--model denoise", "--server a:1"])

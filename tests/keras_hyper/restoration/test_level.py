@@ -22,14 +22,17 @@ def task_with(**facts):
 
 @pytest.fixture
 def estimated(monkeypatch):
-    """Replaces the estimator by one that returns a constant and records its pictures."""
+    """Replaces the estimator by one that returns a constant and records its pictures.
 
-    def replace(value):
+    `by_rank` has what it returns for the lowest or the highest of the crops.
+    """
+
+    def replace(value, by_rank=None):
         pictures = []
 
-        def estimate_once(picture, model):
+        def estimate_once(picture, model, rank=None):
             pictures.append(picture)
-            return value
+            return value if rank is None else by_rank[rank]
 
         monkeypatch.setattr("keras_hyper.restoration.level.estimate", estimate_once)
         return pictures
@@ -160,6 +163,24 @@ def test_without_a_chosen_task_fine_jpegs_need_nothing(estimators, tmp_path, qua
     used = level.level_choice(TASKS["dejpeg"], level.AUTO, chosen=False)(path, picture)
     assert used == level.UsedLevel(float(quality), "tables", needed=needed)
     assert level.level_choice(TASKS["dejpeg"], level.AUTO)(path, picture).needed
+
+
+@pytest.mark.parametrize(("least", "needed"), [(4.4, False), (4.5, True)])
+def test_without_a_chosen_task_each_crop_must_have_the_noise(estimators, estimated, least, needed):
+    # Texture looks like noise, but seldom everywhere.
+    estimated(8.0, {0: least})
+    picture = np.full((20, 20, 3), 90, np.uint8)
+    used = level.level_choice(TASKS["photo"], level.AUTO, chosen=False)(Path("a.png"), picture)
+    known = {"source": "network", "exact": False}
+    assert used == level.UsedLevel(8.0 if needed else least, needed=needed, **known)
+    assert level.level_choice(TASKS["photo"], level.AUTO)(Path("a.png"), picture).level == 8.0
+
+
+def test_of_a_falling_task_the_highest_level_is_the_least_damage(estimators, estimated):
+    estimated(30.0, {-1: 80.0})
+    task = dataclasses.replace(TASKS["dejpeg"], level_of_file=None)
+    used = level.level_choice(task, level.AUTO, chosen=False)(Path("a.png"), np.zeros((20, 20)))
+    assert used == level.UsedLevel(80.0, "network", exact=False, needed=False)
 
 
 def test_the_quality_of_a_jpeg_is_a_whole_number_with_its_source(estimated, tmp_path):
