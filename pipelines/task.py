@@ -207,6 +207,11 @@ class Task(TrainableTask):
         """A task for each level: itself, or of several axes theirs; empty if one has none."""
         return (self,)
 
+    @property
+    def scales(self) -> bool:
+        """Whether levels can be scaled: see `scaled_level`."""
+        return bool(self.parts) and all(part.strength for part in self.parts)
+
     def degrade_picture(
         self, picture: np.ndarray, level: float, seed: tuple[int, int]
     ) -> np.ndarray:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shlex
 from urllib.request import urlopen
 
 import numpy as np
@@ -19,6 +20,7 @@ from keras_hyper.models import MultiLevel, load_hyper_res, load_level_estimator
 from keras_hyper.serving.server import Server
 from keras_hyper.serving.server.config import ModelConfig, Options
 from keras_hyper.training.callbacks import load_checkpoint
+from pipelines.images import middle
 from tests.keras_hyper.serving.conftest import SMALL, target_of
 from tests.keras_hyper.serving.request_cases import request_for
 from tests.runs import arguments, refused
@@ -156,13 +158,40 @@ def test_export_of_one_vector(model, tmp_path):
     assert read_card(tmp_path / "1")["only_level"] == [15, 40]
 
 
+def test_preview_scales_both_levels_and_prints_commands(model, picture, tmp_path, capsys):
+    sheet = tmp_path / "sheet.png"
+    argv = ["preview", picture, str(sheet), "--task", TASK, "--model", model, "--side", "48"]
+    assert main([*argv, "--level", "noise=30", "jpeg=40"]) == 0
+    _, *commands = capsys.readouterr().out.splitlines()
+    levels = [line.partition("--level ")[2].partition(" --model")[0] for line in commands]
+    assert levels == ["noise=15 jpeg=68.8", "noise=22.5 jpeg=53.1", "noise=30 jpeg=40",
+                      "noise=45 jpeg=26.7", "noise=60 jpeg=20"]  # fmt: skip
+    outside = [line.endswith("# outside the range trained on") for line in commands]
+    assert outside == [False] * 4 + [True]
+    # The command restores what its cell of the sheet shows.
+    words = shlex.split(commands[0], comments=True)
+    words[words.index("OUT")] = str(tmp_path / "out.png")
+    assert main(words[1:]) == 0
+    with Image.open(sheet) as cells, Image.open(tmp_path / "out.png") as file:
+        cell = np.asarray(cells.crop((48, 22, 96, 70))).astype(int)
+        expected = middle(np.asarray(file).astype(int), 48)
+    assert np.abs(expected - cell).max() <= 1
+    assert main(argv) == 0
+    assert capsys.readouterr().out.count("# estimated") == 1
+
+
+def test_strength_scales_both_levels(model, picture, tmp_path):
+    half = restored(picture, tmp_path, *NAMED, "--model", model, "--strength", "50")
+    weaker = "--level", "noise=7.5", "jpeg=68.75"
+    np.testing.assert_array_equal(restored(picture, tmp_path, *weaker, "--model", model), half)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["restore", "IN", "OUT", "--task", TASK, "--level", "15"], "expected --level noise=..."),
-        (["restore", "IN", "OUT", "--task", TASK, *NAMED, "--strength", "70"], "no --strength"),
         (["evaluate", "--task", TASK, "--data", ".", "--levels", "15"], "expected --levels noise"),
-        (["preview", "IN", "--task", TASK], "invalid choice"),
+        (["preview", "IN", "--task", TASK, "--level", "15"], "expected --level noise=..."),
         (["export", "MODEL", "OUT", "--level", "15"], "expected --level noise=... jpeg=..."),
     ],
 )  # fmt: skip

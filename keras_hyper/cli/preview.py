@@ -2,7 +2,9 @@
 
 import argparse
 import shlex
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from keras_hyper.cli.sheet import draw_sheet
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.restoration.engines import add_engine
 from keras_hyper.restoration.gray import open_networks
+from keras_hyper.restoration.kinds import outside_range
 from keras_hyper.restoration.level import AUTO, chosen_level, level_choice, level_or_auto
 from pipelines import TASKS, Task
 from pipelines.images import MAX_PIXELS, middle, read_picture_file
@@ -26,9 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("source", metavar="IN", type=Path, help="a picture")
     add("out", metavar="OUT", type=Path, nargs="?", default=Path("preview.png"),
         help="the sheet; by default preview.png")  # fmt: skip
-    tasks = [name for name, task in TASKS.items() if not (task.enlarges or task.axes)]
+    tasks = [name for name, task in TASKS.items() if not task.enlarges]
     add("--task", choices=tasks, default="denoise", help="the degradation to remove")
-    add("--level", type=level_or_auto, default=AUTO, help="the middle level; by default auto")
+    add("--level", type=level_or_auto, action="append", help="the middle level; of several axes "
+        "noise=15 jpeg=40; by default auto")  # fmt: skip
     add("--model", help="a model.keras, a run's folder; by default the one that ships")
     add("--estimator", help="of --level auto: a model.keras; by default the one that ships")
     add_engine(parser)
@@ -44,34 +48,60 @@ def job(args: argparse.Namespace) -> None:
         raise WrongArgumentError(
             f"expected --side of 16 and up and --at in 0..1, got {args.side} and {args.at}"
         )
-    args.level = chosen_level([args.level], task)
+    args.level = chosen_level(args.level, task)
     pixels = read_picture_file(args.source, MAX_PIXELS).pixels
     restorer = checked(lambda: open_networks(args.task, args.model, engine=args.engine))
     choose = level_choice(task, args.level, args.estimator, restorer.channels, engine=args.engine)
     used = choose(args.source, pixels)
     if used is None:
-        raise ValueError(f"{args.source}: no {task.label} was found; give one, such as --level 20")
+        example = " ".join(_words(task, task.all_levels[len(task.all_levels) // 2]))
+        raise ValueError(
+            f"{args.source}: no {task.label} was found; give it, such as --level {example}"
+        )
     crop = _crop(pixels, args.at, args.side + 2 * MARGIN)
     cells, lines = [("as it is", _shown(crop, args.side))], [str(args.out)]
     command = ["keras-hyper", "restore", str(args.source), "OUT", "--task", args.task, "--level"]
     own = {"--model": args.model, "--plugin": args.plugin}
     model = [word for pair in own.items() if pair[1] for word in map(str, pair)]
+    # Said of each level below, instead of a warning.
+    warnings.filterwarnings("ignore", message=".*outside the range trained on")
     for level in levels_around(task, used.level):
         restored = restorer.restore(crop, level)
         estimated = level == used.level and args.level == AUTO
-        label = f"level {level:.3g}" + ", estimated" * estimated
+        words = _words(task, level)
+        label = " ".join(words if task.axes else ["level", *words]) + ", estimated" * estimated
         cells.append((label, _shown(restored, args.side)))
-        words = shlex.join([*command, f"{level:.3g}", *model])
-        lines.append(words + "  # estimated" * estimated)
+        remark = "  # estimated" * estimated
+        if outside_range(level, restorer.level_range):
+            remark += f"{', ' if remark else '  # '}outside the range trained on"
+        lines.append(shlex.join([*command, *words, *model]) + remark)
     draw_sheet(cells, 3, args.side, args.out)
     print("\n".join(lines))
 
 
-def levels_around(task: Task, level: float) -> list[float]:
-    """Returns the levels at `FACTORS` of a level's strength; the task's own if those are equal."""
-    scaled = [float(task.scaled_level(level, factor)) for factor in FACTORS]
+def levels_around(task: Task, level: Any) -> list[Any]:
+    """Returns the levels at `FACTORS` of a level's strength, of several axes those of each.
+
+    Where those are equal they are the weakest levels of the task's reports. If the task's levels
+    cannot be scaled, they are this level and those of the task's own that are nearest to it.
+    """
+    number = len(FACTORS)
+    if not task.scales:
+        others = [other for other in task.all_levels if other != level]
+        others.sort(key=lambda other: np.linalg.norm(np.subtract(other, level) / task.level_scale))
+        return sorted([level, *others[: number - 1]])
+    scaled = [task.scaled_level(level, factor) for factor in FACTORS]
     scaled[FACTORS.index(1.0)] = level  # without the error of interpolation
-    return scaled if len(set(scaled)) == len(FACTORS) else list(task.all_levels[: len(FACTORS)])
+    if len(set(scaled)) == number:
+        return scaled
+    weakest = [sorted(part.all_levels, reverse=not part.rising)[:number] for part in task.parts]
+    return list(zip(*weakest, strict=True)) if task.axes else weakest[0]
+
+
+def _words(task, level):
+    """A level as the words of ``--level``."""
+    names = [f"{axis.name}=" for axis in task.axes] or [""]
+    return [f"{name}{one:.3g}" for name, one in zip(names, np.ravel(level), strict=True)]
 
 
 def _crop(pixels, at, side):

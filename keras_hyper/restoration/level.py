@@ -193,11 +193,11 @@ def level_choice(
         WrongArgumentError: If the level is invalid, no such estimator of the task exists, or the
             task's level cannot be scaled.
     """
-    if strength != 1.0 and not task.strength:
+    if strength != 1.0 and not task.scales:
         raise WrongArgumentError(f"expected no --strength with --task {task.name}")
 
     def scaled(used):
-        return replace(used, level=float(task.scaled_level(used.level, strength)))
+        return replace(used, level=task.scaled_level(used.level, strength))
 
     if level != AUTO:
         given = UsedLevel(checked(lambda: task.check_level(level)))
