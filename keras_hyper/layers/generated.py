@@ -133,7 +133,10 @@ class GeneratedLayer(keras.layers.Layer):
     def call(self, features, level):
         features = ops.cast(features, self.compute_dtype)
         level = ops.cast(level, "float32")
-        self._check_level(level.shape, self.compute_output_shape(features.shape))
+        shape = self.compute_output_shape(features.shape)
+        self._check_level(level.shape, shape)
+        if shape[0] == 0:  # TensorFlow has no convolution of an empty batch.
+            return ops.zeros(shape, self.compute_dtype)
         return self.activation(self.outputs(features, level))
 
     def outputs(self, features: Any, level: Any) -> Any:

@@ -27,16 +27,18 @@ class LevelScale(keras.layers.Layer):
 
     def __init__(self, level_range: Sequence[Any], **kwargs: Any):
         super().__init__(**{**kwargs, "dtype": "float32"})
-        ranges = level_range if isinstance(level_range[0], list | tuple) else [level_range]
-        if any(len(pair) != 2 or not pair[0] < pair[1] for pair in ranges):
+        shape = np.shape(level_range)
+        if not (shape[-1:] == (2,) and len(shape) < 3 and np.all(np.diff(level_range) > 0)):
             raise ValueError(
                 f"expected `level_range` of a lowest and a highest level, got {level_range}"
             )
-        pairs = [(float(low), float(high)) for low, high in ranges]
+        pairs = [(float(low), float(high)) for low, high in np.reshape(level_range, (-1, 2))]
         self.axes = len(pairs)
-        self.level_range = pairs[0] if ranges[0] is level_range else tuple(pairs)
+        self.level_range = pairs[0] if len(shape) == 1 else tuple(pairs)
 
     def call(self, level):
+        if self.axes > 1 and level.shape[-1:] != (self.axes,):
+            raise ValueError(f"expected {self.axes} numbers for each level, got {level.shape}")
         level = ops.cast(level, "float32")
         bounds = np.moveaxis(np.asarray(self.level_range, "float32"), -1, 0)
         low, high = (ops.convert_to_tensor(bound) for bound in bounds)

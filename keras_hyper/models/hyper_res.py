@@ -8,7 +8,12 @@ import numpy as np
 from keras import layers, ops
 
 from keras_hyper.layers import HyperConv2D
-from keras_hyper.models.level import checked_level, checked_table, interpolated
+from keras_hyper.models.level import (
+    checked_level,
+    checked_table,
+    interpolated,
+    levels_of_batch,
+)
 from keras_hyper.models.plain_res import PlainRes
 from keras_hyper.models.precision import in_precision
 from keras_hyper.models.presets import Presets, from_preset
@@ -94,6 +99,7 @@ class HyperRes(MainNetwork):
         self.level_scale = np.broadcast_to(np.array(level_scale, float), of_each).tolist()
         self.level_table = checked_table(level_table)
         self._predicting = False
+        self._predicted_rank = 0  # of the level of the last call of `predict`
 
     def conv_at(self, place: str, filters: int, kernel_size: int = 3, **kwargs: Any) -> Any:
         """Returns a generated convolution at `places`, an ordinary one elsewhere."""
@@ -144,12 +150,12 @@ class HyperRes(MainNetwork):
         """
         if isinstance(x, dict):
             _check_keys(x)
-            level = np.asarray(x["level"], np.float32)
-            if level.ndim == (1 if self.axes else 0):
-                level = np.broadcast_to(level, (len(x["image"]), *level.shape))
-            # Keras's adapter would take the axis off and lose the rank.
-            level = level[..., 0] if level.ndim in (2, 4) and level.shape[-1] == 1 else level
-            x = {**x, "level": level}
+            image = np.asarray(x["image"])
+            level = levels_of_batch(x["level"], len(image), len(self.axes))
+            if level.ndim != self._predicted_rank:
+                # A function for another rank would lose the rank.
+                self.predict_function, self._predicted_rank = None, level.ndim
+            x = {"image": image, "level": level}
         self._predicting = True
         try:
             return super().predict(x, *args, **kwargs)

@@ -16,6 +16,7 @@ from keras_hyper.layers import (
     HyperSeparableConv2D,
     LevelScale,
 )
+from keras_hyper.models.level import levels_of_batch
 
 CONVOLUTIONS: tuple[type[GeneratedLayer], ...] = (
     HyperConv2D, HyperDepthwiseConv2D, HyperSeparableConv2D, HyperConv2DTranspose,
@@ -40,28 +41,40 @@ class HyperModel(keras.Model):
         return self.get_layer("level_scale").level_range
 
     def __call__(self, inputs, *args, **kwargs):
-        if isinstance(inputs, dict) and set(inputs) == {tensor.name for tensor in self.inputs}:
-            inputs = self._with_batch(inputs, ops.convert_to_tensor, ops.broadcast_to)
+        if isinstance(inputs, dict):
+            self._check_keys(inputs)
+            # Keras takes tensors alone in its first argument, or arrays alone.
+            inputs = {
+                name: value
+                if isinstance(value, keras.KerasTensor)
+                else ops.convert_to_tensor(value)
+                for name, value in inputs.items()
+            }
+            level = inputs["level"]
+            if len(level.shape) == (self._axes > 0):
+                inputs["level"] = ops.broadcast_to(level, (_batch_of(inputs), *level.shape))
         return super().__call__(inputs, *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Runs the network in batches as `keras.Model.predict` does; the level may be a number."""
-        if isinstance(x, dict) and "level" in x:
-            x = self._with_batch(x, np.asarray, np.broadcast_to)
+        if isinstance(x, dict):
+            self._check_keys(x)
+            x = {name: value if name == "level" else np.asarray(value) for name, value in x.items()}
+            x["level"] = levels_of_batch(x["level"], _batch_of(x), self._axes)
         return super().predict(x, *args, **kwargs)
 
-    def _with_batch(self, inputs, convert, broadcast_to):
-        """Inputs as tensors, with a level an image in place of one for all."""
-        # Keras takes tensors alone in its first argument, or arrays alone.
-        inputs = {
-            name: value if isinstance(value, keras.KerasTensor) else convert(value)
-            for name, value in inputs.items()
-        }
-        level = inputs["level"]
-        if len(level.shape) == (self.get_layer("level_scale").axes > 1):
-            image = next(value for name, value in inputs.items() if name != "level")
-            inputs["level"] = broadcast_to(level, (ops.shape(image)[0], *level.shape))
-        return inputs
+    @property
+    def _axes(self):
+        """Number of the level's axes, 0 for one level."""
+        axes = self.get_layer("level_scale").axes
+        return axes if axes > 1 else 0
+
+    def _check_keys(self, inputs):
+        names = sorted(tensor.name for tensor in self.inputs)
+        if sorted(inputs) != names:
+            raise ValueError(
+                f"expected a dict of {', '.join(names)}, got {', '.join(map(str, inputs))}"
+            )
 
     def at_level(self, level: float | Sequence[float]) -> keras.Model:
         """Returns the plain network of one level, without generated layers.
@@ -87,7 +100,7 @@ class HyperModel(keras.Model):
 def hyperize(
     model: keras.Model,
     level_range: Sequence[Any] = (0.0, 255.0),
-    where: Callable[[layers.Layer], bool] | Iterable[str | type] | None = None,
+    where: Callable[[layers.Layer], bool] | Iterable[str | type] | str | type | None = None,
 ) -> HyperModel:
     """Returns a network whose chosen layers are generated from a level.
 
@@ -97,7 +110,7 @@ def hyperize(
         model: A functional or built Sequential model; nested models and shared layers stay what
             they are. It is not changed.
         level_range: Lowest and highest level in your unit, or such a pair for each of several axes.
-        where: Which layers are generated: names, or classes of Keras such as
+        where: Which layers are generated: one or several names or classes of Keras such as
             ``keras.layers.Dense``, or a function of a layer. By default all Conv2D,
             DepthwiseConv2D, SeparableConv2D and Conv2DTranspose.
 
@@ -131,6 +144,11 @@ def hyperize(
     copies.fill(lambda old, new: new.begin_as(old))
     given = {tensor.name: tensor for tensor in (*inputs, level)}
     return HyperModel(given, outputs, name=model.name)
+
+
+def _batch_of(inputs):
+    """The number of images of a dict of arrays or tensors."""
+    return ops.shape(next(value for name, value in inputs.items() if name != "level"))[0]
 
 
 class _Copies:
@@ -230,6 +248,8 @@ def _chosen(model, where):
     found = [layer for layer in _all_layers(model) if type(layer) in GENERATED]
     if where is None:
         where = [kind.plain for kind in CONVOLUTIONS]
+    if isinstance(where, str | type):
+        where = [where]
     if not callable(where):
         wanted = list(where)
         known = {name for layer in found for name in (layer.name, type(layer))}

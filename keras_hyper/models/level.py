@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 
@@ -32,6 +33,32 @@ def checked_level(level: Any, axes: int = 0) -> Any:
             f"expected `level` of shape (), (batch,) or (batch, height, width), got {shape}"
         )
     return level
+
+
+def levels_of_batch(level: Any, batch: int, axes: int = 0) -> np.ndarray:
+    """Returns the levels of a batch of images in memory, float32 with the batch first.
+
+    Args:
+        level: One for all images, one an image, or maps.
+        batch: Number of images.
+        axes: See `checked_level`.
+
+    Raises:
+        ValueError: If it is no number, of another shape, or of another number of images.
+    """
+    given, level = level, np.asarray(level)
+    if level.dtype.kind in "OSU":  # None would become NaN
+        raise ValueError(f"expected `level` as numbers, got {given!r}")
+    level = level.astype(np.float32)
+    if axes and level.shape[-1:] != (axes,):
+        raise ValueError(f"expected {axes} numbers for each level, got shape {level.shape}")
+    if not axes and level.ndim in (2, 4) and level.shape[-1] == 1:
+        level = level[..., 0]
+    if level.ndim == (1 if axes else 0):
+        level = level[None]
+    if len(level) not in (1, batch):
+        raise ValueError(f"expected a level for each of {batch} images, got {len(level)}")
+    return np.broadcast_to(level, (batch, *level.shape[1:]))
 
 
 def checked_table(table: Sequence[Sequence[float]]) -> list[list[float]]:

@@ -233,6 +233,8 @@ class MainNetwork(keras.Model):
             raise ValueError(
                 "expected `keras-hyper export MODEL OUT --format onnx`, got format='onnx'"
             )
+        if not self.built:
+            self.build()
         signature = kwargs.pop("input_signature", None) or [self.input_signature]
         super().export(filepath, format, input_signature=signature, **kwargs)
 

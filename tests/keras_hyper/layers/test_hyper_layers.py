@@ -84,6 +84,14 @@ def test_a_map_of_two_axes_applies_per_pixel(features):
     np.testing.assert_allclose(layer(features, level), one, atol=1e-5)
 
 
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_an_empty_batch_has_an_empty_answer(kind, options, features):
+    layer = kind(**options)
+    sides = layer(features, level=np.float32(0.3)).shape[1:]
+    for shape in ((), (0,)):
+        assert layer(features[:0], level=np.zeros(shape, "float32")).shape == (0, *sides)
+
+
 def test_dense_takes_features_of_any_rank(rng):
     for sides in ((), (5,), (5, 6)):
         features = rng.normal(size=(3, *sides, 4)).astype("float32")

@@ -210,6 +210,34 @@ def test_predict_takes_a_number_or_a_list_of_levels(tiny, rng):
     np.testing.assert_allclose(mixed, numpy(each), atol=1e-5)
 
 
+def test_predict_takes_maps_after_numbers_and_lists_of_pixels(tiny, rng):
+    images = rng.random((2, 9, 11, 3), np.float32)
+    for level in (25.0, rng.uniform(5, 60, (2, 9, 11)), [5.0, 60.0], np.full((2, 9, 11, 1), 40.0)):
+        expected = numpy(tiny({"image": images, "level": np.float32(level)}))
+        for given in (images, images.tolist()):
+            restored = tiny.predict({"image": given, "level": level}, verbose=0)
+            np.testing.assert_allclose(restored, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [
+        ([5.0, 25.0, 60.0], "expected a level for each of 2 images, got 3"),
+        ("auto", "expected `level` as numbers, got 'auto'"),
+        (None, "expected `level` as numbers, got None"),
+    ],
+)
+def test_predict_refuses_levels_of_other_images(tiny, rng, level, words):
+    images = rng.random((2, 9, 11, 3), np.float32)
+    with pytest.raises(ValueError, match=words):
+        tiny.predict({"image": images, "level": level}, verbose=0)
+
+
+def test_a_new_network_is_exported(tmp_path):
+    HyperRes(filters=4).export(tmp_path / "1", verbose=False)
+    assert (tmp_path / "1" / "saved_model.pb").is_file()
+
+
 def test_infer_equals_the_call(tiny, rng):
     images = rng.random((2, 9, 11, 3), np.float32)
     for level in ([25.0, 25.0], [5.0, 60.0]):

@@ -1,5 +1,7 @@
 """Networks as a reader of keras.io writes them become adaptive, and plain again."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -195,6 +197,45 @@ def test_where_chooses_the_layers():
         names(lambda layer: False)
 
 
+@pytest.mark.parametrize("where", ["conv2d", layers.Conv2D], ids=["name", "class"])
+def test_where_may_be_one_name_or_class(where):
+    network = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Conv2D(3, 3, name="conv2d"), layers.DepthwiseConv2D(3)]
+    )
+    model = keras_hyper.hyperize(network, (5, 75), where)
+    generated = [layer.name for layer in model.layers if isinstance(layer, GeneratedLayer)]
+    assert generated == ["conv2d"]
+
+
+@pytest.mark.parametrize("axes", [1, 2])
+def test_inputs_of_other_names_or_levels_are_refused(axes, rng):
+    network = keras.Sequential([keras.Input((None, None, 3)), layers.Conv2D(3, 3)])
+    model = keras_hyper.hyperize(network, np.float32([[5, 75], [0, 1]][:axes]))
+    image, levels = rng.random((2, 8, 8, 3), np.float32), rng.random((2, axes), np.float32)
+    expected = model.predict({"image": image, "level": levels}, verbose=0)
+    column = levels if axes > 1 else levels[:, 0].tolist()
+    for level in (column, levels.tolist()):
+        np.testing.assert_allclose(model({"image": image, "level": level}), expected, atol=1e-6)
+        restored = model.predict({"image": image.tolist(), "level": level}, verbose=0)
+        np.testing.assert_allclose(restored, expected, atol=1e-6)
+    one = model({"image": image, "level": levels[:1]})
+    restored = model.predict({"image": image, "level": levels[:1]}, verbose=0)
+    np.testing.assert_allclose(restored, one, atol=1e-6)
+    assert model({"image": image[:0], "level": levels[:0]}).shape == (0, 6, 6, 3)
+    predict = functools.partial(model.predict, verbose=0)
+    for call in (model, predict):
+        for inputs in ({"image": image}, {"image": image, "level": levels, "mask": 1.0}):
+            with pytest.raises(ValueError, match="expected a dict of image, level, got image"):
+                call(inputs)
+    three = np.ones((3, *levels.shape[1:]))
+    with pytest.raises(ValueError, match="expected a level for each of 2 images, got 3"):
+        predict({"image": image, "level": three})
+    if axes > 1:
+        for call, level in ((predict, 15), (predict, [15]), (model, [15]), (model, levels[:, :1])):
+            with pytest.raises(ValueError, match="expected 2 numbers for each level, got"):
+                call({"image": image, "level": level})
+
+
 def test_several_inputs_and_outputs_keep_their_names(image, rng):
     photo, depth = keras.Input((16, 16, 3), name="photo"), keras.Input((16, 16, 1), name="depth")
     x = layers.Conv2D(4, 3)(layers.Concatenate()([photo, depth]))
@@ -220,7 +261,7 @@ def test_other_models_are_refused(make, words):
         keras_hyper.hyperize(make(), (5, 90))
 
 
-@pytest.mark.parametrize("level_range", [(90, 5), (5,), [(0, 1), (2, 2)]], ids=str)
+@pytest.mark.parametrize("level_range", [(90, 5), (5,), 75, [(0, 1), (2, 2)]], ids=str)
 def test_ranges_must_ascend(level_range):
     with pytest.raises(ValueError, match="`level_range` of a lowest and a highest level, got"):
         keras_hyper.hyperize(sequential(), level_range)
