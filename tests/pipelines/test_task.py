@@ -22,6 +22,7 @@ def test_missing_fields_are_derived_from_the_others():
     (protocol,) = task.protocols
     assert protocol.name == "plain" and protocol.levels == (0.25, 0.5)
     assert task.multiple((0.25, 0.5)) == 1 and task.gray == 0.2
+    assert task.luma_differs is False and task.automatic is None
 
 
 @pytest.mark.parametrize(

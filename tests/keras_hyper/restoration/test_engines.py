@@ -92,6 +92,22 @@ def test_networks_that_ship_have_an_onnx_file_of_the_same_network():
         assert card["model_keras"] == hash_files([folder / "model.keras"])
 
 
+@pytest.mark.parametrize(
+    ("started", "counted", "gpus", "expected"),
+    [(0, 0, 1, True), (0, 0, 0, False), (100, 0, 1, False), (0, 3, 1, False)],
+)
+def test_a_gpu_is_what_the_driver_counts(monkeypatch, started, counted, gpus, expected):
+    def count_gpus(pointer):
+        pointer._obj.value = gpus
+        return counted
+
+    driver = mock.Mock()
+    driver.cuInit.side_effect = lambda flags: started if flags == 0 else 1
+    driver.cuDeviceGetCount.side_effect = count_gpus
+    monkeypatch.setattr(engines.ctypes, "CDLL", lambda name: driver)
+    assert engines._has_cuda() is expected
+
+
 @pytest.fixture
 def machine(monkeypatch):
     """Pretends that engines are installed, and that TensorFlow has a GPU."""

@@ -199,6 +199,22 @@ def test_stages_follow_one_another(pairs):
     assert [task for task, _ in restored.restored] == ["dejpeg", "denoise"]
 
 
+def test_without_artefacts_a_jpeg_is_written_finer_than_its_source(tmp_path):
+    """Other results keep the quantisation of the source."""
+    source = tmp_path / "a.jpg"
+    Image.new("RGB", (16, 16), "teal").save(source, quality=40)
+
+    def tables(task):
+        out = tmp_path / f"{task}.jpg"
+        restore_file(source, out, Inverter(), task)
+        with Image.open(out) as file:
+            return file.quantization
+
+    with Image.open(source) as file:
+        assert tables("photo") == file.quantization
+    assert sum(tables("dejpeg")[0]) < sum(tables("photo")[0]) / 4
+
+
 @pytest.mark.parametrize("unneeded", [None, UsedLevel(1.0, "network", needed=False)])
 def test_a_file_that_needs_nothing_is_copied(pairs, tmp_path, unneeded):
     source, out = pairs[0]

@@ -27,6 +27,10 @@ def test_an_error_counts_for_more_at_weak_levels():
     assert weak == pytest.approx(np.log(32 / 31) / 2, rel=1e-4)
     assert strong == pytest.approx(np.log(92 / 91) / 2, rel=1e-4)
     assert float(loss(true, true)) == 0
+    # One number for each of two patches.
+    off = np.float32([[16.0, 75.0], [15.0, 75.0]])
+    each = np.asarray(loss.call(np.repeat(true, 2, axis=0), off))
+    np.testing.assert_allclose(each, [np.log(32 / 31) / 2, 0.0], rtol=1e-4)
 
 
 def test_errors_are_of_one_level_each():
@@ -125,6 +129,10 @@ def test_what_a_level_loses_is_interpolated_between_those_tried():
     # Between 1.0 and 2.0 by Keys: (-4 + 9 * 1 + 9 * 2 - 5) / 16.
     middle = np.float32(np.expm1(0.55 * 2.5))
     assert float(lost_by(costs, middle)) == pytest.approx(18 / 16 - 1, abs=1e-4)
+    # At both ends the next one is on the line through the last two: here 14, 9, 4, 1 and 5 to 14.
+    for middle, expected in ((0.5, (-14 + 9 * 9 + 9 * 4 - 1) / 16), (5.5, 9.5)):
+        level = np.float32(np.expm1(0.55 * middle))
+        assert float(lost_by(costs, level)) == pytest.approx(expected - 1, abs=1e-4)
     far = [float(lost_by(costs, np.float32(level))) for level in (TRIED[-1], 40.0, 80.0)]
     assert far == sorted(far) and far[0] < far[1] < far[2]
     assert float(lost_by(costs, np.float32(-2.0))) == pytest.approx(9 - 1 + 2, abs=1e-4)
