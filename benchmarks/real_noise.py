@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from keras_hyper import estimate
-from keras_hyper.restoration.level import AUTO, estimator_for, level_choice
+from keras_hyper.restoration.level import AUTO, UsedLevel, estimator_for, level_choice
 from keras_hyper.restoration.restorer import open_restorer
 from pipelines import TASKS
 from pipelines.images import find_pictures, read_picture
@@ -57,10 +57,11 @@ def main(argv: list[str] | None = None) -> None:
     estimators = dict(text.split("=", 1) for text in args.estimators)
     for text in args.networks:
         task, _, model = text.partition("=")
-        estimator = estimator_for(task, estimators.get(task))
+        choose = level_choice(TASKS[task], AUTO, estimators.get(task))
         restorer = open_restorer(model or task, task)
+        # The pixels of a pair are no file.
         record[task] = measure(
-            pairs, restorer.restore, NETWORK_LEVELS, functools.partial(estimate, model=estimator)
+            pairs, restorer.restore, NETWORK_LEVELS, functools.partial(choose, Path(task))
         )
         print(table_row(task, record[task]), flush=True)
     for name in args.peers:
@@ -146,15 +147,19 @@ def measure(
     pairs: list[tuple[str, np.ndarray, np.ndarray]],
     restore: Restore,
     levels: tuple[float, ...],
-    estimate: Callable[[np.ndarray], float] | None = None,
+    choose: Callable[[np.ndarray], UsedLevel] | None = None,
 ) -> list[dict]:
-    """Returns a row a picture: its name, PSNR by level, and of an estimate its level and PSNR."""
+    """Returns a row a picture: its name, PSNR by level, and of an estimate its level and PSNR.
+
+    A picture that does not need it by its estimate is left as it is, as by `restore`.
+    """
     rows = []
     for name, noisy, clean in pairs:
         row = {"name": name, "psnr": {x: psnr(restore(noisy, x), clean) for x in levels}}
-        if estimate is not None:
-            level = estimate(noisy)
-            row |= {"level": level, "auto": psnr(restore(noisy, level), clean)}
+        if choose is not None:
+            used = choose(noisy)
+            restored = restore(noisy, used.level) if used.needed else noisy
+            row |= {"level": used.level, "auto": psnr(restored, clean)}
         rows.append(row)
     return rows
 

@@ -203,9 +203,9 @@ register_task(
         level_scale=19.5,
         preset="photo",
         estimator="estimate_photo",
-        # Of pictures without noise the estimator answers with less than this for seven in eight,
+        # Of pictures without noise the estimator answers with less than this for four in five,
         # and with more for fine texture (docs/photographs.md).
-        estimator_limit=2.5,
+        estimator_limit=2.0,
         automatic=4.5,
         # Shrinking removes less of correlated noise; this is the case of white noise.
         strength=((0.0, 0.0), (255.0, 255.0)),

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import real_noise
+from keras_hyper.restoration.level import UsedLevel
 
 
 def test_reads_pairs_and_measures_every_level(tmp_path):
@@ -17,10 +18,12 @@ def test_reads_pairs_and_measures_every_level(tmp_path):
     def subtract(picture, level):
         return picture - level / 255 * (picture > picture.min())
 
-    rows = real_noise.measure(pairs, subtract, (0, 5, 9), lambda picture: 9.5)
+    rows = real_noise.measure(pairs, subtract, (0, 5, 9), lambda picture: UsedLevel(9.5))
     expected = {level: 10 * np.log10(255**2 / ((10 - level) ** 2 / 2)) for level in (0, 5, 9)}
     assert rows[0]["psnr"] == pytest.approx(expected, abs=1e-4)
-    assert rows[0]["level"] == 9.5
+    assert rows[0]["level"] == 9.5 and rows[0]["auto"] >= rows[0]["psnr"][9]
+    (left,) = real_noise.measure(pairs, subtract, (0,), lambda _: UsedLevel(9.5, needed=False))
+    assert left["auto"] == left["psnr"][0]
     assert real_noise.table_row("x", rows).startswith("| x | 9 | 51.14 | 51.14 |")
 
 
