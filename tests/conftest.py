@@ -24,6 +24,19 @@ needs_bfloat16 = pytest.mark.skipif(
 DIED = 70  # exit status, at which the Makefile runs the tests again
 
 
+def numpy(tensor):
+    """An array of NumPy under every backend, also where the tensor has a gradient."""
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def assert_close(found, expected, **tolerances):
+    np.testing.assert_allclose(numpy(found), numpy(expected), **tolerances)
+
+
+def assert_equal(found, expected):
+    np.testing.assert_array_equal(numpy(found), numpy(expected))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node, error):
     """Remembers that a process of pytest-xdist died."""

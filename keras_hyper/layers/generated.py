@@ -133,8 +133,8 @@ class GeneratedLayer(keras.layers.Layer):
     def call(self, features, level):
         features = ops.cast(features, self.compute_dtype)
         level = ops.cast(level, "float32")
-        shape = self.compute_output_shape(features.shape)
-        self._check_level(level.shape, shape)
+        shape = self.compute_output_shape(_known(features.shape))
+        self._check_level(_known(level.shape), shape)
         if shape[0] == 0:  # TensorFlow has no convolution of an empty batch.
             return ops.zeros(shape, self.compute_dtype)
         return self.activation(self.outputs(features, level))
@@ -269,3 +269,8 @@ def _without_numpy(value):
     if isinstance(value, np.integer):
         return int(value)
     return tuple(map(_without_numpy, value)) if isinstance(value, tuple | list) else value
+
+
+def _known(shape):
+    """A shape with None for each size that is not an integer; JAX exports with symbolic sizes."""
+    return tuple(size if isinstance(size, int) else None for size in shape)

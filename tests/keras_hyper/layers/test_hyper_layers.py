@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from keras import ops
 
 from keras_hyper.layers import (
     HyperConv2D,
@@ -11,6 +10,7 @@ from keras_hyper.layers import (
     HyperDepthwiseConv2D,
     HyperSeparableConv2D,
 )
+from tests.conftest import assert_close, numpy
 
 CASES = [
     (HyperConv2D, {"filters": 6, "kernel_size": 3, "strides": 2, "activation": "relu"}),
@@ -40,23 +40,23 @@ def test_equals_the_layer_of_keras_with_the_generated_weights(kind, options, axe
     plain.build(features.shape)
     levels = draw.random((3, axes), dtype="float32")
     levels = levels[:, 0] if axes == 1 else levels
-    together = ops.convert_to_numpy(layer(features, levels))
+    together = numpy(layer(features, levels))
     assert together.shape == tuple(layer.compute_output_shape(features.shape))
     for image, level, row in zip(features, levels, together, strict=True):
         plain.set_weights(layer.weights_at(level))
-        expected = ops.convert_to_numpy(plain(image[None]))
-        np.testing.assert_allclose(layer(image[None], level), expected, atol=1e-5)
-        np.testing.assert_allclose(row, expected[0], atol=1e-4)
+        expected = numpy(plain(image[None]))
+        assert_close(layer(image[None], level), expected, atol=1e-5)
+        assert_close(row, expected[0], atol=1e-4)
 
 
 @pytest.mark.parametrize(("kind", "options"), CASES)
 def test_begins_as_a_layer_of_keras(kind, options, features):
     plain = kind.plain(**options)
-    expected = ops.convert_to_numpy(plain(features))
+    expected = numpy(plain(features))
     layer = kind.from_plain(plain)
     layer.build(features.shape)
     layer.begin_as(plain)
-    np.testing.assert_allclose(layer(features, level=0.7), expected, atol=1e-6)
+    assert_close(layer(features, level=0.7), expected, atol=1e-6)
     assert kind.from_config(layer.get_config()).get_config() == layer.get_config()
 
 
@@ -71,7 +71,7 @@ def test_one_row_of_two_axes_is_for_all_images(batch, rng):
     layer = HyperConv2D(4, 3, axes=2, slope_initializer="he_normal")
     features = rng.random((batch, 5, 6, 3), dtype="float32")
     level = np.float32([0.3, -0.2])
-    np.testing.assert_allclose(layer(features, level[None]), layer(features, level), atol=1e-6)
+    assert_close(layer(features, level[None]), layer(features, level), atol=1e-6)
     with pytest.raises(ValueError, match="expected `level` of one of the shapes"):
         layer(features, np.zeros((batch, 1), np.float32))
 
@@ -81,7 +81,7 @@ def test_a_map_of_two_axes_applies_per_pixel(features):
     level = np.zeros((3, 7, 9, 2), np.float32)
     level[..., 1] = 0.5
     one = layer(features, np.float32([0, 0.5]))
-    np.testing.assert_allclose(layer(features, level), one, atol=1e-5)
+    assert_close(layer(features, level), one, atol=1e-5)
 
 
 @pytest.mark.parametrize(("kind", "options"), CASES)
@@ -98,7 +98,7 @@ def test_dense_takes_features_of_any_rank(rng):
         layer = HyperDense(2, slope_initializer="ones")
         outputs = layer(features, np.float32([0.1, 0.5, 0.9]))
         expected = layer(features[1:2], np.float32(0.5))
-        np.testing.assert_allclose(outputs[1:2], expected, atol=1e-5)
+        assert_close(outputs[1:2], expected, atol=1e-5)
 
 
 def test_number_of_axes_must_be_positive():
