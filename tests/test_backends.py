@@ -1,9 +1,10 @@
-"""Two levels under JAX and PyTorch: the same results as under TensorFlow.
+"""JAX and PyTorch: the contract of the layers holds, and results equal those under TensorFlow.
 
 Each backend is tested in the lane that has it installed.
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -89,3 +90,34 @@ def test_two_levels_give_the_same_under_every_backend(backend, tmp_path):
         np.testing.assert_allclose(found[name], result, atol=1e-5, err_msg=name)
         one = expected[f"{name.partition('-')[0]}-vector"]
         assert name.endswith("vector") or np.abs(result - one).max() > 1e-3, name
+
+
+# The contract of the layers and of `hyperize`; under TensorFlow these files run by themselves.
+CONTRACT = (
+    "tests/keras_hyper/layers/test_hyper_conv2d.py",
+    "tests/keras_hyper/layers/test_hyper_layers.py",
+    "tests/keras_hyper/models/test_hyperize.py",
+)
+LEAST_PASSED = 110  # of 124; a processor without 16 bits skips 8, and each backend at most 2
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_the_contract_holds_under_every_backend(backend):
+    pytest.importorskip(backend, reason="each lane has one of the two backends")
+    # Those of pytest and pytest-xdist belong to the process that runs this test.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    environment |= {"KERAS_BACKEND": backend, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    # Prints the backend after the tests, as the tests' process has it.
+    program = (
+        "import sys, pytest; status = pytest.main(sys.argv[1:]); "
+        "import keras; print('backend:', keras.backend.backend()); sys.exit(status)"
+    )
+    command = [sys.executable, "-c", program, "-p", "no:cacheprovider", "-rs", *CONTRACT]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400
+    )
+    output = done.stdout[-8000:] + done.stderr[-2000:]
+    assert done.returncode == 0, output
+    assert f"backend: {backend}" in done.stdout, output
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed and int(passed[1]) >= LEAST_PASSED, output
