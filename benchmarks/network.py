@@ -52,7 +52,7 @@ def _kernels(image, rounds):
         level = tf.TensorSpec((None,), tf.float32)
         images = tf.TensorSpec((None, None, None, 3), tf.float32)
         mixed = tf.function(
-            lambda image, level, model=model: model({"image": image, "level": level}),
+            lambda image, level, model=model: model.infer({"image": image, "level": level}),
             input_signature=[images, level],
         )
         generated, constant, baked = (

@@ -11,7 +11,7 @@ from pipelines.degradations.noise import is_gray, same_in_gray
 # noise by (a width of 0.01 is no blur), and ranges of each one's share of the variance, before the
 # shares are scaled to a sum of 1. Cameras denoise luma and chroma apart: what is left of chroma is
 # coarse, what is left of luma is nearly white up to the blur of demosaicing. The channels have
-# correlations of 0.69, 0.34, 0.18 and 0.12 at distances of 1 to 4 pixels; 0.70, 0.35, 0.20 and
+# correlations of 0.68, 0.34, 0.18 and 0.12 at distances of 1 to 4 pixels; 0.70, 0.35, 0.20 and
 # 0.12 were measured over three sets of photographs with known noise.
 BLURS = ((0.01, 0.01), (0.55, 1.0), (1.2, 2.2), (3.0, 4.0))
 LUMA_SHARES = ((0.0, 0.04), (1.0, 1.0), (0.0, 0.25), (0.0, 0.02))
