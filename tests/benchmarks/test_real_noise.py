@@ -21,7 +21,7 @@ def test_reads_pairs_and_measures_every_level(tmp_path):
     rows = real_noise.measure(pairs, subtract, (0, 5, 9), lambda picture: UsedLevel(9.5))
     expected = {level: 10 * np.log10(255**2 / ((10 - level) ** 2 / 2)) for level in (0, 5, 9)}
     assert rows[0]["psnr"] == pytest.approx(expected, abs=1e-4)
-    assert rows[0]["level"] == 9.5 and rows[0]["auto"] >= rows[0]["psnr"][9]
+    assert rows[0]["level"] == 9.5 and rows[0]["auto"] > rows[0]["psnr"][9] - 1e-3
     (left,) = real_noise.measure(pairs, subtract, (0,), lambda _: UsedLevel(9.5, needed=False))
     assert left["auto"] == pytest.approx(left["psnr"][0], abs=1e-4)
     assert real_noise.table_row("x", rows).startswith("| x | 9 | 51.14 | 51.14 |")
