@@ -87,8 +87,7 @@ def job(args: argparse.Namespace) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    # Excludes the libraries from the collections that follow the end of a version.
-    gc.freeze()
+    gc.freeze()  # keeps the libraries out of the collections that follow the end of a version
     with checked(partial(Server, configs, options)) as server:
         rest = "" if server.rest_port is None else f", REST {options.host}:{server.rest_port}"
         print(f"gRPC {options.host}:{server.port}{rest}", flush=True)

@@ -125,8 +125,7 @@ def restore_file(
     if keep_times:
         times = source.stat()
         os.utime(out, ns=(times.st_atime_ns, times.st_mtime_ns))
-    notes = () if copied else notes_of(pages, out)
-    return RestoredFile(tuple(levels[: len(stages)]), notes)
+    return RestoredFile(tuple(levels[: len(stages)]), () if copied else notes_of(pages, out))
 
 
 def _check_version(source, version):
