@@ -1,3 +1,4 @@
+import argparse
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -112,3 +113,10 @@ def random_estimator(channels=3, task="denoise", **kwargs):
     draw = np.random.default_rng(1)
     model.set_weights([draw.normal(0, 0.2, w.shape) for w in model.get_weights()])
     return model
+
+
+def parsed(command, words: list[str]) -> argparse.Namespace:
+    """Returns the arguments of words, as a command's module parses them."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return parser.parse_args(words)

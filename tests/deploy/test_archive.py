@@ -1,6 +1,5 @@
 """The files of deploy/archive: schemas, and the commands that they run."""
 
-import argparse
 import subprocess
 
 import kubernetes_validate
@@ -8,15 +7,9 @@ import pytest
 import yaml
 
 from keras_hyper.cli import restore
-from tests.conftest import ROOT
+from tests.conftest import ROOT, parsed
 
 ARCHIVE = ROOT / "deploy" / "archive"
-
-
-def parsed(words):
-    parser = argparse.ArgumentParser()
-    restore.add_arguments(parser)
-    return parser.parse_args(words)
 
 
 def test_job_follows_its_schema_and_its_shards_are_complete():
@@ -28,7 +21,7 @@ def test_job_follows_its_schema_and_its_shards_are_complete():
     count = job["spec"]["completions"]
     assert job["spec"]["completionMode"] == "Indexed"
     found = [
-        parsed([word.replace("$(JOB_COMPLETION_INDEX)", str(index)) for word in words])
+        parsed(restore, [word.replace("$(JOB_COMPLETION_INDEX)", str(index)) for word in words])
         for index in range(count)
     ]
     assert [args.shard for args in found] == [(index, count) for index in range(count)]
@@ -42,7 +35,7 @@ def test_ray_job_has_pods_that_follow_their_schema_and_a_command_that_parses():
         "entrypoint", "backoffLimit", "shutdownAfterJobFinishes", "rayClusterSpec"
     }  # fmt: skip
     program, command, *words = job["spec"]["entrypoint"].split()
-    args = parsed(words)
+    args = parsed(restore, words)
     assert (program, command, args.runner, args.resume) == ("keras-hyper", "restore", "ray", True)
     cluster = job["spec"]["rayClusterSpec"]
     assert f"ray=={cluster['rayVersion']}" in (ROOT / "constraints.txt").read_text().splitlines()
@@ -71,7 +64,7 @@ def test_array_runs_a_shard_a_task(arguments, tmp_path):
         assert done.returncode == 2 and done.stderr == "expected IN and OUT, got 1 arguments\n"
         return
     command, *words = done.stdout.splitlines()
-    args = parsed(words)
+    args = parsed(restore, words)
     assert (command, str(args.source), args.shard) == ("restore", "in dir", (2, 4))
 
 

@@ -1,6 +1,5 @@
 """The files of deploy/training: schemas, and the commands that they run."""
 
-import argparse
 import subprocess
 
 import kubernetes_validate
@@ -9,15 +8,9 @@ import yaml
 
 from keras_hyper.cli import train
 from keras_hyper.training.processes import place
-from tests.conftest import ROOT
+from tests.conftest import ROOT, parsed
 
 TRAINING = ROOT / "deploy" / "training"
-
-
-def parsed(words):
-    parser = argparse.ArgumentParser()
-    train.add_arguments(parser)
-    return parser.parse_args(words)
 
 
 def test_job_follows_its_schema_and_its_pods_are_the_hosts():
@@ -29,7 +22,7 @@ def test_job_follows_its_schema_and_its_pods_are_the_hosts():
     program, command, *words = container["command"]
     assert (program, command) == ("keras-hyper", "train")
     assert container["env"] == [{"name": "KERAS_BACKEND", "value": "jax"}]
-    hosts = parsed(words).hosts.split(",")
+    hosts = parsed(train, words).hosts.split(",")
     name, port = job["metadata"]["name"], service["spec"]["ports"][0]["port"]
     count = spec["completions"]
     assert spec["completionMode"] == "Indexed" and spec["parallelism"] == count
@@ -63,7 +56,7 @@ def test_batch_script_restarts_after_a_dead_process(statuses, calls, status, tmp
     assert (backend, option, program, command) == (
         "jax", "--kill-on-bad-exit=1", "keras-hyper", "train"
     )  # fmt: skip
-    args = parsed(words)
+    args = parsed(train, words)
     assert (args.hosts, str(args.data), str(args.out), args.steps) == (
         "node7:12345", "photos", "out", 9
     )  # fmt: skip
