@@ -43,7 +43,7 @@ $(LATEST)/installed: pyproject.toml latest.txt
 
 # Trains the tiny network for some minutes on the pictures that ship, and writes a sheet.
 demo: $(VENV)/installed
-	$(VENV)/bin/python -m keras_hyper.cli.sheet
+	$(VENV)/bin/python -m keras_hyper.cli.first_run
 
 lint: $(VENV)/installed-$(EXTRAS)
 	$(VENV)/bin/ruff check $(SOURCES)

@@ -2,7 +2,11 @@
 
 import argparse
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+
+# One axis of a level, such as noise=15.
+_AXIS = re.compile(r"\w+=[-+.\d]*(e[-+]?\d+)?( |$)")
 
 
 def positive(word: str) -> float:
@@ -13,6 +17,11 @@ def positive(word: str) -> float:
 def not_negative(word: str) -> float:
     """Returns a finite number of 0 and above."""
     return _number(word, lambda number: number >= 0, "a number of 0 or more")
+
+
+def at_least_one(word: str) -> float:
+    """Returns a finite number of 1 and above."""
+    return _number(word, lambda number: number >= 1, "a number of 1 or more")
 
 
 def share(word: str) -> float:
@@ -39,7 +48,8 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
     """Returns a parser of whole numbers from `least` to `most`; None for no upper bound."""
 
     def number(word: str) -> int:
-        if not word.isdecimal() or int(word) < least or (most is not None and int(word) > most):
+        digits = word.removeprefix("-") if least < 0 else word
+        if not digits.isdecimal() or int(word) < least or (most is not None and int(word) > most):
             bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
             raise argparse.ArgumentTypeError(f"expected a whole number {bounds}, got {word!r}")
         return int(word)
@@ -59,3 +69,18 @@ def shard(word: str) -> tuple[int, int]:
     if not (slash and index.isdecimal() and count.isdecimal() and int(index) < int(count)):
         raise argparse.ArgumentTypeError(f"expected I/N with I from 0 to N-1, got {word!r}")
     return int(index), int(count)
+
+
+def with_axes_joined(argv: Sequence[str]) -> list[str]:
+    """Returns the words ``--level noise=15 jpeg=40`` as ``--level "noise=15 jpeg=40"``.
+
+    An option with several words would take the file names that may follow.
+    """
+    words: list[str] = []
+    for word in argv:
+        follows = len(words) > 1 and words[-2] == "--level" and _AXIS.match(words[-1])
+        if follows and _AXIS.match(word):
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+    return words

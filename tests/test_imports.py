@@ -39,6 +39,7 @@ FREE = (
     "keras_hyper.errors",
     "keras_hyper.hosts",
     "keras_hyper.numbers",
+    "keras_hyper.plugins",
     "keras_hyper.shipped",
     "keras_hyper.__main__",
     "keras_hyper.__init__",
@@ -80,6 +81,7 @@ def test_package_imports_only_allowed_packages(package):
                 "keras_hyper.errors",
                 "keras_hyper.hosts",
                 "keras_hyper.numbers",
+                "keras_hyper.plugins",
                 "keras_hyper.shipped",
                 *ALLOWED[package],
             }

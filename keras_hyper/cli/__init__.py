@@ -1,16 +1,16 @@
 """The `keras-hyper` command: one module per sub-command, and errors of one line."""
 
 import argparse
-import importlib.util
-import re
+import importlib
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from keras_hyper.errors import WrongArgumentError, error_text
+from keras_hyper.numbers import with_axes_joined
+from keras_hyper.plugins import run_plugin
 
 COMMANDS = {
     "restore": "restore a file or a folder of pictures",
@@ -24,9 +24,6 @@ COMMANDS = {
     "page": "write the web page for a static host; the browser runs the network",
     "convert": "convert a checkpoint of the authors' PyTorch code to a .keras file",
 }
-
-
-_AXIS = re.compile(r"\w+=[-+.\w]*( |$)")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -79,23 +76,8 @@ def run_command(
             command.set_defaults(job=module.job)
         else:
             parsers.add_parser(name, help=summary)
-    args = parser.parse_args(_with_axes_joined(argv))
+    args = parser.parse_args(with_axes_joined(argv))
     return run(parser.prog, lambda: args.job(args), debug=args.debug)
-
-
-def _with_axes_joined(argv):
-    """The words ``--level noise=15 jpeg=40`` as ``--level "noise=15 jpeg=40"``.
-
-    An option with several words would take the file names that may follow.
-    """
-    words: list[str] = []
-    for word in argv:
-        follows = len(words) > 1 and words[-2] == "--level" and _AXIS.match(words[-1])
-        if follows and _AXIS.match(word):
-            words[-1] += f" {word}"
-        else:
-            words.append(word)
-    return words
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -122,33 +104,7 @@ def load_plugin(argv: Sequence[str], program: str, file_prefix: str | None = Non
     )
     add_common_arguments(parser)
     args, _ = parser.parse_known_args(argv)
-    return run(program, lambda: _run_plugin(args.plugin), args.debug) if args.plugin else 0
-
-
-def _run_plugin(file):
-    from pipelines.tasks import ESTIMATOR_TASKS, TASKS
-
-    path = str(file.resolve())
-    if path in sys.modules:
-        return
-    if not file.is_file():
-        raise WrongArgumentError(f"--plugin: no such file: {file}")
-    tables: list[dict[str, Any]] = [TASKS, ESTIMATOR_TASKS]
-    known = [set(table) for table in tables]
-    spec = importlib.util.spec_from_file_location(path, path)
-    if spec is None or spec.loader is None:
-        raise WrongArgumentError(f"expected --plugin FILE.py, got {file}")
-    module = sys.modules[path] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[path]
-        raise WrongArgumentError(f"{file}: {type(error).__name__}: {error}") from error
-    for table, before in zip(tables, known, strict=True):
-        for name in set(table) - before:
-            usage = f"{table[name].usage} --plugin {shlex.quote(str(file))}"
-            if usage.startswith("keras-hyper "):
-                table[name] = replace(table[name], usage=usage)
+    return run(program, lambda: run_plugin(args.plugin), args.debug) if args.plugin else 0
 
 
 class _Defaults(argparse.ArgumentDefaultsHelpFormatter):

@@ -4,23 +4,23 @@ import argparse
 import shlex
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from keras_hyper.cli.sheet import draw_sheet
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.restoration.engines import add_engine
 from keras_hyper.restoration.gray import open_networks
 from keras_hyper.restoration.kinds import outside_range
 from keras_hyper.restoration.level import AUTO, chosen_level, level_choice, level_or_auto
-from pipelines import TASKS, Task
-from pipelines.images import MAX_PIXELS, middle, read_picture_file
-
-# Strengths of the five levels, relative to the middle one.
-FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0)
-# Enough context around the crop for the network and the estimator.
-MARGIN = 64
+from keras_hyper.restoration.preview import (
+    MARGIN,
+    crop_around,
+    draw_sheet,
+    levels_around,
+    shown,
+)
+from pipelines import TASKS
+from pipelines.images import MAX_PIXELS, read_picture_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,8 +58,8 @@ def job(args: argparse.Namespace) -> None:
         raise ValueError(
             f"{args.source}: no {task.label} was found; give it, such as --level {example}"
         )
-    crop = _crop(pixels, args.at, args.side + 2 * MARGIN)
-    cells, lines = [("as it is", _shown(crop, args.side))], [str(args.out)]
+    crop = crop_around(pixels, args.at, args.side + 2 * MARGIN)
+    cells, lines = [("as it is", shown(crop, args.side))], [str(args.out)]
     command = ["keras-hyper", "restore", str(args.source), "OUT", "--task", args.task, "--level"]
     own = {"--model": args.model, "--plugin": args.plugin}
     model = [word for pair in own.items() if pair[1] for word in map(str, pair)]
@@ -70,7 +70,7 @@ def job(args: argparse.Namespace) -> None:
         estimated = level == used.level and args.level == AUTO
         words = _words(task, level)
         label = " ".join(words if task.axes else ["level", *words]) + ", estimated" * estimated
-        cells.append((label, _shown(restored, args.side)))
+        cells.append((label, shown(restored, args.side)))
         remark = "  # estimated" * estimated
         if outside_range(level, restorer.level_range):
             remark += f"{', ' if remark else '  # '}outside the range trained on"
@@ -79,43 +79,7 @@ def job(args: argparse.Namespace) -> None:
     print("\n".join(lines))
 
 
-def levels_around(task: Task, level: Any) -> list[Any]:
-    """Returns the levels at `FACTORS` of a level's strength, of several axes those of each.
-
-    Where those are equal they are the weakest levels of the task's reports. If the task's levels
-    cannot be scaled, they are this level and those of the task's own that are nearest to it.
-    """
-    number = len(FACTORS)
-    if not task.scales:
-        others = [other for other in task.all_levels if other != level]
-        others.sort(key=lambda other: np.linalg.norm(np.subtract(other, level) / task.level_scale))
-        return sorted([level, *others[: number - 1]])
-    scaled = [task.scaled_level(level, factor) for factor in FACTORS]
-    scaled[FACTORS.index(1.0)] = level  # without the error of interpolation
-    if len(set(scaled)) == number:
-        return scaled
-    weakest = [sorted(part.all_levels, reverse=not part.rising)[:number] for part in task.parts]
-    return list(zip(*weakest, strict=True)) if task.axes else weakest[0]
-
-
 def _words(task, level):
     """A level as the words of ``--level``."""
     names = [f"{axis.name}=" for axis in task.axes] or [""]
     return [f"{name}{one:.3g}" for name, one in zip(names, np.ravel(level), strict=True)]
-
-
-def _crop(pixels, at, side):
-    """A crop around a point, inside the picture, at even offsets."""
-    for axis, share in enumerate(reversed(at)):
-        length = pixels.shape[axis]
-        first = int(np.clip(share * length - side / 2, 0, max(0, length - side))) // 2 * 2
-        pixels = pixels.take(range(first, min(length, first + side)), axis=axis)
-    return pixels
-
-
-def _shown(pixels, side):
-    from keras_hyper.restoration.kinds import split_alpha, to_float, to_type
-
-    pixels, _ = split_alpha(middle(pixels, side))
-    pixels = np.broadcast_to(to_float(pixels), (*pixels.shape[:2], 3))
-    return to_type(pixels, np.dtype(np.uint8))

@@ -5,7 +5,6 @@ import dataclasses
 import gc
 import importlib
 import logging
-import math
 import signal
 import sys
 import threading
@@ -13,16 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError, checked
-
-
-def _number(kind, least, most=math.inf):
-    def number(text):
-        value = kind(text)
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"expected {least} to {most}, got {text}")
-        return value
-
-    return number
+from keras_hyper.numbers import at_least_one, not_negative, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,22 +23,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model_config_file", type=Path, metavar="F", help="TF-Serving's, with policies and labels"
     )
     add = partial(parser.add_argument, default=argparse.SUPPRESS)
-    port, count = partial(_number, int, most=65535), _number(int, 1)
+    count = whole(1)
     add("--host", help="network interface, default 127.0.0.1; 0.0.0.0 is all of them")
-    add("--port", type=port(0), help="port of gRPC, default 8500; 0 takes a free one")
-    add("--rest-port", type=port(-1), help="port of REST and metrics, default 8501; -1 is off")
-    add("--poll", type=_number(float, 0), help="seconds between checks for new versions; 0 is once")
+    add("--port", type=whole(0, 65535), help="port of gRPC, default 8500; 0 takes a free one")
+    add(
+        "--rest-port",
+        type=whole(-1, 65535),
+        help="port of REST and metrics, default 8501; -1 is off",
+    )
+    add("--poll", type=not_negative, help="seconds between checks for new versions; 0 is once")
     add("--batch", type=count, help="maximum batch size of joined requests; 1 turns batching off")
     add("--running", type=count, help="most runs of a network at a time")
     add("--max-queue", type=count, help="most requests, queued or running; others must retry")
     add("--max-pixels", type=count, help="most pixels of a request")
     add("--max-memory", type=count, help="most bytes of all requests together, above the models")
     # gRPC's number is a signed one of 32 bits.
-    add("--max-message", type=_number(int, 1, (1 << 31) - 1), help="most bytes of a message")
+    add("--max-message", type=whole(1, (1 << 31) - 1), help="most bytes of a message")
     add("--tensor-content", action="store_true", help="answer in packed bytes, as 2.19's switch")
-    add("--grace", type=_number(float, 0), help="seconds for running requests when stopped")
+    add("--grace", type=not_negative, help="seconds for running requests when stopped")
     add("--allowed-hosts", nargs="+", metavar="NAME", help="names in REST's Host header; * is all")
-    add("--idle", type=_number(float, 1), help="seconds until an unused connection is closed")
+    add("--idle", type=at_least_one, help="seconds until an unused connection is closed")
     add("--grpc_channel_arguments", metavar="NAME=VALUE,...", help="gRPC's, as TF-Serving's switch")
     add("--access-log", type=Path, metavar="F", help="file that gets a line of JSON for each call")
     add("--traces", action="store_true", help="send traces to $OTEL_EXPORTER_OTLP_ENDPOINT")

@@ -1,13 +1,9 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from keras_hyper.cli import main
-from keras_hyper.cli.preview import levels_around
 from keras_hyper.models.level_estimator import KNEE
-from pipelines import TASKS
 from tests.conftest import random_estimator, random_network
 
 
@@ -77,29 +73,3 @@ def test_level_auto_is_marked(models, picture, tmp_path, capsys):
 def test_wrong_arguments_are_a_one_line_error(models, picture, words, capsys):
     assert preview(models, picture, "--level", 10, *words) == 2
     assert "expected --side of 16 and up and --at in 0..1" in capsys.readouterr().err
-
-
-def test_levels_are_relative_to_the_strength():
-    assert levels_around(TASKS["denoise"], 10.0) == [5.0, 7.5, 10.0, 15.0, 20.0]
-    weak, *_, strong = levels_around(TASKS["dejpeg"], 30.0)
-    assert weak > 30 > strong
-    assert levels_around(TASKS["denoise"], 0.0) == [5.0, 10.0, 15.0, 20.0, 25.0]
-    assert levels_around(TASKS["dejpeg"], 100.0) == [90.0, 85.0, 80.0, 75.0, 70.0]
-
-
-def test_both_levels_of_a_task_of_two_are_scaled():
-    both = TASKS["denoise+dejpeg"]
-    noise, quality = zip(*levels_around(both, (12.0, 40.0)), strict=True)
-    assert noise == (6.0, 9.0, 12.0, 18.0, 24.0)
-    assert quality == tuple(levels_around(TASKS["dejpeg"], 40.0)) and quality[2] == 40.0
-    undamaged = [(5.0, 90.0), (10.0, 85.0), (15.0, 80.0), (20.0, 75.0), (25.0, 70.0)]
-    assert levels_around(both, (0.0, 100.0)) == undamaged
-
-
-def test_levels_that_cannot_be_scaled_are_the_nearest_of_the_task():
-    task = replace(TASKS["photo"], strength=(), all_levels=(2.0, 5.0, 10.0, 20.0, 40.0))
-    assert levels_around(task, 12.0) == [2.0, 5.0, 10.0, 12.0, 20.0]
-    axes = [replace(axis, single_task=None) for axis in TASKS["denoise+dejpeg"].axes]
-    several = replace(TASKS["denoise+dejpeg"], axes=tuple(axes))
-    levels = levels_around(several, (15.0, 40.0))
-    assert len(levels) == 5 and (15.0, 40.0) in levels and levels == sorted(levels)

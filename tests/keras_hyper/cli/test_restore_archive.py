@@ -7,8 +7,8 @@ import uuid
 
 import pytest
 
-from keras_hyper.cli import main, restore, restore_one
-from keras_hyper.restoration import folder
+from keras_hyper.cli import main
+from keras_hyper.restoration import batch, folder
 from keras_hyper.restoration.pairs import RECORD
 from keras_hyper.restoration.restorer import Restorer
 from pipelines.images import path_or_url, write_bytes
@@ -32,7 +32,7 @@ def call(monkeypatch):
             return stop.code
 
     monkeypatch.setattr(
-        restore_one, "open_networks", lambda *args: Inverter("inverter", 3, {"task": "denoise"})
+        batch, "open_networks", lambda *args: Inverter("inverter", 3, {"task": "denoise"})
     )
     return restore_at
 
@@ -161,7 +161,7 @@ def test_a_runner_restores_what_one_process_does(call, rng, monkeypatch, tmp_pat
     source, report = tmp_path / "in", tmp_path / "report.json"
     for name, data in {"a.png": encoded(rng), "b.png": encoded(rng), "c.png": b"\x89PNG"}.items():
         write_bytes(source / name, data)
-    monkeypatch.setattr(restore, "restore_on_ray", in_this_process)
+    monkeypatch.setattr(batch, "restore_on_ray", in_this_process)
     options = ["--runner", "ray", "--report", str(report)]
     assert call(source, tmp_path / "out", *options) == 1
     assert "2 of 3 restored" in capsys.readouterr().out

@@ -109,7 +109,7 @@ def test_every_file_of_a_folder_is_counted_and_reported(call, mixed, tmp_path, c
 
 def test_a_dry_run_reads_and_writes_nothing(call, mixed, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
-        "keras_hyper.cli.restore.open_stages", lambda *_, **__: pytest.fail("opened")
+        "keras_hyper.restoration.batch.open_stages", lambda *_, **__: pytest.fail("opened")
     )
     assert call(mixed, tmp_path / "out", "--dry-run", "--format", "webp", "--suffix", "_2") == 1
     output = capsys.readouterr().out

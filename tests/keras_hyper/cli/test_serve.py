@@ -57,8 +57,10 @@ def test_wrong_arguments_are_a_one_line_error(capsys, tmp_path):
     assert "required" in wrong(capsys)
     assert "no such folder" in wrong(capsys, "--models", tmp_path / "nowhere")
     assert "cannot be read" in wrong(capsys, "--model_config_file", tmp_path / "nowhere")
-    assert "--batch: expected 1 to inf, got 0" in wrong(capsys, "--models", tmp_path, "--batch", 0)
-    assert "--port: expected 0 to 65535, got 70000" in wrong(
+    assert "--batch: expected a whole number of at least 1, got '0'" in wrong(
+        capsys, "--models", tmp_path, "--batch", 0
+    )
+    assert "--port: expected a whole number from 0 to 65535, got '70000'" in wrong(
         capsys, "--models", tmp_path, "--port", 70_000
     )
     assert "needs --cert and --key" in wrong(capsys, "--models", tmp_path, "--cert", "x")
