@@ -1,5 +1,7 @@
 """The same network in PyTorch, for comparison: generated kernels, stride 2, pixel shuffle."""
 
+from typing import Literal
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -22,13 +24,23 @@ class Generated(nn.Module):
 
 
 class TorchNetwork(nn.Module):
-    """Stride-2 head, residual blocks, long skip, pixel shuffle, two convolutions."""
+    """Stride-2 head, residual blocks, long skip, and the paper's tail or the light one."""
 
-    def __init__(self, blocks: int, filters: int = 64, channels: int = 3):
+    def __init__(
+        self,
+        blocks: int,
+        filters: int = 64,
+        channels: int = 3,
+        tail: Literal["paper", "light"] = "paper",
+    ):
         super().__init__()
+        self.light = tail == "light"
         self.head = nn.Conv2d(channels, filters, 3, stride=2, padding=1)
         self.convs = nn.ModuleList(Generated(filters) for _ in range(2 * blocks))
         self.skip = nn.Conv2d(filters, filters, 3, padding=1)
+        if self.light:
+            self.tail = nn.Conv2d(filters, 4 * channels, 3, padding=1)
+            return
         self.expand = nn.Conv2d(filters, 4 * filters, 3, padding=1)
         self.merge = nn.Conv2d(filters, filters, 3, padding=1)
         self.tail = nn.Conv2d(filters, channels, 3, padding=1)
@@ -38,5 +50,8 @@ class TorchNetwork(nn.Module):
         x = head = self.head(image)
         for first, second in zip(self.convs[::2], self.convs[1::2], strict=True):
             x = x + second(functional.relu(first(x, level)), level)
-        x = functional.relu(functional.pixel_shuffle(self.expand(self.skip(x) + head), 2))
+        x = self.skip(x) + head
+        if self.light:
+            return functional.pixel_shuffle(self.tail(x), 2)
+        x = functional.relu(functional.pixel_shuffle(self.expand(x), 2))
         return self.tail(functional.relu(self.merge(x)))

@@ -96,6 +96,13 @@ def test_margin_of_convolutions_is_exact(count, kernel, margin):
     assert margin_of(convolutions(count, kernel)) == (margin, 1)
 
 
+@pytest.mark.parametrize("factor", [4, 8, 16, 32])
+def test_sides_are_multiples_of_what_the_network_shrinks_by(factor):
+    layers = [keras.layers.AveragePooling2D(factor), keras.layers.UpSampling2D(factor)]
+    network = keras.Sequential([keras.Input((None, None, 3)), *layers])
+    assert margin_of(network) == (factor, factor)
+
+
 def fixed_size():
     return keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 1)])
 
