@@ -164,7 +164,12 @@ def main() -> None:
     add("--bsds", type=Path, required=True, help="folder of BSDS500's photographs to train on")
     add("--valid", type=Path, required=True, help="folder of photographs to validate on")
     add("--seconds", type=float, default=2400, help="processor seconds of each training")
-    add("--only", nargs="+", default=[""], help="train only rows whose name contains one of these")
+    add(
+        "--only",
+        nargs="+",
+        default=[""],
+        help="measure and train only rows whose name contains one of these",
+    )
     add("--store", type=Path, default=Path("docs/logs/equal_time.json"), help="JSON of figures")
     args = parser.parse_args()
     console = Console(stderr=True)
@@ -182,17 +187,14 @@ def main() -> None:
             known[name] = known.get(name, {}) | figures
             args.store.write_text(json.dumps(known, indent=1) + "\n")
 
+        rows = [row for row in ROWS if any(part in row.name for part in args.only)]
         for job in ("cost", "psnr"):
-            for row in ROWS:
+            for row in rows:
                 used = {"data": folders[row.data], "valid": args.valid}
                 if job == "cost" and row.name not in known:
                     console.print(f"[bold]{row.name}: cost of a step")
                     add_to_store(row.name, costed(row, used, args.seconds, costs))
-                elif (
-                    job == "psnr"
-                    and job not in known[row.name]
-                    and (any(part in row.name for part in args.only))
-                ):
+                elif job == "psnr" and job not in known[row.name]:
                     console.print(f"[bold]{row.name}: {known[row.name]['steps']} steps")
                     psnr = trained(row, used, known[row.name]["steps"])
                     add_to_store(row.name, {"psnr": psnr})
