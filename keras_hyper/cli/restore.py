@@ -106,8 +106,9 @@ def job(args: argparse.Namespace) -> int:
     if args.shard:
         listing = files.part_of(listing, source, args.shard)
     targets = files.pending(listing.pairs, source, out, options.settings, args.resume, args.force)
-    if source.is_dir() and not args.dry_run:
-        remove_old_partial_files(out)
+    if not args.dry_run:
+        # Of a single picture only those beside its result: folders below it are not of this run.
+        remove_old_partial_files(out if source.is_dir() else out.parent, below=source.is_dir())
     begun = time.perf_counter()
     work = batch.read_all if args.dry_run else batch.restore_all
     done, errors = work(targets, options) if targets else ({}, {})

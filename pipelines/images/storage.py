@@ -155,15 +155,20 @@ def replacing(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def remove_old_partial_files(folder: Path) -> None:
-    """Removes the hidden files below a folder that writers left when they were killed.
+def remove_old_partial_files(folder: Path, below: bool = True) -> None:
+    """Removes the hidden files that writers left in a folder when they were killed.
 
     They are older than an hour; those of a store's objects do not exist.
+
+    Args:
+        folder: The folder; it need not exist.
+        below: Also search the folders in it.
     """
     if is_object(folder):
         return
-    for path in folder.rglob(_PARTIAL):
-        with contextlib.suppress(FileNotFoundError):  # another worker removed it, or published it
+    for path in folder.rglob(_PARTIAL) if below else folder.glob(_PARTIAL):
+        # Another worker removed it or published it, or it is another user's.
+        with contextlib.suppress(FileNotFoundError, PermissionError):
             if time.time() - path.stat().st_mtime > _OLD:
                 path.unlink()
 

@@ -76,6 +76,21 @@ def test_a_jpeg_without_artifacts_does_not_get_the_tables_that_made_them(call, t
         assert {layer[1:3] for layer in written.layer} == {(1, 1)}
 
 
+def test_old_partial_files_beside_a_single_result_are_removed(call, tmp_path, rng):
+    noise("RGB", rng).save(tmp_path / "a.png")
+    places = [tmp_path / "out", tmp_path / "out" / "below"]
+    for place in places:
+        place.mkdir()
+        killed = place / f".{'0' * 16}.partial"
+        killed.touch()
+        os.utime(killed, (1e9, 1e9))
+    (tmp_path / "out" / f".{'1' * 16}.partial").touch()  # may still be written
+    assert call(tmp_path / "a.png", tmp_path / "out" / "a.png") == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"a.png", f".{'1' * 16}.partial", "below"}
+    assert len(list(places[1].iterdir())) == 1
+
+
 def test_failed_write_names_its_file(call, tmp_path, rng, monkeypatch, capsys):
     folder = tmp_path / "in"
     folder.mkdir()

@@ -2,6 +2,7 @@ import errno
 import os
 import threading
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +103,19 @@ def test_only_old_files_of_killed_writers_are_removed(tmp_path):
         remove_old_partial_files(tmp_path)
     names = {path.name for path in files_below(tmp_path)}
     assert names == {"a.png", ".mine.partial", "b.png"}
+
+
+def test_a_file_of_another_user_is_kept(tmp_path, monkeypatch):
+    old = tmp_path / f".{'0' * 16}.partial"
+    old.touch()
+    os.utime(old, (1e9, 1e9))
+
+    def refuse(path):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    remove_old_partial_files(tmp_path)
+    assert old.exists()
 
 
 def test_a_refused_put_names_the_object(monkeypatch):
