@@ -1,9 +1,14 @@
 """Training by two processes on this machine against one, and what happens when one of them dies.
 
-python -m benchmarks.distributed      about ten minutes on two cores; needs the extra `jax`
+python -m benchmarks.distributed                                  about ten minutes on two cores
+python -m benchmarks.distributed --blocks 16 --filters 64 --cases undisturbed    the paper's network
+python -m benchmarks.distributed --speed --blocks 1 --filters 64 --patch 48      two idle cores
+
+Needs the extra `jax`.
 """
 
 import argparse
+import json
 import os
 import signal
 import socket
@@ -22,39 +27,65 @@ from pipelines import SAMPLE_PICTURES
 ROOT = Path(__file__).resolve().parents[1]
 # One device a process, and XLA compiles such a small network faster without optimisation.
 FLAGS = "--xla_backend_optimization_level=0"
+_SIZE = {"blocks": 1, "filters": 8, "batch": 8, "patch": 16}
 
 
-def command(out: Path, steps: int, validate_every: int) -> list[str]:
-    """Returns the command that trains a tiny network."""
+def command(out: Path, steps: int, validate_every: int, **size: int) -> list[str]:
+    """Returns the command that trains a network, by default a tiny one."""
+    sizes = [word for name, value in (_SIZE | size).items() for word in (f"--{name}", str(value))]
     return [
         sys.executable, "train.py", "--task", "denoise", "--levels", "5", "50", "--out", str(out),
-        "--data", str(SAMPLE_PICTURES), "--steps", str(steps), "--blocks", "1", "--filters", "8",
-        "--validate-every", str(validate_every), "--batch", "8", "--patch", "16",
-        "--precision", "float32",
+        "--data", str(SAMPLE_PICTURES), "--steps", str(steps),
+        "--validate-every", str(validate_every), "--precision", "float32", *sizes,
     ]  # fmt: skip
 
 
 def start(
-    words: Sequence[str], log: Path, devices: int = 1, **environment: str
+    words: Sequence[str],
+    log: Path,
+    devices: int = 1,
+    flags: str = FLAGS,
+    cores: Sequence[int] = (),
+    **environment: str,
 ) -> subprocess.Popen:
-    """Starts one process under JAX; what it prints is appended to `log`."""
-    flags = f"{FLAGS} --xla_force_host_platform_device_count={devices}"
+    """Starts one process under JAX.
+
+    Args:
+        words: The command.
+        log: Gets what it prints, at its end.
+        devices: Number of devices that JAX makes of the processor.
+        flags: Of XLA.
+        cores: Those that it may use, with as many threads; none for all.
+        environment: More variables.
+    """
+    flags = f"{flags} --xla_force_host_platform_device_count={devices}"
     given = {"KERAS_BACKEND": "jax", "XLA_FLAGS": flags, "PYTHONPATH": str(ROOT), **environment}
+    pinned = ["taskset", "-c", ",".join(map(str, cores))] if cores else []
     with log.open("a") as file:
         return subprocess.Popen(
-            words, cwd=ROOT, env={**os.environ, **given}, stdout=file, stderr=subprocess.STDOUT
-        )
+            [*pinned, *words], cwd=ROOT, env={**os.environ, **given}, stdout=file,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
 
 
-def start_pair(words: Sequence[str], folder: Path) -> list[subprocess.Popen]:
+def start_pair(
+    words: Sequence[str], folder: Path, flags: str = FLAGS, cores: Sequence[Sequence[int]] = ()
+) -> list[subprocess.Popen]:
     """Starts both processes as a scheduler does, which gives each its number."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
     hosts = ["--hosts", f"127.0.0.1:{port},127.0.0.1:{port + 1}"]
     return [
-        start([*words, *hosts], folder / f"{index}.log", JOB_COMPLETION_INDEX=str(index))
-        for index in range(2)
+        start(
+            [*words, *hosts],
+            folder / f"{index}.log",
+            1,
+            flags,
+            own,
+            JOB_COMPLETION_INDEX=str(index),
+        )  # fmt: skip
+        for index, own in enumerate(cores or ((), ()))
     ]
 
 
@@ -92,13 +123,13 @@ CASES = {
 }
 
 
-def row_of(name: str, folder: Path, alone: Path, steps: int) -> str:
+def row_of(name: str, folder: Path, alone: Path, steps: int, **size: int) -> str:
     """Runs a case in `folder`; returns its row of the table.
 
     Raises:
         RuntimeError: If a run fails that should not.
     """
-    words, event, ended, said = command(folder / "out", steps, 10), CASES[name], "", ""
+    words, event, ended, said = command(folder / "out", steps, 10, **size), CASES[name], "", ""
     processes = start_pair(words, folder)
     if event:
         ended = f"{interrupt(processes, *event, folder / 'out'):.0f} s"
@@ -111,23 +142,68 @@ def row_of(name: str, folder: Path, alone: Path, steps: int) -> str:
     return f"| {name} | {ended} | {statuses} | {difference:.1e} | {said} |"
 
 
+def seconds_a_step(out: Path) -> float:
+    """Returns the time of a step in the second half of a run that validated twice."""
+    first, last = json.loads((out / "denoise" / "history.json").read_text())
+    return (last["seconds"] - first["seconds"]) / (last["step"] - first["step"])
+
+
+def print_speed(folder: Path, steps: int, size: dict[str, int]) -> None:
+    """Prints the time of a step of one process with one and two threads, and of two processes.
+
+    Raises:
+        RuntimeError: If there are not two cores, or a run fails.
+    """
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    if len(cores) < 2:
+        raise RuntimeError("expected two cores, got one")
+    print("| processes | threads of each | seconds a step | speed, to the best of one process |")
+    print("|---:|---:|---:|---:|")
+    best = float("inf")
+    for count, own in ((1, cores[:1]), (1, cores), (2, cores[:1])):
+        out = folder / f"{count}_{len(own)}"
+        out.mkdir()
+        words = command(out, steps, steps // 2, **size)
+        one = count == 1
+        if one:
+            begun = [start(words, out / "0.log", 1, "", own)]
+        else:
+            begun = start_pair(words, out, "", [[core] for core in cores])
+        statuses = [process.wait() for process in begun]
+        if any(statuses):
+            raise RuntimeError((out / "0.log").read_text()[-2000:])
+        seconds = seconds_a_step(out)
+        best = min(best, seconds) if one else best
+        share = "" if one else f"{best / seconds:.2f}"
+        print(f"| {count} | {len(own)} | {seconds:.3f} | {share} |", flush=True)
+
+
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=30)
+    for name, value in _SIZE.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--speed", action="store_true", help="measure the time of a step instead")
     args = parser.parse_args()
-    print("| case | both ended after | exit status | difference | the other process said |")
-    print("|---|---:|---|---:|---|")
+    size = {name: getattr(args, name) for name in _SIZE}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        alone = start(command(folder / "alone", args.steps, 10), folder / "alone.log")
+        if args.speed:
+            print_speed(folder, args.steps, size)
+            return
+        print("| case | both ended after | exit status | difference | the other process said |")
+        print("|---|---:|---|---:|---|")
+        alone = start(command(folder / "alone", args.steps, 10, **size), folder / "alone.log")
         if alone.wait():
             raise RuntimeError((folder / "alone.log").read_text()[-2000:])
         for name in args.cases:
             own = folder / name.replace(" ", "_")
             own.mkdir()
-            print(row_of(name, own, folder / "alone", args.steps), flush=True)
+            print(row_of(name, own, folder / "alone", args.steps, **size), flush=True)
 
 
 if __name__ == "__main__":

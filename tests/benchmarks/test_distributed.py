@@ -1,10 +1,29 @@
 """Two processes under JAX train the network that one process of two devices does."""
 
 import json
+import os
+import sys
 
 import pytest
 
-from benchmarks.distributed import command, largest_difference, start, start_pair
+from benchmarks.distributed import command, largest_difference, seconds_a_step, start, start_pair
+
+
+def test_time_of_a_step_is_that_of_the_second_half(tmp_path):
+    (tmp_path / "denoise").mkdir()
+    rows = [{"step": 15, "seconds": 70.0}, {"step": 30, "seconds": 76.0}]
+    (tmp_path / "denoise" / "history.json").write_text(json.dumps(rows))
+    assert seconds_a_step(tmp_path) == pytest.approx(0.4)
+
+
+def test_processes_are_pinned_and_the_network_has_the_given_size(tmp_path):
+    words = command(tmp_path, 30, 15, blocks=16)
+    given = [words[words.index(name) + 1] for name in ("--blocks", "--filters", "--validate-every")]
+    assert given == ["16", "8", "15"]
+    core = min(os.sched_getaffinity(0))
+    shown = [sys.executable, "-c", "import os; print(os.sched_getaffinity(0))"]
+    assert start(shown, tmp_path / "log", cores=[core]).wait(60) == 0
+    assert (tmp_path / "log").read_text() == f"{{{core}}}\n"
 
 
 def test_two_processes_train_as_one_and_one_of_them_writes(tmp_path):
