@@ -5,6 +5,7 @@ counts take NumPy or a bounded loop, which leave the interpreter to other thread
 """
 
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,30 +34,38 @@ def body_limit(max_pixels: int) -> int:
     return min(_MOST_BODY, (1 << 16) + 64 * max_pixels)
 
 
-def unpacked(data: bytes, encoding: str, limit: int) -> bytes:
+def unpacked(
+    data: bytes, encoding: str, limit: int, check: Callable[[bytes], None]
+) -> bytes | bytearray:
     """Returns a body without its Content-Encoding.
 
     Args:
         data: The received body.
         encoding: ``gzip``, ``deflate``, or ``identity`` or empty for none.
         limit: Most bytes of the result; no more are unpacked.
+        check: Called with each block before the next one is unpacked.
 
     Raises:
         ServingError: INVALID_ARGUMENT if it is damaged or of another encoding, or too large.
     """
     if encoding in ("", "identity"):
+        check(data)
         return data
     if encoding not in _WINDOWS:
         raise invalid(f"expected Content-Encoding gzip or deflate, got {encoding}")
-    unpacker = zlib.decompressobj(_WINDOWS[encoding])
-    try:
-        body = unpacker.decompress(data, limit + 1)
-    except zlib.error as error:
-        raise invalid(f"the body is no {encoding}: {error}") from error
-    if len(body) > limit:
-        raise body_too_large(limit)
-    if not unpacker.eof:
-        raise invalid(f"the body is no {encoding}: it is cut off")
+    unpacker, body = zlib.decompressobj(_WINDOWS[encoding]), bytearray()
+    while not unpacker.eof:
+        try:
+            part = unpacker.decompress(data, _BLOCK)
+        except zlib.error as error:
+            raise invalid(f"the body is no {encoding}: {error}") from error
+        if not (part or unpacker.eof):
+            raise invalid(f"the body is no {encoding}: it is cut off")
+        body += part
+        if len(body) > limit:
+            raise body_too_large(limit)
+        check(part)
+        data = unpacker.unconsumed_tail
     return body
 
 
@@ -67,28 +76,38 @@ def body_too_large(limit: int) -> ServingError:
     )
 
 
-def json_cost(data: bytes) -> int:
-    """Returns the most bytes that the objects of a JSON text take.
+class JsonCost:
+    """Memory of the objects of a JSON text, which comes in parts.
 
-    Raises:
-        ServingError: If it has more values than one body may have; 413 over REST.
+    Attributes:
+        total: The most bytes that they take so far.
     """
-    cost, values = len(data), 0
-    for start in range(0, len(data), _BLOCK):
-        block = np.frombuffer(data, np.uint8, min(_BLOCK, len(data) - start), start)
-        for character, size in _JSON_BYTES.items():
-            count = int(np.count_nonzero(block == ord(character)))
-            values, cost = values + count, cost + size * count
-        if values > MOST_JSON_VALUES:
-            raise too_large(
-                f"the body has more than {MOST_JSON_VALUES} JSON values: send encoded pictures, "
-                "or use gRPC"
-            )
-    return cost
+
+    def __init__(self):
+        self.total = 0
+        self._values = 0
+
+    def add(self, data: bytes) -> None:
+        """Adds the next part.
+
+        Raises:
+            ServingError: If the text has more values than one body may have; 413 over REST.
+        """
+        self.total += len(data)
+        for start in range(0, len(data), _BLOCK):
+            block = np.frombuffer(data, np.uint8, min(_BLOCK, len(data) - start), start)
+            for character, size in _JSON_BYTES.items():
+                count = int(np.count_nonzero(block == ord(character)))
+                self._values, self.total = self._values + count, self.total + size * count
+            if self._values > MOST_JSON_VALUES:
+                raise too_large(
+                    f"the body has more than {MOST_JSON_VALUES} JSON values: send encoded "
+                    "pictures, or use gRPC"
+                )
 
 
-def parsed_json(data: bytes) -> Any:
-    """Parses JSON; call `json_cost` first.
+def parsed_json(data: bytes | bytearray) -> Any:
+    """Parses JSON; count it by `JsonCost` first.
 
     Raises:
         ServingError: INVALID_ARGUMENT.

@@ -100,7 +100,8 @@ class _Handlers:
             return message.SerializeToString()
 
         seconds = context.time_remaining()
-        async with self._service.call("GRPC", seconds, len(data), name) as call:
+        async with self._service.call("GRPC", seconds, name) as call:
+            self._service.reserve(call, len(data))
             return await self._service.predict(
                 call,
                 lambda: message_cost(data),

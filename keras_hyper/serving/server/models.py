@@ -137,7 +137,9 @@ class Model:
             _log.warning("%s version %d: %s", self.config.name, number, version.text)
             return False
         self._available = {**self._available, number: version}
-        _log.info("%s version %d is available", self.config.name, number)
+        costs = version.loaded.costs.items() if version.loaded else ()
+        found = ", ".join(f"{name} {cost.unit:.0f}" for name, cost in sorted(costs))
+        _log.info("%s version %d is available; bytes a pixel: %s", self.config.name, number, found)
         return True
 
     def _load_again(self, old):

@@ -1,5 +1,6 @@
 """The API over HTTP with JSON, and the metrics."""
 
+import asyncio
 import contextvars
 
 import grpc
@@ -7,7 +8,7 @@ from aiohttp import web
 
 from keras_hyper.hosts import is_allowed_host
 from keras_hyper.serving.server.access_log import REQUEST_ID, request_id
-from keras_hyper.serving.server.bodies import body_limit, body_too_large, json_cost, unpacked
+from keras_hyper.serving.server.bodies import JsonCost, body_limit, body_too_large, unpacked
 from keras_hyper.serving.server.certificates import Certificates
 from keras_hyper.serving.server.config import Options
 from keras_hyper.serving.server.errors import ServingError, invalid
@@ -18,6 +19,11 @@ from keras_hyper.serving.server.tensors import type_name
 # TF-Serving's --rest_api_timeout_in_ms.
 _SECONDS = 30.0
 METRICS_PATH = "/monitoring/prometheus/metrics"
+# Most seconds in which no byte of a body comes, and in which the rest of a refused one is read, so
+# that its client receives the answer.
+_BODY_PAUSE, _LINGERING = 10.0, 2.0
+# Memory of a body is taken in blocks.
+_BLOCK = 1 << 16
 # The id of the request in work.
 _ID: contextvars.ContextVar[str] = contextvars.ContextVar("id")
 _WHICH = r"/v1/models/{model:[^/:]+}{which:(?:/(?:versions|labels)/[^/:]+)?}"
@@ -26,10 +32,11 @@ _WHICH = r"/v1/models/{model:[^/:]+}{which:(?:/(?:versions|labels)/[^/:]+)?}"
 class _Handlers:
     """The methods: HTTP requests to responses."""
 
-    def __init__(self, service: Service, limit: int, allowed_hosts: tuple[str, ...]):
+    def __init__(self, service: Service, limit: int, options: Options):
         self._service = service
         self._limit = limit
-        self._allowed = allowed_hosts
+        self._allowed = options.allowed_hosts
+        self._pause = min(_BODY_PAUSE, options.idle)
 
     @web.middleware
     async def hosts(self, request, handler):
@@ -55,9 +62,6 @@ class _Handlers:
             return await handler(request)
         except ServingError as error:
             status, text = error.http_status, error.rest_text
-        except web.HTTPRequestEntityTooLarge:
-            large = body_too_large(self._limit)
-            status, text = large.http_status, large.rest_text
         except web.HTTPException as error:
             # TF-Serving answers unknown paths under /v1/ with INVALID_ARGUMENT.
             status = 400 if request.path.startswith("/v1/") else error.status
@@ -73,19 +77,19 @@ class _Handlers:
         if method != "predict":
             raise invalid(f"Malformed request: POST {request.path}")
         model, version, label = _which(request)
-        packed = request.content_length is None or "Content-Encoding" in request.headers
-        size = self._limit if packed else request.content_length
-        if size > self._limit:
-            raise body_too_large(self._limit)
-        async with self._service.call("REST", _SECONDS, size, _ID.get()) as call:
+        encoding = request.headers.get("Content-Encoding", "").lower()
+        async with self._service.call("REST", _SECONDS, _ID.get()) as call:
             call.model = model
-            data, encoding = await request.read(), request.headers.get("Content-Encoding", "")
-            texts: list[bytes] = []
+            data = await self._body(request, call)
+            texts: list[bytes | bytearray] = []
             bodies: list[dict] = []
 
             def cost():
-                texts.append(unpacked(data, encoding.lower(), self._limit))
-                return json_cost(texts[0])
+                if encoding:
+                    self._service.reserve(call, self._limit)
+                found = JsonCost()
+                texts.append(unpacked(data, encoding, self._limit, found.add))
+                return found.total
 
             def read():
                 bodies.append(predict_body(texts.pop()))
@@ -95,6 +99,30 @@ class _Handlers:
                 call, cost, read, lambda answer: predict_answer(bodies[0], answer)
             )
         return web.Response(body=text, content_type="application/json")
+
+    async def _body(self, request, call):
+        """Receives a body. Its memory is taken as it comes: a client may never send it."""
+        if (request.content_length or 0) > self._limit:
+            raise body_too_large(self._limit)
+        body, taken = bytearray(), 0
+        while True:
+            try:
+                async with asyncio.timeout(self._pause):
+                    part = await request.content.readany()
+            except TimeoutError as error:
+                text = f"expected the request's body, got {len(body)} bytes and then none for"
+                raise ServingError(
+                    grpc.StatusCode.DEADLINE_EXCEEDED, f"{text} {self._pause:g} s", 408
+                ) from error
+            if not part:
+                return bytes(body)
+            if len(body) + len(part) > self._limit:
+                raise body_too_large(self._limit)
+            body += part
+            blocks = -(-(len(body) - taken) // _BLOCK)
+            if blocks > 0:
+                self._service.reserve(call, blocks * _BLOCK)
+                taken += blocks * _BLOCK
 
     async def status(self, request):
         model, version, label = _which(request)
@@ -150,9 +178,9 @@ class RestServer:
         self._options = options
         self._context = certificates.context if certificates else None
         limit = min(body_limit(options.max_pixels), options.max_memory // 4)
-        handlers = _Handlers(service, limit, options.allowed_hosts)
+        handlers = _Handlers(service, limit, options)
         middlewares = [handlers.ids, handlers.errors, handlers.hosts]
-        app = web.Application(client_max_size=limit, middlewares=middlewares)
+        app = web.Application(middlewares=middlewares)
         app.router.add_get(METRICS_PATH, handlers.metrics)
         app.router.add_get(_WHICH, handlers.status)
         app.router.add_get(_WHICH + "/metadata", handlers.metadata)
@@ -163,6 +191,7 @@ class RestServer:
             handler_cancellation=True,
             shutdown_timeout=options.grace,
             keepalive_timeout=options.idle,
+            lingering_time=min(_LINGERING, options.idle),
             # Unpacked here, up to the limit.
             auto_decompress=False,
         )

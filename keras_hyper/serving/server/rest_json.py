@@ -15,7 +15,7 @@ from keras_hyper.serving.server.service import Answer
 from keras_hyper.serving.server.tensors import type_name
 
 
-def predict_body(data: bytes) -> dict:
+def predict_body(data: bytes | bytearray) -> dict:
     """Parses the body of a predict.
 
     Raises:

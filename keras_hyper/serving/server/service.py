@@ -136,13 +136,12 @@ class Service:
         gauge("load_failures", "Failed loads of versions.", lambda: models.load_failures)
 
     @contextlib.asynccontextmanager
-    async def call(self, entrypoint: str, seconds: float | None, size: int, id: str = ""):
-        """Admits a Predict, counts it however it ends, and gives its memory back.
+    async def call(self, entrypoint: str, seconds: float | None, id: str = ""):
+        """Counts a Predict however it ends, ends it at its deadline, and gives its memory back.
 
         Args:
             entrypoint: ``GRPC`` or ``REST``.
             seconds: Until the client's deadline; None for no deadline.
-            size: Bytes of the message, received or to be received.
             id: The request's, for the access log.
 
         Yields:
@@ -152,11 +151,7 @@ class Service:
             ServingError: With the code and text for the client.
         """
         call = Call(entrypoint, seconds, Lease(), id, start=time.monotonic())
-        self._calls += 1
         try:
-            if self._calls > self._options.max_queue:
-                raise overloaded(f"{self._calls - 1} requests are in work")
-            self._waiting.take(call.memory, size)
             async with asyncio.timeout(seconds):
                 yield call
         except TimeoutError as error:
@@ -175,13 +170,21 @@ class Service:
             call.code = "INTERNAL"
             raise ServingError(grpc.StatusCode.INTERNAL, type(error).__name__) from error
         finally:
-            self._calls -= 1
             call.memory.release()
             self.metrics.count(call.model, call.code, call.signature, entrypoint)
             for record in self._records:
                 record(call)
             if call.code == "OK":
                 self.metrics.latency(call.model, entrypoint, call.elapsed)
+
+    def reserve(self, call: Call, size: int) -> None:
+        """Takes memory for a call until it is answered, such as for its message.
+
+        Raises:
+            ServingError: UNAVAILABLE if too little remains; INVALID_ARGUMENT if there is never as
+                much.
+        """
+        self._waiting.take(call.memory, size)
 
     async def predict(
         self,
@@ -190,10 +193,10 @@ class Service:
         read: Callable[[], Request],
         write: Callable[[Answer], Any],
     ) -> Any:
-        """Answers a Predict.
+        """Answers a Predict whose message was received.
 
         Args:
-            call: The admitted call.
+            call: The call.
             cost: Returns the bytes that `read` takes, or refuses the message.
             read: Parses the request; called in a thread, like the other two.
             write: Makes the transport's answer.
@@ -204,9 +207,13 @@ class Service:
         Raises:
             ServingError: With the code and text for the client.
         """
+        self._calls += 1
+        call.memory.on_release(self._leave)
+        if self._calls > self._options.max_queue:
+            raise overloaded(f"{self._calls - 1} requests are in work")
 
         def parsed():
-            self._waiting.take(call.memory, cost())
+            self.reserve(call, cost())
             call.check_deadline()
             return read()
 
@@ -281,7 +288,7 @@ class Service:
             call.units, cost = units_of(inputs), loaded.cost(name)
             self._running.check(cost.of(call.units))
             answer = request.answer_copies * cost.answer * call.units
-            self._waiting.take(call.memory, round(answer))
+            self.reserve(call, round(answer))
             key = batch_key(loaded, name, inputs, request.outputs)
             deadline = None if call.seconds is None else call.start + call.seconds
             return Job(hold, name, inputs, request.outputs, deadline, key, cost.of(call.units))
@@ -291,6 +298,9 @@ class Service:
         except BaseException:
             hold.release()
             raise
+
+    def _leave(self):
+        self._calls -= 1
 
     def _in_thread(self, function, *arguments):
         return asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)

@@ -6,8 +6,10 @@ import socket
 import threading
 import time
 import urllib.parse
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
 from tensorflow_serving.apis import get_model_metadata_pb2
 
@@ -19,6 +21,9 @@ from tests.keras_hyper.serving.responses import ask
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 PING, GOAWAY = 6, 7
+# Shorter ones also close connections whose request a busy machine has not read yet.
+IDLE = 3.0
+LENGTHS = ("Content-Length: 1000", "Transfer-Encoding: chunked")
 # A time stamp beyond 2**63.
 LONG_NAME = "20261128021459000001"
 
@@ -29,9 +34,9 @@ def server(request, tmp_path_factory):
     if request.param == "ours":
         folder = tmp_path_factory.mktemp("denoise")
         export_halved(folder)
-        with serve(folder, idle=1.0, channel_arguments=channel_arguments(PINGS)) as server:
+        with serve(folder, idle=IDLE, channel_arguments=channel_arguments(PINGS)) as server:
             target = target_of(server, folder)
-            target.idle = 1.0
+            target.idle = IDLE
             yield target
             target.channel.close()
         return
@@ -53,6 +58,12 @@ def rest_of(server):
     return urllib.parse.urlsplit(server.rest).netloc
 
 
+def half_sent(length):
+    """A predict without its body."""
+    rows = ["POST /v1/models/denoise:predict HTTP/1.1", "Host: localhost", length, "", ""]
+    return "\r\n".join(rows).encode()
+
+
 def frame(kind, content=b""):
     return len(content).to_bytes(3, "big") + bytes([kind, 0, 0, 0, 0, 0]) + content
 
@@ -62,8 +73,9 @@ def test_idle_and_half_sent_connections_are_closed(server):
         pytest.skip("TF_SERVING_IDLE names no seconds: TF-Serving never closes them")
     rest, half = rest_of(server), b"GET / HTTP/1.1\r\nHos"
     kinds = [(server.address, b""), (server.address, PREFACE), (rest, b""), (rest, half)]
+    kinds += [(rest, half_sent(length)) for length in LENGTHS]
     # Both ends of ours are of this process, which may have 1024 files.
-    idle = [connected(*kind) for kind in kinds * (150 if server.pid else 75)]
+    idle = [connected(*kind) for kind in kinds * (100 if server.pid else 50)]
     try:
         end = time.monotonic() + server.idle + 20
         assert server.predict(floats(), timeout=30).outputs
@@ -74,6 +86,58 @@ def test_idle_and_half_sent_connections_are_closed(server):
     finally:
         for one in idle:
             one.close()
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_body_that_does_not_come_is_answered_and_takes_no_place(server, length):
+    if server.idle is None:
+        pytest.skip("TF_SERVING_IDLE names no seconds after which a server answers")
+    rest = rest_of(server)
+    # More than the requests that may run at a time.
+    silent = [connected(rest, half_sent(length)) for _ in range(100)]
+    start = time.monotonic()
+    try:
+        assert server.predict(floats(), timeout=30).outputs
+        silent.pop().close()
+        silent[0].settimeout(server.idle + 20)
+        assert silent[0].recv(1 << 16).startswith(b"HTTP/1.1 408 ")
+        assert time.monotonic() - start >= 0.9 * server.idle
+    finally:
+        for one in silent:
+            one.close()
+    with urllib.request.urlopen(f"{server.rest}/monitoring/prometheus/metrics") as answer:
+        text = answer.read().decode()
+    assert 'code="DEADLINE_EXCEEDED",entrypoint="REST"' in text and 'code="INTERNAL"' not in text
+
+
+def test_calls_without_a_message_end_with_the_age_of_their_connection(tmp_path):
+    export_halved(tmp_path)
+    ages = "grpc.max_connection_age_ms=500,grpc.max_connection_age_grace_ms=500"
+    with serve(tmp_path, channel_arguments=channel_arguments(ages)) as server:
+        target, ended = target_of(server), threading.Event()
+
+        def no_message():
+            ended.wait(60)
+            yield from ()
+
+        call = target.channel.stream_unary("/tensorflow.serving.PredictionService/Predict")
+        try:
+            with pytest.raises(grpc.RpcError) as caught:
+                call(no_message(), timeout=60)
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        finally:
+            ended.set()
+            target.channel.close()
+
+
+def test_body_in_parts_is_answered(server):
+    body = b'{"inputs": {"image": [[[[0.5, 0.5, 0.5]]]], "level": [25]}}'
+    with connected(rest_of(server), half_sent(f"Content-Length: {len(body)}")) as connection:
+        for start in range(0, len(body), 20):
+            time.sleep(0.2)
+            connection.sendall(body[start : start + 20])
+        connection.settimeout(30)
+        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
 
 
 def test_frequent_pings_do_not_end_a_connection_where_they_are_allowed(server):

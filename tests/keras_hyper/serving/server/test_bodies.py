@@ -11,13 +11,13 @@ from tensorflow_serving.apis import predict_pb2
 from keras_hyper.serving.server.bodies import (
     MOST_FIELDS,
     MOST_JSON_VALUES,
+    JsonCost,
     body_limit,
-    json_cost,
     message_cost,
     parsed_json,
     unpacked,
 )
-from keras_hyper.serving.server.errors import ServingError
+from keras_hyper.serving.server.errors import ServingError, too_large
 from tests.keras_hyper.serving.request_cases import floats, pixels, request_for
 
 
@@ -27,11 +27,30 @@ def test_limit_follows_the_pixels_up_to_64_mib():
 
 
 def test_gzip_is_unpacked_up_to_the_limit():
-    data = gzip.compress(b"x" * 1000)
-    assert unpacked(data, "gzip", 1000) == b"x" * 1000 and unpacked(b"{}", "", 9) == b"{}"
-    with pytest.raises(ServingError, match="larger than 999 bytes") as caught:
-        unpacked(data, "gzip", 999)
+    text = np.random.default_rng(0).bytes(1 << 15) * 80  # blocks of 1 MiB, the last of half a one
+    data, found = gzip.compress(text, 1), JsonCost()
+    assert unpacked(data, "gzip", len(text), found.add) == text
+    whole = JsonCost()
+    whole.add(text)
+    assert found.total == whole.total > len(text)
+    assert unpacked(gzip.compress(b""), "gzip", 9, found.add) == b""
+    with pytest.raises(ServingError, match="larger than 2621439 bytes") as caught:
+        unpacked(data, "gzip", len(text) - 1, found.add)
     assert caught.value.http_status == 413
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "gzip"])
+def test_bodies_are_unpacked_no_further_than_they_are_checked(encoding):
+    parts = []
+
+    def check(part):
+        parts.append(len(part))
+        raise too_large("values")
+
+    text = b"[]," * (1 << 20)
+    with pytest.raises(ServingError, match="values"):
+        unpacked(gzip.compress(text) if encoding == "gzip" else text, encoding, 1 << 30, check)
+    assert parts == [1 << 20 if encoding == "gzip" else len(text)]
 
 
 @pytest.mark.parametrize(
@@ -44,14 +63,14 @@ def test_gzip_is_unpacked_up_to_the_limit():
 )
 def test_damaged_bodies_are_invalid(data, encoding, text):
     with pytest.raises(ServingError, match=text) as caught:
-        unpacked(data, encoding, 99)
+        unpacked(data, encoding, 99, JsonCost().add)
     assert caught.value.http_status == 400
 
 
 @pytest.mark.parametrize("part", [b"[],", b'{"":0},', b"0,"])
 def test_too_many_json_values_are_refused_before_parsing(part):
     with pytest.raises(ServingError, match="JSON values") as caught:
-        json_cost(b"[" + part * (MOST_JSON_VALUES + 1) + b"0]")
+        JsonCost().add(b"[" + part * (MOST_JSON_VALUES + 1) + b"0]")
     assert caught.value.http_status == 413
 
 
@@ -63,7 +82,9 @@ def test_json_cost_bounds_the_memory_of_its_objects():
         kept = parsed_json(data)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert kept and peak < json_cost(data)
+        found = JsonCost()
+        found.add(data)
+        assert kept and peak < found.total
 
 
 def test_message_cost_is_near_the_size_of_pictures():

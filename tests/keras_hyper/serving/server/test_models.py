@@ -1,5 +1,6 @@
 """Versions on disk: complete, incomplete, damaged, removed."""
 
+import re
 import shutil
 
 import pytest
@@ -270,7 +271,10 @@ def test_damaged_export_does_not_become_available(folder, name):
     assert model.statuses()[0].state is State.END and model.statuses()[0].text
 
 
-def test_synthetic_request_is_run_without_a_warm_up_file(folder):
+def test_synthetic_request_is_run_without_a_warm_up_file_and_the_log_has_its_cost(folder, caplog):
     shutil.copytree(EXPORT, folder / "1")
     shutil.rmtree(folder / "1" / "assets.extra")
-    assert model_of(folder).available == [1]
+    with caplog.at_level("INFO", "keras_hyper.serving"):
+        assert model_of(folder).available == [1]
+    found = re.search(r"is available; bytes a pixel: .*serving_default (\d+)", caplog.text)
+    assert 500 < int(found[1]) < 5000
