@@ -1,19 +1,29 @@
-"""Requests of an adversary, which a server must refuse, in threads of their own."""
+"""Requests of an adversary, which a server must refuse, in threads of their own.
 
+python -m benchmarks.bombs     what each costs the server, and a small call beside it
+"""
+
+import argparse
 import gzip
 import json
 import random
+import shutil
+import socket
+import statistics
+import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import grpc
 import numpy as np
 from tensorflow_serving.apis import predict_pb2
 
-from benchmarks.served import request_for
+from benchmarks.served import cpu_seconds, request_for, served
 
 MODEL = "denoise"
 _PAUSE = 0.2
@@ -103,3 +113,66 @@ class Bomber(threading.Thread):
             name, call = self._random.choice(list(self._bombs.calls.items()))
             answer = call()
             self.found["bombs refused" if answer in RIGHT else f"bomb: {name}: {answer}"] += 1
+
+
+def seconds_of_calls(call: Callable[[], object], count: int) -> float:
+    """Returns the median time of a call."""
+    seconds = []
+    for _ in range(count):
+        begun = time.monotonic()
+        call()
+        seconds.append(time.monotonic() - begun)
+    return statistics.median(seconds)
+
+
+def row_of(name: str, bomb: Callable[[], str], call: Callable[[], object], pid: int, count: int):
+    """Returns a row: the answer, the server's processor time, and a call alone and beside it."""
+    begun = cpu_seconds(pid)
+    answers = {bomb() for _ in range(count)}
+    cost = (cpu_seconds(pid) - begun) / count
+    alone, enough = seconds_of_calls(call, count), threading.Event()
+
+    def send():
+        while not enough.is_set():
+            bomb()
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    try:
+        beside = seconds_of_calls(call, count)
+    finally:
+        enough.set()
+        sending.join()
+    times = f"{1000 * cost:.0f} | {1000 * alone:.0f} | {1000 * beside:.0f} | {beside / alone:.1f}"
+    return f"| {name} | {', '.join(sorted(answers))} | {times} |"
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--count", type=int, default=20, help="bombs and calls of each kind")
+    args = parser.parse_args()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        rest = free.getsockname()[1]
+    print("| bomb, without pause | answer | server's processor time, ms | call of 128x128 alone, "
+          "ms | beside it, ms | ratio |")  # fmt: skip
+    print("|---|---|---:|---:|---:|---:|")
+    with tempfile.TemporaryDirectory() as folder:
+        shipped = Path(__file__).resolve().parents[1] / "saved_models" / "denoise_tiny"
+        shutil.copytree(shipped, Path(folder) / MODEL)
+        with served(Path(folder), "--rest-port", str(rest)) as (stub, pid):
+            image = np.zeros((1, 128, 128, 3), np.uint8)
+            request = request_for(MODEL, "serving_uint8", image, _LEVEL)
+
+            def call():
+                stub.Predict(request, timeout=60)
+
+            call()
+            for name, bomb in Bombs(stub, f"127.0.0.1:{rest}").calls.items():
+                print(row_of(name, bomb, call, pid, args.count), flush=True)
+
+
+if __name__ == "__main__":
+    main()
