@@ -8,6 +8,7 @@ takes and how the page answers meanwhile. Needs a Chromium (`make browser`) and 
 import argparse
 import contextlib
 import io
+import itertools
 import shutil
 import statistics
 import subprocess
@@ -75,6 +76,7 @@ def main() -> None:
     parser.add_argument("--moves", type=int, default=30)
     parser.add_argument("--models", nargs="+", default=[""], help="networks that ship, for views")
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--engines", nargs="+", default=["auto"], help="of the views")
     parser.add_argument("--no-whole", action="store_true", help="measures views alone")
     parser.add_argument("--all-sizes", action="store_true", help="of pictures for docs, ten")
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="write these alone, for docs")
@@ -84,9 +86,9 @@ def main() -> None:
             return _pictures(browser, args.pictures, args.all_sizes)
         slides, wholes = [], []
         for precision in args.precisions:
-            for model in args.models:
-                with _served(precision, model) as (address, _):
-                    name = f"{model or 'small'}, {precision}"
+            for model, engine in itertools.product(args.models, args.engines):
+                with _served(precision, model, engine) as (address, _):
+                    name = f"{model or 'small'}, {precision}, {engine}"
                     slides.append((name, *_slid(browser, address, args.moves)))
             if args.no_whole:
                 continue
@@ -218,12 +220,12 @@ def _page(browser, address, **more):
 
 
 @contextlib.contextmanager
-def _served(precision, model: str | None = ""):
+def _served(precision, model: str | None = "", engine="auto"):
     """A server of its own: its address and the number of its process."""
     with tempfile.TemporaryDirectory() as folder:
         facts = {"task": "denoise", "unit": "sigma", "level_range": (5, 75), "level_scale": 75}
         HyperRes.from_preset("small", **facts).save(Path(folder) / "model.keras")
-        argv = ["demo", "--precision", precision, "--port", "7868"]
+        argv = ["demo", "--precision", precision, "--engine", engine, "--port", "7868"]
         argv += [] if model is None else ["--models", model or folder]
         process = subprocess.Popen(
             [sys.executable, "-m", "keras_hyper", *argv], stdout=subprocess.PIPE, text=True

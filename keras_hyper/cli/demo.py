@@ -5,7 +5,15 @@ import warnings
 
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.live import MAX_PIXELS, gray_network, shipped_estimators, shipped_networks
-from keras_hyper.models import load_hyper_res, load_level_estimator
+from keras_hyper.models import load_hyper_res
+from keras_hyper.models.precision import multiplies_in_bfloat16
+from keras_hyper.restoration.engines import (
+    ONNX_ENGINES,
+    OnnxRestorer,
+    add_engine,
+    open_estimator,
+    open_onnx,
+)
 from pipelines import TASKS
 
 
@@ -21,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--estimators", nargs="+", default=estimators, help="level estimators, one per task")
     add("--max-pixels", type=int, default=MAX_PIXELS, help="larger pictures are refused")
     add("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of layers")
+    add_engine(parser)
 
 
 def job(args: argparse.Namespace) -> None:
@@ -34,17 +43,17 @@ def job(args: argparse.Namespace) -> None:
 
     from keras_hyper.live.task import live_task, sample_pictures
 
-    estimators = [load_level_estimator(name) for name in args.estimators]
+    estimators = [open_estimator(name, args.engine) for name in args.estimators]
     tasks = {}
     for name in args.models:
-        model = load_hyper_res(name).with_precision(args.precision)
+        model = _open(name, args)
         if model.task not in TASKS:
             raise WrongArgumentError(
                 f"expected a network for {' or '.join(TASKS)}, got {name}, which is for "
                 f"{model.task or 'an unknown task'}"
             )
         gray = gray_network(name)
-        for_gray = load_hyper_res(gray).with_precision(args.precision) if gray else None
+        for_gray = _open(gray, args) if gray else None
         task = TASKS[model.task]
         tasks[model.task] = live_task(name, model, task, *estimators, gray=for_gray)
     # The page itself shows the range.
@@ -56,3 +65,15 @@ def job(args: argparse.Namespace) -> None:
         print(f"http://{args.host}:{args.port}")
 
     web.run_app(app, host=args.host, port=args.port, print=say, handle_signals=True)
+
+
+def _open(name, args):
+    precision = args.precision
+    if precision == "auto":
+        fast = args.engine not in ONNX_ENGINES and multiplies_in_bfloat16()
+        precision = "bfloat16" if fast else "float32"
+    # In bfloat16 TensorFlow is as fast, and more exact.
+    engine = "tensorflow" if (args.engine, precision) == ("auto", "bfloat16") else args.engine
+    if chosen := open_onnx(name, engine):
+        return OnnxRestorer(name, *chosen, precision)
+    return load_hyper_res(name).with_precision(precision)

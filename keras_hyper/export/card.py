@@ -43,6 +43,7 @@ def card_of(model: "HyperRes", level: Any = None, extra: dict | None = None) -> 
         "parameters": model.count_params(),
         "halo": model.halo,
         "multiple": model.multiple,
+        "takes_maps": model.takes_maps,
         "tail": model.tail_form,
         "sizes": "any height and width from 1 up; the output has the input's size",
         "precision": model.dtype_policy.name,

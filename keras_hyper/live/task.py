@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from keras_hyper.live import gray_network
 from keras_hyper.models import HyperRes, LevelEstimator
+from keras_hyper.restoration.engines import OnnxEstimator, OnnxRestorer
 from keras_hyper.restoration.kinds import split_alpha, to_float, to_type
 from keras_hyper.restoration.level import find_levels, fitting_estimators
 from pipelines import SAMPLE_PICTURES, Task
@@ -133,10 +134,10 @@ def thumbnail(path: Path) -> bytes:
 
 def live_task(
     name: str,
-    model: HyperRes,
+    model: HyperRes | OnnxRestorer,
     task: Task,
-    *estimators: LevelEstimator | None,
-    gray: HyperRes | None = None,
+    *estimators: LevelEstimator | OnnxEstimator | None,
+    gray: HyperRes | OnnxRestorer | None = None,
 ) -> LiveTask:
     """Returns a task of the page.
 

@@ -42,6 +42,8 @@ Run = Callable[[dict[str, np.ndarray]], np.ndarray]
 class OnnxRestorer(Restorer):
     """A ``model.onnx`` with its card. Results are clipped to [0, 1].
 
+    `takes_maps`: whether a level may be a map, which the Keras network beside the file restores.
+
     Args:
         name: As the user named it.
         path: The file; ``card.json`` is beside it.
@@ -55,6 +57,8 @@ class OnnxRestorer(Restorer):
         if "halo" not in card:
             raise WrongArgumentError(f"expected a HyperRes, got a LevelEstimator in {path}")
         super().__init__(name, card["channels"], card)
+        # Cards without it are of networks that do.
+        self.takes_maps: bool = card.get("takes_maps", True)
         self._path, self._facts = path, f"{engine}, {precision}"
         self._run = compile_onnx(path, engine, precision)
         self._network: Restorer | None = None

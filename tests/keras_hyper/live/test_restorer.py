@@ -12,7 +12,7 @@ from keras_hyper.live.task import live_task
 from keras_hyper.live.view import checked_box, times
 from keras_hyper.metrics import psnr
 from keras_hyper.restoration.gray import ColourAndGrayRestorer
-from keras_hyper.restoration.restorer import NetworkRestorer
+from keras_hyper.restoration.restorer import NetworkRestorer, open_restorer
 from pipelines import TASKS
 from pipelines.images import PictureFile
 from tests.conftest import random_estimator, random_network
@@ -195,3 +195,34 @@ def test_gray_picture_is_restored_by_the_network_for_gray(rng, shape, level):
     close(ViewRestorer().whole(request, lambda *_: None), whole)
     colour = ViewRestorer().whole(given, lambda *_: None)
     assert (np.abs(whole.astype(int) - colour).max() > 2) == (level < 70)
+
+
+@pytest.mark.filterwarnings("ignore:level .* outside the range trained on")
+@pytest.mark.parametrize("shape", [(61, 83, 4), (40, 50)])
+def test_an_engine_shows_what_the_network_shows(rng, shape):
+    pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+    view = checked_box((13, 11, 30, 24), shape)
+    painting = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (20, 30), dtype=np.uint8)).save(painting, "PNG")
+    seen = []
+    for engine in ("tensorflow", "openvino"):
+        model = open_restorer("denoise_tiny", "denoise", engine=engine)
+        task = live_task("a", model.model or model, TASKS["denoise"])
+        assert task.facts()["paints"]
+        picture = OpenPicture("a.png", PictureFile(pixels), None)
+        picture.paint(1, painting.getvalue())
+        request = Request("id", picture, task, 25.0)
+        painted = replace(request, painted=1)
+        restoring = ViewRestorer()
+        seen.append(
+            [
+                restoring.view(request, view, 1).pixels,
+                restoring.view(request, view, 0.5).pixels,
+                restoring.view(painted, view, 1).pixels,
+                restoring.view(painted, view, 0.5).pixels,
+                restoring.whole(request, lambda *_: None),
+            ]
+        )
+    for theirs, ours in zip(*seen, strict=True):
+        close(ours, theirs)
+    assert np.abs(seen[0][0].astype(int) - seen[0][2]).max() > 5  # the painting shows
