@@ -15,6 +15,7 @@ from keras_hyper.restoration.engines import (
     open_onnx,
 )
 from pipelines import TASKS
+from pipelines.images import use_own_pixel_limit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +59,7 @@ def job(args: argparse.Namespace) -> None:
         tasks[model.task] = live_task(name, model, task, *estimators, gray=for_gray)
     # The page itself shows the range.
     warnings.filterwarnings("ignore", message="level .* outside the range trained on")
+    use_own_pixel_limit(args.max_pixels)
     hosts = [name.lower() for name in args.allowed_hosts]
     app = Page(tasks, sample_pictures(), args.max_pixels).app(hosts)
 

@@ -9,7 +9,12 @@ from keras_hyper.restoration.engines import add_engine
 from keras_hyper.restoration.estimates import Estimates, LevelOfTask, NoiseAndQuality
 from keras_hyper.restoration.folder import PICTURE_ERRORS
 from pipelines import TASKS
-from pipelines.images import MAX_PIXELS, find_pictures, read_picture_file
+from pipelines.images import (
+    MAX_PIXELS,
+    find_pictures,
+    read_picture_file,
+    use_own_pixel_limit,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def job(args: argparse.Namespace) -> int:
     """Estimates; returns 1 if a picture was skipped because of an error."""
+    use_own_pixel_limit(args.max_pixels)
     paths = checked(lambda: _paths(args.sources))
     names = [name for name in (args.model, args.quality_model) if name]
     estimates: Estimates

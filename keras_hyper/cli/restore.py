@@ -18,6 +18,7 @@ from pipelines.images import (
     MAX_PIXELS,
     path_or_url,
     remove_old_partial_files,
+    use_own_pixel_limit,
     write_bytes,
 )
 
@@ -97,6 +98,7 @@ def job(args: argparse.Namespace) -> int:
     """Restores; returns 1 if a picture was refused."""
     if args.shard and not args.source.is_dir():
         raise WrongArgumentError(f"expected a folder with --shard, got {args.source}")
+    use_own_pixel_limit(args.max_pixels)
     args.level = chosen_level(args.level, TASKS.get(args.task))
     names = [field.name for field in dataclasses.fields(batch.Options)]
     options = batch.Options(**{name: getattr(args, name) for name in names})

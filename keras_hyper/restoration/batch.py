@@ -226,7 +226,7 @@ def restore_one(
 
 def open_one(options: Options) -> RestoreOne:
     """Opens the networks, once in each process of Ray; returns `restore_one` with them."""
-    use_own_pixel_limit()
+    use_own_pixel_limit(options.max_pixels)
     warnings.filterwarnings("ignore", message=".*outside the range trained on")
     if options.plugin:
         run_plugin(options.plugin)

@@ -108,12 +108,16 @@ def stored_bits(data: bytes, kind: str) -> int:
     return (data[place + offset] & 0x7F) + less if known else 8
 
 
-def use_own_pixel_limit() -> None:
-    """Disables Pillow's limit of pixels, and warnings about files, for the whole process.
+def use_own_pixel_limit(max_pixels: int = MAX_PIXELS) -> None:
+    """Raises Pillow's limit of pixels, and disables warnings about files, for the whole process.
 
-    Programs call this at their start and pass `max_pixels`; libraries do not call it.
+    Programs call this at their start and pass `max_pixels`; libraries do not call it. Pillow's
+    limit still holds for pictures inside other files, such as icons, whose size only Pillow sees.
+
+    Args:
+        max_pixels: That of the files. Pillow refuses twice as many, or twice `MAX_PIXELS`.
     """
-    Image.MAX_IMAGE_PIXELS = None
+    Image.MAX_IMAGE_PIXELS = max(max_pixels, MAX_PIXELS)
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="PIL")
 

@@ -175,7 +175,8 @@ def _developed(data, max_pixels):
             _check_sides(raw.sizes.width, raw.sizes.height, max_pixels)
             pixels = raw.postprocess(output_bps=16, use_camera_wb=True, no_auto_bright=True)
     except rawpy.LibRawError as error:
-        reason = error.args[0].decode()  # rawpy passes the bytes of LibRaw on
+        reason = error.args[0]  # bytes while opening, text while unpacking
+        reason = reason.decode() if isinstance(reason, bytes) else reason
         raise ValueError(f"no RAW file, or a damaged one ({reason})") from error
     kept = metadata_of_page(data, first_directory(data)) if data[:4] in HEADERS[:2] else {}
     if "exif" in kept:

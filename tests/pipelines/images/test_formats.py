@@ -1,3 +1,5 @@
+import zlib
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from pipelines.images import (
     formats,
     is_picture,
     read_picture_file,
+    use_own_pixel_limit,
     write_picture_file,
 )
 from tests.pipelines.images.conftest import ICC, LIMIT, XMP, exif
@@ -116,3 +119,23 @@ def test_a_reduced_depth_is_said(tmp_path, rng, name, encode, bits):
         (tmp_path / name).write_bytes(encode(pixels, bitspersample=depth))
         picture = read_picture_file(tmp_path / name)
         assert picture.pixels.dtype == np.uint8 and picture.notes == notes
+
+
+def test_a_bomb_inside_an_icon_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.ico", sizes=[(16, 16)])
+    data = bytearray((tmp_path / "a.ico").read_bytes())
+    header = data.index(b"IHDR")
+    data[header + 4 : header + 12] = (50_000).to_bytes(4, "big") * 2
+    data[header + 17 : header + 21] = zlib.crc32(data[header : header + 17]).to_bytes(4, "big")
+    (tmp_path / "a.ico").write_bytes(data)
+    use_own_pixel_limit(90_000_000)
+    with pytest.raises(ValueError, match="more pixels than the limit of 90,000,000"):
+        read_picture_file(tmp_path / "a.ico", 90_000_000)
+
+
+def test_limits_above_that_of_pillow_are_possible(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    for limit, expected in ((10**9, 10**9), (400, formats.MAX_PIXELS)):
+        use_own_pixel_limit(limit)
+        assert expected == Image.MAX_IMAGE_PIXELS

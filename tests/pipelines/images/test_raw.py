@@ -50,3 +50,14 @@ def test_limit_of_pixels_and_damage_of_raw_files(tmp_path):
     (tmp_path / "torn.cr3").write_bytes(b"no RAW file")
     with pytest.raises(ValueError, match=r"torn\.cr3: no RAW file, or a damaged one \(\w\w"):
         read_picture_file(tmp_path / "torn.cr3", LIMIT)
+
+
+def test_raw_file_with_damaged_pixels_is_refused(tmp_path, monkeypatch):
+    write_dng(tmp_path / "in.dng", np.zeros((64, 96), np.uint16))
+
+    def fail(*_, **__):
+        raise rawpy.LibRawDataError("Data error")  # text, unlike the errors of opening
+
+    monkeypatch.setattr(rawpy, "imread", fail)
+    with pytest.raises(ValueError, match=r"in\.dng: no RAW file, or a damaged one \(Data error\)"):
+        read_picture_file(tmp_path / "in.dng", LIMIT)
