@@ -40,8 +40,8 @@ _MODERN = "exif xmp icc_profile"
 # By Pillow's name of the format.
 KINDS = {
     "PNG": Format("png", f"{_MODERN} dpi comment chunks", deep="all"),
-    "JPEG": Format("jpg jpeg jpe jfif mpo", f"{_MODERN} photoshop iptc dpi comment segments tables",
-                   alpha=False),
+    "JPEG": Format("jpg jpeg jpe jfif mpo", f"{_MODERN} photoshop iptc dpi comment segments tables "
+                   "trailer", alpha=False),
     "TIFF": Format("tif tiff", f"{_MODERN} photoshop iptc dpi", deep="all"),
     "WEBP": Format("webp", _MODERN),
     "AVIF": Format("avif", _MODERN),
@@ -58,7 +58,8 @@ FORMATS = {f".{name}": kind for kind, row in KINDS.items() for name in row.suffi
 # Formats that Pillow opens and cannot decode alone, and one without a signature.
 _NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF", "TGA"}
 # RAW files of cameras, which are read and not written.
-RAW = {".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"}
+_RAW = "dng cr2 cr3 crw nef nrw arw sr2 raf orf rw2 rwl pef srw kdc dcr mrw erf mef 3fr iiq mos"
+RAW = {f".{name}" for name in _RAW.split()}
 
 
 @functools.cache

@@ -13,12 +13,13 @@ Directory = dict[int, tuple[int, Any]]
 ORIENTATION, RESOLUTION, PHOTOSHOP = 0x0112, (282, 283, 296), 34377
 # TIFF tags whose value is a block of metadata.
 PACKETS = {700: "xmp", 33723: "iptc", PHOTOSHOP: "photoshop", 34675: "icc_profile"}
-# TIFF tags of the layout of the pixels, and of DNG; a new file has its own.
+# TIFF tags of the layout of the pixels, and of DNG; a new file has its own. The names of camera,
+# lens and original file, which DNG has too, are kept.
 LAYOUT = {
     *range(254, 260), *range(262, 267), 273, *range(277, 282), 284, 288, 289, 292, 293,
     301, 317, *range(320, 326), 330, 332, 338, 339, 340, 341, 347, *range(512, 522),
     *range(529, 533), 33421, 33422, *range(50706, 52554),
-}  # fmt: skip
+} - {50708, 50735, 50736, 50827}  # fmt: skip
 _SUBDIRECTORIES = {0x8769, 0x8825, 0xA005}
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _EXIF_POINTER = 0x8769
@@ -40,8 +41,9 @@ def metadata_of(picture: Any, data: bytes) -> dict[str, Any]:
     Returns:
         ``exif`` (a TIFF structure), ``xmp``, ``icc_profile``, ``photoshop`` (image resources, with
         IPTC), ``iptc``, ``comment``: bytes. ``dpi``: two numbers. ``chunks`` and ``segments``: all
-        else of a PNG and of a JPEG, as stored. ``tables``: Pillow's options of the compression of
-        a JPEG. Each only where the file has it.
+        else of a PNG and of a JPEG, as stored. ``trailer``: what follows the picture of a JPEG, as
+        the video of a phone does, but for further pictures. ``tables``: Pillow's options of the
+        compression of a JPEG. Each only where the file has it.
     """
     names = ("exif", "xmp", "icc_profile", "comment", "dpi")
     kept = {name: picture.info[name] for name in names if picture.info.get(name)}
@@ -49,6 +51,9 @@ def metadata_of(picture: Any, data: bytes) -> dict[str, Any]:
         kept |= _of_png(data)
     elif picture.format in ("JPEG", "MPO"):
         kept |= _of_jpeg(data)
+        trailer = data[jpeg_end(data) :]
+        if trailer.strip(b"\0") and getattr(picture, "n_frames", 1) == 1:
+            kept["trailer"] = trailer
     if isinstance(kept.get("comment"), str):
         kept["comment"] = kept["comment"].encode()
     if "exif" in kept:
@@ -106,6 +111,20 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         if 0xE0 <= marker <= 0xEF or marker == 0xFE:
             yield marker, data[at + 4 : at + 2 + length]
         at += 2 + length
+
+
+def jpeg_end(data: bytes) -> int:
+    """Returns the position behind the picture of a JPEG; that of its end if it is cut off."""
+    at = 2
+    while 0 <= at < len(data) - 1:
+        marker = data[at + 1]
+        if data[at] != 0xFF or marker in (0, 0xFF) or 0xD0 <= marker <= 0xD7:
+            at = data.find(b"\xff", at + 1)  # inside compressed data
+        elif marker == 0xD9:
+            return at + 2
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return len(data)
 
 
 def with_png_chunks(data: bytes, kept: dict[str, Any]) -> bytes:
@@ -166,7 +185,7 @@ def with_jpeg_segments(data: bytes, kept: dict[str, Any]) -> bytes:
         for marker, body in segments
         if len(body) <= _MAX_SEGMENT
     )
-    return data[:2] + packed + data[rest:]
+    return data[:2] + packed + data[rest:] + kept.get("trailer", b"")
 
 
 def byte_order(data: bytes) -> str:

@@ -41,7 +41,8 @@ class PictureFile:
         kept: The metadata; see `pipelines.images.metadata.metadata_of`.
         lossless: Whether the compression of the file is lossless.
         bits: Bits of a sample in the file: 1, 8, 9 to 16, or 32 for floats.
-        kind: Pillow's name of the format; empty if the picture was not read from a file.
+        kind: Pillow's name of the format, or ``RAW``; empty if the picture was not read from a
+            file.
         notes: What reading changed, a line each.
     """
 
@@ -183,7 +184,7 @@ def _developed(data, max_pixels):
         kept["exif"] = with_numbers(kept["exif"], {ORIENTATION: 1})
     notes = ["RAW was developed to 16 bits of sRGB"] + ["its metadata was lost"] * (not kept)
     kept["icc_profile"] = _srgb()
-    return [PictureFile(pixels, kept, True, 16, "TIFF", tuple(notes))]
+    return [PictureFile(pixels, kept, True, 16, "RAW", tuple(notes))]
 
 
 def _picture_file(picture, data):

@@ -22,12 +22,16 @@ QUALITY = 95
 _NAMES = {
     "exif": "EXIF", "xmp": "XMP", "icc_profile": "the colour profile", "photoshop": "IPTC",
     "iptc": "IPTC", "dpi": "the resolution", "comment": "the comment",
+    "trailer": "what follows the picture",
 }  # fmt: skip
 
 
 def kind_to_write(picture: PictureFile, path: Path) -> str:
-    """Returns Pillow's name of the format of a path; without a known suffix that of the picture."""
-    kind = FORMATS.get(path.suffix.lower()) or picture.kind
+    """Returns Pillow's name of the format of a path; without a known suffix that of the picture.
+
+    RAW is written as TIFF.
+    """
+    kind = FORMATS.get(path.suffix.lower()) or picture.kind.replace("RAW", "TIFF")
     return kind if kind in KINDS else format_of(path)
 
 

@@ -11,6 +11,8 @@ from keras_hyper.restoration.level import UsedLevel
 from keras_hyper.restoration.pairs import list_files
 from keras_hyper.restoration.restorer import Restorer
 from pipelines import TASKS
+from pipelines.images import read_picture_file
+from tests.pipelines.images.dng import write_dng
 
 
 @pytest.fixture
@@ -225,6 +227,15 @@ def test_a_file_that_needs_nothing_is_copied(pairs, tmp_path, unneeded):
     out = tmp_path / "as.tif"  # another format is written as usual
     folder.restore_file(source, out, stages_with([None, unneeded])[1], max_pixels=1000)
     np.testing.assert_array_equal(read(out), read(source))
+
+
+def test_a_raw_file_that_needs_nothing_is_developed_and_not_copied(tmp_path):
+    pytest.importorskip("rawpy")
+    source, out = tmp_path / "in.dng", tmp_path / "out.tif"
+    write_dng(source, np.full((32, 48), 9000, np.uint16))
+    folder.restore_file(source, out, stages_with([None, None])[1], max_pixels=10_000)
+    picture = read_picture_file(out)
+    assert (picture.pixels.shape, picture.bits) == ((32, 48, 3), 16)
 
 
 def test_a_file_gets_the_times_of_its_source_on_request(pairs):

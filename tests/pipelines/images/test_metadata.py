@@ -9,6 +9,7 @@ from PIL import Image, PngImagePlugin
 from pipelines.images import PictureFile, lost_metadata, read_picture_file, write_picture_file
 from pipelines.images.metadata import (
     directory_of_exif,
+    jpeg_end,
     jpeg_segments,
     png_chunks,
     read_directory,
@@ -152,6 +153,33 @@ def test_a_large_profile_and_comment_need_several_segments(tmp_path, pixels, rng
     write_picture_file(PictureFile(pixels, kept), tmp_path / "out.jpg")
     result = read_picture_file(tmp_path / "out.jpg", LIMIT).kept
     assert result["icc_profile"] == profile and result["photoshop"] == kept["photoshop"]
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_what_follows_the_picture_of_a_jpeg_is_kept(tmp_path, rng, progressive):
+    path, out, video = tmp_path / "in.jpg", tmp_path / "out.jpg", b"ftypmp42\xff\xd9 a video"
+    noise = Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8))
+    # Segments may hold a JPEG, such as the thumbnail in EXIF.
+    noise.save(path, comment=b"\xff\xd8\xff\xd9", progressive=progressive)
+    assert "trailer" not in read_picture_file(path, LIMIT).kept
+    plain = path.read_bytes()
+    assert jpeg_end(plain) == len(plain) == jpeg_end(plain[:-2]) + 2
+    path.write_bytes(plain + video)
+    picture = read_picture_file(path, LIMIT)
+    write_picture_file(picture, out)
+    assert out.read_bytes().endswith(b"\xff\xd9" + video)
+    assert lost_metadata(picture, out) == []
+    assert lost_metadata(picture, tmp_path / "out.png") == ["what follows the picture"]
+    path.write_bytes(plain + bytes(100))  # padding
+    assert "trailer" not in read_picture_file(path, LIMIT).kept
+
+
+def test_further_pictures_do_not_follow_the_picture(tmp_path, pixels):
+    other = Image.fromarray(255 - pixels)
+    Image.fromarray(pixels).save(tmp_path / "in.mpo", save_all=True, append_images=[other])
+    picture = read_picture_file(tmp_path / "in.mpo", LIMIT)
+    assert picture.notes == ("only the first of 2 pictures was kept",)
+    assert "trailer" not in picture.kept
 
 
 def test_sizes_in_exif_follow_the_pixels_and_maker_notes_stay_in_place():

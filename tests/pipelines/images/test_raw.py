@@ -6,31 +6,17 @@ import tifffile
 
 from pipelines.images import read_picture_file, write_picture_file
 from tests.pipelines.images.conftest import LIMIT
+from tests.pipelines.images.dng import write_dng
 
 rawpy = pytest.importorskip("rawpy")
 
 
-def write_dng(path, mosaic, orientation=1):
-    matrix = [int(number * 10000) for number in (1, 0, 0, 0, 1, 0, 0, 0, 1)]
-    pairs = [part for number in matrix for part in (number, 10000)]
-    tifffile.imwrite(
-        path, mosaic, photometric="cfa", metadata=None, software="camera 1",
-        extratags=[
-            (33421, 3, 2, (2, 2), True), (33422, 1, 4, (0, 1, 1, 2), True),
-            (50706, 1, 4, (1, 4, 0, 0), True), (50708, 2, 0, "a camera", True),
-            (50721, 10, 9, pairs, True), (50728, 5, 3, (1, 1, 1, 1, 1, 1), True),
-            (50717, 4, 1, 65535, True), (274, 3, 1, orientation, True),
-            (271, 2, 0, "a maker", True),
-        ],
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("orientation", [1, 6])
-def test_raw_file_is_developed_upright_to_16_bits(tmp_path, orientation):
+@pytest.mark.parametrize(("name", "orientation"), [("in.dng", 1), ("in.dng", 6), ("in.KDC", 1)])
+def test_raw_file_is_developed_upright_to_16_bits(tmp_path, name, orientation):
     mosaic = np.full((64, 96), 9000, np.uint16)
     mosaic[:32] = 40000
-    write_dng(tmp_path / "in.dng", mosaic, orientation)
-    picture = read_picture_file(tmp_path / "in.dng", LIMIT)
+    write_dng(tmp_path / name, mosaic, orientation)
+    picture = read_picture_file(tmp_path / name, LIMIT)
     pixels = picture.pixels if orientation == 1 else np.rot90(picture.pixels)
     assert picture.pixels.dtype == np.uint16 and pixels.shape == (64, 96, 3)
     assert pixels[8:24].mean() > 1.5 * pixels[40:56].mean()

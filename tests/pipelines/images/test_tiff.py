@@ -223,3 +223,13 @@ def test_alpha_is_marked_as_straight(tmp_path, rng, channels, extra):
     write_pages([PictureFile(pixels, {})], tmp_path / "out.tif")
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         assert tuple(map(int, file.pages[0].extrasamples)) == extra
+
+
+def test_names_of_camera_and_lens_that_dng_has_too_are_kept(tmp_path, pixels):
+    tags = [(50735, 2, 0, "1234", True), (50708, 2, 0, "a camera", True), (50721, 3, 1, 7, True)]
+    tifffile.imwrite(tmp_path / "in.tif", pixels, photometric="rgb", extratags=tags, metadata=None)
+    write_picture_file(read_picture_file(tmp_path / "in.tif", LIMIT), tmp_path / "out.tif")
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        kept = file.pages[0].tags
+        assert (kept[50735].value, kept[50708].value) == ("1234", "a camera")
+        assert 50721 not in kept  # a matrix of DNG
