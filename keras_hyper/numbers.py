@@ -1,4 +1,4 @@
-"""Parsers of numbers on the command line."""
+"""Parsers of numbers, shards and levels on the command line."""
 
 import argparse
 import math

@@ -13,13 +13,13 @@ from keras_hyper.errors import WrongArgumentError
 def run_plugin(file: Path) -> None:
     """Runs a Python file that registers tasks; a file that has run does not run again.
 
-    The command to go on with, of each task that it registers, gets ``--plugin``.
+    The next command of each task that it registers (`Task.usage`) gets ``--plugin``.
 
     Args:
         file: The file.
 
     Raises:
-        WrongArgumentError: If there is no such file, or if it raises an error.
+        WrongArgumentError: If the file does not exist, is of another kind, or raises an error.
     """
     from pipelines.tasks import ESTIMATOR_TASKS, TASKS
 

@@ -181,6 +181,11 @@ def test_own_estimator_gives_the_level(plugin, model, data, tmp_path, capsys):
     assert main(argv) == 0
     usage = "keras-hyper restore IN OUT --task unblur --level auto --estimator"
     assert usage in capsys.readouterr().out
+    argv = ["estimate", str(data), "--task", "unblur", "--json", "-", *plugin]
+    assert main([*argv, "--model", str(tmp_path / "estimate-motion")]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert 1 <= row["level"] <= 5 and row["source"] == "network"
+    assert main(argv) == 2 and "no estimator ships for unblur" in capsys.readouterr().err
     argv = ["restore", str(data), str(tmp_path / "out"), "--task", "unblur", "--level", "auto"]
     argv += ["--model", str(model), "--estimator", str(tmp_path / "estimate-motion"), *plugin]
     assert main(argv) == 0

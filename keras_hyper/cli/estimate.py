@@ -21,11 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``keras-hyper estimate``."""
     add = parser.add_argument
     add("sources", metavar="IN", nargs="+", type=Path, help="pictures, or folders of pictures")
-    known = [
-        name
-        for name, task in TASKS.items()
-        if task.parts and all(part.estimator for part in task.parts)
-    ]
+    known = [name for name, task in TASKS.items() if task.parts]
     add("--task", choices=known, help="estimate the level of this task, of several axes each; by "
         "default noise and JPEG quality")  # fmt: skip
     add("--model", help="estimates noise, or the level of --task: a model.keras, a run's folder, a "

@@ -106,7 +106,7 @@ class Options:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What must be equal in a run that goes on with the folder of another."""
+        """What must be equal in a run that resumes another."""
         level = list(self.level) if isinstance(self.level, tuple) else self.level
         return {"task": self.task, "level": level, "strength": self.strength,
                 "same_size": self.same_size,
@@ -133,6 +133,8 @@ def read_all(targets: Targets, options: Options) -> Results:
 
 def restore_all(targets: Targets, options: Options) -> Results:
     """Restores pictures, with a progress bar on a terminal.
+
+    Warnings about levels outside the range are ignored from then on; a given one is printed once.
 
     Raises:
         WrongArgumentError: As `open_stages`.

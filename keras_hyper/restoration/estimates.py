@@ -1,4 +1,4 @@
-"""What ``keras-hyper estimate`` says of a picture: noise and JPEG quality, or a task's level."""
+"""The results of ``keras-hyper estimate``: noise and JPEG quality, or the level of a task."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -22,17 +22,17 @@ Row = dict[str, Any]
 
 
 class NoiseAndQuality:
-    """The sigma of the noise, and the JPEG quality of the file or of the former file.
+    """Estimates the sigma of the noise, and the JPEG quality of the file or of the one before it.
 
     Args:
-        model: Of noise: a file or the name of a preset; None: the one that ships.
-        quality_model: Of quality, likewise.
+        model: Estimator of noise: a file or the name of a preset; None: the one that ships.
+        quality_model: Estimator of quality, likewise.
         engine: What runs the networks.
 
     Attributes:
-        facts: What a report says of all rows.
+        facts: Entries of the JSON report beside the rows.
         columns: Headings of a row's texts, each with its alignment.
-        caption: Of a table.
+        caption: Text below the table.
     """
 
     columns = {"sigma": "right", "JPEG quality": "right"}
@@ -49,7 +49,7 @@ class NoiseAndQuality:
         )
 
     def row(self, path: Path, pixels: np.ndarray) -> Row:
-        """Returns what is estimated of a picture, for JSON.
+        """Returns the estimates of a picture, for JSON.
 
         Raises:
             ValueError: If the picture is too small.
@@ -64,11 +64,11 @@ class NoiseAndQuality:
 
 
 class LevelOfTask:
-    """The level that a task would restore at.
+    """Estimates the level that a task would restore at.
 
     Args:
         task: With an estimator for each of its axes.
-        models: Files or names of estimators instead of those that ship.
+        models: Files or names of estimators that replace those that ship.
         engine: What runs the networks.
 
     Attributes:
@@ -84,7 +84,7 @@ class LevelOfTask:
         self.facts, self.caption = {"task": task.name, "unit": task.unit}, task.unit
 
     def row(self, path: Path, pixels: np.ndarray) -> Row:
-        """Returns what is estimated of a picture, for JSON; see `NoiseAndQuality.row`."""
+        """Returns the estimate of a picture, for JSON; see `NoiseAndQuality.row`."""
         # With an estimator for every level none is missing.
         found = cast(UsedLevel, find_levels(self._task, path, pixels, self._estimators))
         return {"level": found.level, "source": found.source, "needed": found.needed}
@@ -92,9 +92,8 @@ class LevelOfTask:
     def texts(self, row: Row) -> tuple[str, ...]:
         """Returns the texts of a row, by column."""
         axes = [axis.name for axis in self._task.axes]
-        return level_text(np.round(row["level"], 1).tolist(), axes), ", ".join(
-            np.ravel(row["source"])
-        )
+        level = level_text(np.round(row["level"], 1).tolist(), axes)
+        return level, ", ".join(np.ravel(row["source"]))
 
 
 Estimates = NoiseAndQuality | LevelOfTask

@@ -1,4 +1,4 @@
-"""Sheets of labelled pictures: one picture restored at several levels."""
+"""Sheets of labelled pictures, and the levels and crops of ``keras-hyper preview``."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a run of ``keras-hyper restore`` did to each file."""
+"""The report of ``keras-hyper restore``: what was done to each file."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +49,13 @@ def rows_of(
 
 
 def summary(rows: Sequence[Mapping[str, Any]], restored: str, out: Path) -> str:
-    """Returns the numbers of files, such as ``2 of 3 restored in 4 s: out; 1 refused``."""
+    """Returns the numbers of files, such as ``2 of 3 restored in 4 s: out; 1 refused``.
+
+    Args:
+        rows: Of `rows_of`.
+        restored: What happened to the restored ones, such as ``restored in 4 s``.
+        out: The file or folder that was written.
+    """
     count = Counter(row["status"] for row in rows)
     parts = [f"{count['restored']} of {len(rows) - count['skipped']} {restored}: {out}"]
     others = ("unchanged", "existed", "refused")
@@ -62,13 +68,13 @@ def summary(rows: Sequence[Mapping[str, Any]], restored: str, out: Path) -> str:
 def changes(
     done: Mapping[Path, RestoredFile], task: str | None, level: Any, explain: bool
 ) -> Iterator[str]:
-    """Yields a line for each file with something to say: estimated levels, lost metadata.
+    """Yields a line for each file with an estimated level, or with metadata that was lost.
 
     Args:
         done: What was done to each file.
-        task: The task that the user chose.
-        level: The level that the user chose; those estimated are said.
-        explain: Whether to say why each picture was restored or not.
+        task: The task that the user chose; None if each picture's.
+        level: The level that the user chose; lines name levels only if it is `AUTO`.
+        explain: Whether a line has the reason why the picture was restored or not.
     """
     for source in sorted(done):
         words = list(done[source].notes)
@@ -79,7 +85,7 @@ def changes(
 
 
 def _what_was_done(file, chosen, explain):
-    """Such as "level 40 (from the file's tables)"; with the task unless the user chose it."""
+    """Returns such as "level 40 (from the file's tables)"; with the task unless it was chosen."""
     names = {name: "" if chosen else f"{name} at " for name, _ in file.levels}
     text = ", ".join(f"{names[name]}{used}" for name, used in file.restored) or "unchanged"
     if not explain:

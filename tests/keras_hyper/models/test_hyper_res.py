@@ -73,15 +73,6 @@ def test_map_of_one_level_equals_the_scalar(tiny, image):
     np.testing.assert_allclose(tiny({"image": image, "level": everywhere}), scalar, atol=1e-5)
 
 
-@pytest.mark.parametrize("level", [5.0, 33.3, 120.0])
-def test_at_level_is_the_same_network_in_plain_convolutions(tiny, image, level):
-    plain = tiny.at_level(level)
-    kinds = {type(layer).__name__ for layer in plain.layers}
-    assert kinds == {"Conv2D", "DepthToSpace"}
-    expected = tiny({"image": image, "level": level})
-    np.testing.assert_allclose(plain(image), expected, atol=1e-5)
-
-
 def test_level_is_scaled_once(image):
     ours = random_network(level_scale=75, level_offset=5)
     theirs = random_network(level_scale=1, level_offset=0)
@@ -165,28 +156,6 @@ def test_generated_kernels_equal_those_of_the_network_at_that_level(tiny):
             np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
-def test_equals_one_network_per_level(tiny, rng):
-    image = rng.random((2, 3, 9, 8, 3), dtype="float32")
-    levels = np.float32([5, 25, 60])
-    together = MultiLevel(tiny)({"image": image, "level": np.tile(levels, (2, 1))})
-    for draw, level in enumerate(levels):
-        alone = tiny({"image": image[:, draw], "level": level})
-        np.testing.assert_allclose(together[:, draw], alone, atol=1e-6)
-
-
-def test_a_saved_trainer_is_loaded_with_its_network(tiny, tmp_path, rng):
-    trainer = MultiLevel(tiny)
-    assert not trainer.built
-    trainer.build()
-    assert trainer.built and trainer.dtype_policy.name == "float32"
-    trainer.save(tmp_path / "trainer.keras")
-    loaded = keras.models.load_model(tmp_path / "trainer.keras")
-    assert type(loaded) is MultiLevel and loaded.main.get_config() == tiny.get_config()
-    inputs = {"image": rng.random((1, 2, 8, 8, 3), dtype="float32"),
-              "level": np.float32([[5, 60]])}  # fmt: skip
-    np.testing.assert_array_equal(loaded(inputs), trainer(inputs))
-
-
 def test_defaults():
     config = HyperRes().get_config()
     expected = {
@@ -195,8 +164,6 @@ def test_defaults():
         "level_scale": 255.0,
     }  # fmt: skip
     assert {name: config[name] for name in expected} == expected and "autocast" not in config
-    plain = random_network().at_level(40)
-    assert plain.get_config()["level"] == plain.level == 40.0 and type(plain)().level == 0.0
 
 
 def test_predict_takes_a_number_or_a_list_of_levels(tiny, rng):
@@ -285,22 +252,6 @@ def test_gradient_of_equal_levels_is_that_of_each_image(tiny, rng):
     alone = [gradient(images[i : i + 1], [25.0])[0] for i in range(3)]
     np.testing.assert_allclose(together, alone, rtol=1e-3)
     assert np.ptp(alone) > 0.1 * np.abs(alone).max()
-
-
-def test_rows_of_other_levels_are_refused_by_the_trainer(tiny):
-    trainer = MultiLevel(tiny)
-    inputs = {"image": np.zeros((2, 2, 8, 8, 3), np.float32), "level": np.float32([[5, 9], [5, 8]])}
-    with pytest.raises(ValueError, match="expected the same levels in every row, got"):
-        trainer(inputs)
-
-
-def test_rows_of_other_levels_are_refused_inside_a_graph(tiny):
-    tf = pytest.importorskip("tensorflow")
-    traced = tf.function(MultiLevel(tiny))
-    image = tf.zeros((2, 2, 8, 8, 3))
-    assert traced({"image": image, "level": tf.constant([[5.0, 9.0]] * 2)}).shape == image.shape
-    with pytest.raises(tf.errors.InvalidArgumentError, match="same levels in every row"):
-        traced({"image": image, "level": tf.constant([[5.0, 9.0], [5.0, 8.0]])})
 
 
 def test_export_needs_no_signature(tiny, tmp_path, rng):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_hyper.models import LevelEstimator, MultiLevelEstimator
+from keras_hyper.models import LevelEstimator
 from keras_hyper.models.level_estimator import ZeroSum
 from tests.conftest import random_estimator
 
@@ -142,27 +142,6 @@ def test_features_are_padded_by_reflection_and_averaged_in_two_ways(rng):
     for layer in model.decide:
         y = ops.convert_to_numpy(layer(y))
     np.testing.assert_allclose(model(image), 16 * np.expm1(y[:, 0]), rtol=1e-3, atol=1e-4)
-
-
-def test_several_levels_are_estimated_one_by_one(rng):
-    model = random_estimator()
-    image = rng.random((2, 3, 16, 20, 3), dtype="float32")
-    together = MultiLevelEstimator(model)({"image": image})
-    assert together.shape == (2, 3)
-    for index in range(3):
-        np.testing.assert_allclose(together[:, index], model(image[:, index]), rtol=1e-4)
-
-
-def test_a_saved_trainer_is_loaded_with_its_network(tmp_path, rng):
-    trainer = MultiLevelEstimator(random_estimator())
-    trainer.build()
-    assert trainer.built and trainer.main.built
-    trainer.save(tmp_path / "trainer.keras")
-    loaded = keras.models.load_model(tmp_path / "trainer.keras")
-    assert type(loaded) is MultiLevelEstimator
-    assert loaded.main.get_config() == trainer.main.get_config()
-    inputs = {"image": rng.random((1, 2, 16, 16, 3), dtype="float32")}
-    np.testing.assert_array_equal(loaded(inputs), trainer(inputs))
 
 
 def test_classes_are_registered_for_files():
