@@ -21,7 +21,7 @@ from keras_hyper.layers import DepthToSpace
 from keras_hyper.models import HyperModel
 from keras_hyper.serving.server import Server
 from keras_hyper.serving.server.config import ModelConfig, Options
-from pipelines.images import find_pictures, read_picture
+from pipelines.images import find_pictures, middle, read_picture
 
 LEVEL_RANGE = 5.0, 75.0
 LEVELS = 15.0, 25.0, 50.0
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
     add("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     args = parser.parse_args(argv)
     pictures = [read_picture(path) for path in find_pictures(args.data)]
-    clean = np.stack([_middle(read_picture(path)) for path in find_pictures(args.valid)])
+    clean = np.stack([middle(read_picture(path), SIDE) for path in find_pictures(args.valid)])
     levels = " | ".join(f"sigma {level:g}" for level in LEVELS)
     print(f"{args.steps} steps; {len(clean)} pictures of {SIDE}x{SIDE}; PSNR in dB\n")
     print(f"| network | parameters | {levels} | served, largest difference |\n|---|---:|---:|---:|"
@@ -95,11 +95,6 @@ def served_difference(model: HyperModel) -> float:
 def _patch(picture, random):
     top, left = (random.integers(side - PATCH + 1) for side in picture.shape[:2])
     return picture[top : top + PATCH, left : left + PATCH]
-
-
-def _middle(picture):
-    top, left = ((side - SIDE) // 2 for side in picture.shape[:2])
-    return picture[top : top + SIDE, left : left + SIDE]
 
 
 def _noisy(clean, level, seed):

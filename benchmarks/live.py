@@ -54,14 +54,15 @@ _DRAG = """async (moves) => {
 # The whole picture by tiles, and views of a part of it all the while.
 _WHOLE = """async () => {
   const { engine } = await import(new URL("static/engines/engine.js", location.href).href);
-  const picture = await engine.open(window.given), wish = { picture, task: "denoise", level: 25 };
+  const picture = await engine.open(window.given);
+  const request = { picture, task: "denoise", level: 25 };
   let tiles = 0, done = false;
   const begun = performance.now(), times = [];
-  const whole = engine.whole(wish, (made, count) => { tiles = count; });
+  const whole = engine.whole(request, (made, count) => { tiles = count; });
   whole.then(() => { done = true; });
   for (let left = 0; !done; left = (left + 97) % 2000) {
     const asked = performance.now();
-    await engine.view({ ...wish, box: [left, 900, 480, 320], scale: 1 });
+    await engine.view({ ...request, box: [left, 900, 480, 320], scale: 1 });
     if (!done) times.push(performance.now() - asked);
   }
   await whole;

@@ -51,10 +51,10 @@ def run(
 
 def _noisy(side):
     """A picture as it comes to a denoiser: smooth, with noise of sigma 25."""
-    draw = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:side, :side] / side
     clean = np.stack([rows, columns, 1 - rows * columns], axis=-1) * 200 + 25
-    return np.clip(clean + draw.normal(0, 25, clean.shape), 0, 255).astype(np.uint8)
+    return np.clip(clean + rng.normal(0, 25, clean.shape), 0, 255).astype(np.uint8)
 
 
 def _table(address, name, network, picture, rounds):

@@ -55,10 +55,10 @@ class Questions:
 
     def __init__(self, exports: list[Path]):
         self.asked = []
-        draw = np.random.default_rng(0)
+        rng = np.random.default_rng(0)
         with ServingSession(exports[0]) as even, ServingSession(exports[1]) as odd:
             for sides, signature, level in itertools.product(SIZES, SIGNATURES, LEVELS):
-                image = draw.integers(0, 256, (1, *sides, 3)).astype(np.uint8)
+                image = rng.integers(0, 256, (1, *sides, 3)).astype(np.uint8)
                 if signature == "serving_default":
                     image = image / np.float32(255)
                 inputs = {"image": image, "level": np.float32([level])}

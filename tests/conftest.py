@@ -99,8 +99,8 @@ def random_network(channels=3, blocks=1, filters=8, **kwargs):
     sizes = {"channels": channels, "blocks": blocks, "filters": filters}
     model = HyperRes(**{**sizes, **facts, **kwargs})
     model.build()
-    draw = np.random.default_rng(1)
-    model.set_weights([draw.normal(0, 0.1, w.shape) for w in model.get_weights()])
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(0, 0.1, w.shape) for w in model.get_weights()])
     return model
 
 
@@ -110,8 +110,8 @@ def random_estimator(channels=3, task="denoise", **kwargs):
 
     model = LevelEstimator(channels, probes=4, filters=4, task=task, unit="sigma", **kwargs)
     model.build()
-    draw = np.random.default_rng(1)
-    model.set_weights([draw.normal(0, 0.2, w.shape) for w in model.get_weights()])
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(0, 0.2, w.shape) for w in model.get_weights()])
     return model
 
 

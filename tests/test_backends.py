@@ -64,8 +64,8 @@ def results() -> dict[str, np.ndarray]:
     found = {}
     for name, make in CASES.items():
         made, call = make()
-        draw = np.random.default_rng(1)
-        made.set_weights([draw.normal(0, 0.2, weight.shape) for weight in made.get_weights()])
+        rng = np.random.default_rng(1)
+        made.set_weights([rng.normal(0, 0.2, weight.shape) for weight in made.get_weights()])
         # A network of others has one level an image.
         kinds = [kind for kind in LEVELS if not (kind == "maps" and name == "hyperize")]
         for kind in kinds:

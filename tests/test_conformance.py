@@ -53,9 +53,9 @@ def _of_a_method(kind, channels=3, **options):
     def make(**kwargs):
         layer = kind(*((4,) if issubclass(kind, LevelBlock) else (4, 3)), **options, **kwargs)
         layer.build((None, None, None, channels))
-        draw = np.random.default_rng(0)
+        rng = np.random.default_rng(0)
         for variable in layer.trainable_variables:
-            variable.assign(draw.normal(0, 0.2, variable.shape))
+            variable.assign(rng.normal(0, 0.2, variable.shape))
         return layer
 
     calls = [

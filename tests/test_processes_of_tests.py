@@ -8,7 +8,7 @@ from tests.conftest import DIED, ROOT, pytest_sessionfinish, pytest_testnodedown
 
 
 @pytest.mark.parametrize(("error", "expected"), [(None, 1), ("Not properly terminated", DIED)])
-def test_status_tells_a_dead_process_from_a_failed_test(error, expected):
+def test_status_of_a_dead_process_is_not_that_of_a_failed_test(error, expected):
     config = SimpleNamespace(stash=pytest.Stash())
     session = SimpleNamespace(config=config, exitstatus=1)
     pytest_testnodedown(SimpleNamespace(config=config), error)

@@ -17,8 +17,8 @@ def features(rng):
 def filled(layer, features):
     """Builds a layer with random values for all weights, including `w`."""
     layer.build(features.shape, ())
-    draw = np.random.default_rng(2)
-    layer.set_weights([draw.normal(size=weight.shape) for weight in layer.get_weights()])
+    rng = np.random.default_rng(2)
+    layer.set_weights([rng.normal(size=weight.shape) for weight in layer.get_weights()])
     return layer
 
 

@@ -33,12 +33,12 @@ def features(rng):
 def test_equals_the_layer_of_keras_with_the_generated_weights(kind, options, axes, features):
     layer = kind(**options, axes=axes)
     layer.build(features.shape)
-    draw = np.random.default_rng(2)
-    layer.set_weights([draw.normal(0, 0.3, weight.shape) for weight in layer.weights])
+    rng = np.random.default_rng(2)
+    layer.set_weights([rng.normal(0, 0.3, weight.shape) for weight in layer.weights])
     plain = layer.to_plain()
     assert type(plain) is kind.plain
     plain.build(features.shape)
-    levels = draw.random((3, axes), dtype="float32")
+    levels = rng.random((3, axes), dtype="float32")
     levels = levels[:, 0] if axes == 1 else levels
     together = numpy(layer(features, levels))
     assert together.shape == tuple(layer.compute_output_shape(features.shape))

@@ -389,7 +389,7 @@ def test_page_degrades_estimates_and_saves(page, tmp_path):
     assert page.wrong == []
 
 
-def test_page_tells_what_it_loads_and_works_again_without_a_network(browser, address, site):
+def test_page_says_what_it_loads_and_works_again_without_a_network(browser, address, site):
     with contextlib.closing(browser.new_context(viewport=PHONE)) as context:
         page = context.new_page()
         page.goto(f"{address}?sample=")

@@ -85,11 +85,11 @@ def generated(model):
 
 def with_slopes(model, scale=0.1):
     """Gives all generated layers slopes other than zero."""
-    draw = np.random.default_rng(3)
+    rng = np.random.default_rng(3)
     for layer in generated(model):
         for weight in layer.weights:
             if weight.name.endswith("w"):
-                weight.assign(draw.normal(0, scale, weight.shape))
+                weight.assign(rng.normal(0, scale, weight.shape))
     return model
 
 

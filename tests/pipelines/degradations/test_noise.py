@@ -11,7 +11,7 @@ SEED = (3, 4)
 
 
 @pytest.mark.parametrize("sigma", [1.0, 25.0, 60.0])
-def test_residual_has_the_asked_deviation(sigma):
+def test_residual_has_the_given_deviation(sigma):
     gray = np.full((8, 64, 64, 3), 0.5, np.float32)
     residual = add_gaussian_noise(gray, sigma, SEED, clip=False, floor=False) - gray
     assert np.std(residual) * 255 == pytest.approx(sigma, rel=0.02)

@@ -119,7 +119,7 @@ def test_sixteen_bits_keep_their_depth(rng):
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_mode_becomes_what_is_asked(pixels, mode, channels):
+def test_every_mode_is_read_as_gray_or_colour(pixels, mode, channels):
     picture = Image.fromarray(pixels).convert(mode)
     expected = np.asarray(picture.convert("RGB").convert("L" if channels == 1 else "RGB"))
     ours = np.rint(decode_picture(saved(picture, "PNG"), channels) * 255)
