@@ -8,7 +8,6 @@ from tests.conftest import ROOT
 ELSEWHERE = {
     "keras_hyper/__main__.py": "keras_hyper/cli/test_serve.py",
     "keras_hyper/cli/convert.py": "keras_hyper/cli/test_commands.py",
-    "keras_hyper/cli/demo.py": "keras_hyper/live/test_app.py",
     "keras_hyper/cli/export.py": "keras_hyper/cli/test_export_onnx.py",
     "keras_hyper/cli/page.py": "keras_hyper/live/test_static_page.py",
     "keras_hyper/layers/generated.py": "keras_hyper/layers/test_hyper_layers.py",
