@@ -27,7 +27,7 @@ from pipelines import TASKS
 from pipelines.images import find_pictures, read_picture
 
 NETWORK_LEVELS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25)
-PEERS = {"non-local means": (2, 3, 4, 5, 6, 8, 10), "BM3D": (4, 6, 8, 10, 12, 15, 20)}
+PEERS = {"non-local means": (2, 3, 4, 5, 6, 8, 10), "BM3D": (10, 12, 14, 16, 18, 20, 25, 30)}
 SYNTHETIC_LEVELS = (0, 2, 4, 6, 9, 14)
 Restore = Callable[[np.ndarray, float], np.ndarray]
 
