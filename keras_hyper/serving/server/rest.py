@@ -19,9 +19,9 @@ from keras_hyper.serving.server.tensors import type_name
 # TF-Serving's --rest_api_timeout_in_ms.
 _SECONDS = 30.0
 METRICS_PATH = "/monitoring/prometheus/metrics"
-# Most seconds in which no byte of a body comes, and in which the rest of a refused one is read, so
-# that its client receives the answer.
-_BODY_PAUSE, _LINGERING = 10.0, 2.0
+# Most seconds in which no byte of a body comes or none of an answer is taken, and in which the rest
+# of a refused body is read, so that its client receives the answer.
+_PAUSE, _LINGERING = 10.0, 2.0
 # Memory of a body is taken in blocks.
 _BLOCK = 1 << 16
 # The id of the request in work.
@@ -36,7 +36,7 @@ class _Handlers:
         self._service = service
         self._limit = limit
         self._allowed = options.allowed_hosts
-        self._pause = min(_BODY_PAUSE, options.idle)
+        self._pause = min(_PAUSE, options.idle)
 
     @web.middleware
     async def hosts(self, request, handler):
@@ -98,7 +98,28 @@ class _Handlers:
             text = await self._service.predict(
                 call, cost, read, lambda answer: predict_answer(bodies[0], answer)
             )
-        return web.Response(body=text, content_type="application/json")
+            lease = self._service.hand_over(call, len(text))
+        try:
+            return await self._sent(request, text)
+        finally:
+            lease.release()
+
+    async def _sent(self, request, text):
+        """Sends an answer, and returns it when it is sent. A client may never take it."""
+        headers, transport = {REQUEST_ID: _ID.get()}, request.transport
+        response = web.Response(body=text, content_type="application/json", headers=headers)
+        await response.prepare(request)
+        sending = asyncio.ensure_future(response.write_eof())
+        left = len(text) + 1
+        try:
+            while not (await asyncio.wait([sending], timeout=self._pause))[0]:
+                if transport.get_write_buffer_size() >= left:
+                    transport.abort()
+                left = transport.get_write_buffer_size()
+            await sending
+        finally:
+            sending.cancel()
+        return response
 
     async def _body(self, request, call):
         """Receives a body. Its memory is taken as it comes: a client may never send it."""

@@ -186,6 +186,17 @@ class Service:
         """
         self._waiting.take(call.memory, size)
 
+    def hand_over(self, call: Call, size: int) -> Lease:
+        """Gives the memory of a call back but for its answer's, which the result holds.
+
+        Raises:
+            ServingError: UNAVAILABLE if too little remains.
+        """
+        call.memory.release()
+        lease = Lease()
+        self._waiting.take(lease, size)
+        return lease
+
     async def predict(
         self,
         call: Call,
@@ -208,10 +219,14 @@ class Service:
             ServingError: With the code and text for the client.
         """
         self._calls += 1
-        call.memory.on_release(self._leave)
-        if self._calls > self._options.max_queue:
-            raise overloaded(f"{self._calls - 1} requests are in work")
+        try:
+            if self._calls > self._options.max_queue:
+                raise overloaded(f"{self._calls - 1} requests are in work")
+            return await self._answered(call, cost, read, write)
+        finally:
+            self._calls -= 1
 
+    async def _answered(self, call, cost, read, write):
         def parsed():
             self.reserve(call, cost())
             call.check_deadline()
@@ -298,9 +313,6 @@ class Service:
         except BaseException:
             hold.release()
             raise
-
-    def _leave(self):
-        self._calls -= 1
 
     def _in_thread(self, function, *arguments):
         return asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)

@@ -1,6 +1,8 @@
 """Connections, pings and versions of an adversary, to our server or the named one."""
 
+import contextlib
 import os
+import re
 import shutil
 import socket
 import threading
@@ -108,6 +110,33 @@ def test_body_that_does_not_come_is_answered_and_takes_no_place(server, length):
     with urllib.request.urlopen(f"{server.rest}/monitoring/prometheus/metrics") as answer:
         text = answer.read().decode()
     assert 'code="DEADLINE_EXCEEDED",entrypoint="REST"' in text and 'code="INTERNAL"' not in text
+
+
+def waiting_bytes(server):
+    with urllib.request.urlopen(f"{server.rest}/monitoring/prometheus/metrics") as answer:
+        return float(re.search(r"memory_waiting_bytes (\d\S*)", answer.read().decode())[1])
+
+
+def test_answer_that_is_not_taken_keeps_its_memory_and_is_given_up(tmp_path):
+    rows = b",".join([b"[" + b",".join([b"[0,0,0]"] * 500) + b"]"] * 500)
+    body = b'{"inputs": {"image": [[' + rows + b']], "level": [25.123]}}'
+    export_halved(tmp_path)
+    with serve(tmp_path, idle=IDLE) as server, socket.socket() as connection:
+        target = target_of(server)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.rest_port))
+        connection.sendall(half_sent(f"Content-Length: {len(body)}") + body)
+        assert connection.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
+        answer = waiting_bytes(target)
+        assert answer > 4 << 20  # more than Linux buffers
+        until(lambda: waiting_bytes(target) == 0)
+        connection.settimeout(30)
+        received = 0
+        with contextlib.suppress(ConnectionResetError):
+            while part := connection.recv(1 << 20):
+                received += len(part)
+        assert received < answer
+        target.channel.close()
 
 
 def test_calls_without_a_message_end_with_the_age_of_their_connection(tmp_path):
