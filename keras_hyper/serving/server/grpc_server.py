@@ -23,6 +23,7 @@ from keras_hyper.serving.server.errors import ServingError, invalid
 from keras_hyper.serving.server.request import Request
 from keras_hyper.serving.server.service import Answer, Service
 from keras_hyper.serving.server.tensors import fill, shape_of, to_array
+from keras_hyper.serving.server.version import Lease
 
 PREDICTION = "tensorflow.serving.PredictionService"
 MODEL = "tensorflow.serving.ModelService"
@@ -99,15 +100,19 @@ class _Handlers:
                 fill(message.outputs[name], array, as_content)
             return message.SerializeToString()
 
+        # The answer's memory, until the client has taken it or the call has ended.
+        lease = Lease()
+        context.add_done_callback(lambda _: lease.release())
         seconds = context.time_remaining()
         async with self._service.call("GRPC", seconds, name) as call:
             self._service.reserve(call, len(data))
-            return await self._service.predict(
+            answer = await self._service.predict(
                 call,
                 lambda: message_cost(data),
                 lambda: predict_request(_parsed(predict_pb2.PredictRequest, data)),
                 response,
             )
+            return self._service.hand_over(call, answer, lease)
 
     async def metadata(self, data, context):
         message = _parsed(get_model_metadata_pb2.GetModelMetadataRequest, data)

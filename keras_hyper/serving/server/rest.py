@@ -15,6 +15,7 @@ from keras_hyper.serving.server.errors import ServingError, invalid
 from keras_hyper.serving.server.rest_json import predict_answer, predict_body, predict_request
 from keras_hyper.serving.server.service import Service
 from keras_hyper.serving.server.tensors import type_name
+from keras_hyper.serving.server.version import Lease
 
 # TF-Serving's --rest_api_timeout_in_ms.
 _SECONDS = 30.0
@@ -78,6 +79,7 @@ class _Handlers:
             raise invalid(f"Malformed request: POST {request.path}")
         model, version, label = _which(request)
         encoding = request.headers.get("Content-Encoding", "").lower()
+        lease = Lease()
         async with self._service.call("REST", _SECONDS, _ID.get()) as call:
             call.model = model
             data = await self._body(request, call)
@@ -98,7 +100,7 @@ class _Handlers:
             text = await self._service.predict(
                 call, cost, read, lambda answer: predict_answer(bodies[0], answer)
             )
-            lease = self._service.hand_over(call, len(text))
+            self._service.hand_over(call, text, lease)
         try:
             return await self._sent(request, text)
         finally:

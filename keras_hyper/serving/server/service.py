@@ -186,16 +186,15 @@ class Service:
         """
         self._waiting.take(call.memory, size)
 
-    def hand_over(self, call: Call, size: int) -> Lease:
-        """Gives the memory of a call back but for its answer's, which the result holds.
+    def hand_over(self, call: Call, answer: bytes, lease: Lease) -> bytes:
+        """Returns an answer whose memory `lease` holds from now on, in place of the call's.
 
         Raises:
             ServingError: UNAVAILABLE if too little remains.
         """
         call.memory.release()
-        lease = Lease()
-        self._waiting.take(lease, size)
-        return lease
+        self._waiting.take(lease, len(answer))
+        return answer
 
     async def predict(
         self,

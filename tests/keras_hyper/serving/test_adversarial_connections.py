@@ -18,7 +18,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 from keras_hyper.serving.server.config import channel_arguments
 from tests.keras_hyper.serving.conftest import PINGS, named_target, target_of
 from tests.keras_hyper.serving.one_model_server import export_halved, serve, states_of, until
-from tests.keras_hyper.serving.request_cases import floats
+from tests.keras_hyper.serving.request_cases import floats, pixels, request_for
 from tests.keras_hyper.serving.responses import ask
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -66,8 +66,22 @@ def half_sent(length):
     return "\r\n".join(rows).encode()
 
 
-def frame(kind, content=b""):
-    return len(content).to_bytes(3, "big") + bytes([kind, 0, 0, 0, 0, 0]) + content
+def frame(kind, content=b"", flags=0, stream=0):
+    head = len(content).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big")
+    return head + content
+
+
+def unread_call(message):
+    """A Predict of a client that takes no byte of its answer."""
+    path = "/tensorflow.serving.PredictionService/Predict"
+    headers = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "localhost",
+               "content-type": "application/grpc", "te": "trailers"}  # fmt: skip
+    fields = b"".join(
+        b"\0" + b"".join(bytes([len(one)]) + one.encode() for one in row) for row in headers.items()
+    )
+    no_window = frame(4, (4).to_bytes(2, "big") + bytes(4))
+    data = b"\0" + len(message).to_bytes(4, "big") + message
+    return PREFACE + no_window + frame(1, fields, 4, 1) + frame(0, data, 1, 1)
 
 
 def test_idle_and_half_sent_connections_are_closed(server):
@@ -136,6 +150,22 @@ def test_answer_that_is_not_taken_keeps_its_memory_and_is_given_up(tmp_path):
             while part := connection.recv(1 << 20):
                 received += len(part)
         assert received < answer
+        target.channel.close()
+
+
+def test_answer_over_grpc_keeps_its_memory_until_the_connection_ends(tmp_path):
+    export_halved(tmp_path)
+    message = request_for(signature="serving_uint8", image=pixels(1, 64, 64, 3), level=[25.0])
+    with serve(tmp_path) as server:
+        target = target_of(server)
+        with connected(target.address, unread_call(message.SerializeToString())):
+            until(lambda: waiting_bytes(target) > 64 * 64 * 3)
+            until(lambda: waiting_bytes(target) < 64 * 64 * 7)  # the request's have been given back
+            time.sleep(1)
+            assert waiting_bytes(target) > 64 * 64 * 3
+        until(lambda: waiting_bytes(target) == 0)
+        assert target.predict(message, timeout=30).outputs
+        until(lambda: waiting_bytes(target) == 0)
         target.channel.close()
 
 
