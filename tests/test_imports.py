@@ -14,7 +14,8 @@ ALLOWED = {
     "pipelines": set(),
     "keras_hyper.layers": set(),
     "keras_hyper.metrics": {"pipelines"},
-    "keras_hyper.models": {"keras_hyper.layers"},
+    # `keras_hyper.export` at the call of `MainNetwork.export`, which writes ONNX files.
+    "keras_hyper.models": {"keras_hyper.layers", "keras_hyper.export"},
     "keras_hyper.methods": {"keras_hyper.layers", "keras_hyper.models"},
     "keras_hyper.training": {
         "keras_hyper.layers", "keras_hyper.methods", "keras_hyper.metrics", "keras_hyper.models",

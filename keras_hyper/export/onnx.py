@@ -15,6 +15,7 @@ import tf2onnx
 
 from keras_hyper.export.card import card_of
 from keras_hyper.models import HyperRes, LevelEstimator
+from keras_hyper.models.plain_res import PlainRes
 
 OPSET = 17
 # Largest difference between the outputs of the file and of the network.
@@ -51,8 +52,7 @@ def export_onnx(
         FileExistsError: If one of the two files exists.
     """
     _check_free(folder, replace)
-    if model.dtype_policy.name != "float32":
-        raise ValueError(f"expected a network in float32, got one in {model.dtype_policy.name}")
+    _check_precision(model)
     network = model if level is None else model.at_level(level)
 
     def restore(image, level=None):
@@ -66,6 +66,43 @@ def export_onnx(
     data = _converted(restore, [_image(model.channels), *levels])
     _check(data, restore, model.channels, np.transpose(model.level_range) if level is None else [])
     return _write(folder, data, facts)
+
+
+def export_as_keras_does(model: HyperRes | PlainRes, path: Path | str) -> Path:
+    """Writes the network's call, with its inputs: what ``model.export(format="onnx")`` does.
+
+    The level is an input of each image, ``(batch,)`` or ``(batch, axes)``, which costs more than
+    the one level of `export_onnx`, and the output is not clipped. An existing file is replaced.
+
+    Args:
+        model: The network, in float32.
+        path: A name that ends in ``.onnx``, or a folder for ``model.onnx``.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ValueError: If the network is in another precision, or the file's results differ.
+    """
+    _check_precision(model)
+    inputs, levels = [_image(model.channels)], []
+    if isinstance(model, HyperRes):
+        shape = model.input_signature["level"].shape
+        inputs.append(tf.TensorSpec(shape, tf.float32, name="level"))
+        # Lowest and highest, each for the one image of the check.
+        levels = list(np.transpose(model.level_range)[:, None])
+
+    def restore(image, level=None):
+        restored = model(image) if level is None else model({"image": image, "level": level})
+        return {"restored": tf.reshape(restored, tf.shape(image))}
+
+    data = _converted(restore, inputs)
+    _check(data, restore, model.channels, levels)
+    path = Path(path)
+    path = path if path.suffix == ".onnx" else path / "model.onnx"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(path, data)
+    return path
 
 
 def export_estimator_onnx(
@@ -106,6 +143,11 @@ def _check_free(folder, replace):
     existing = [Path(folder) / name for name in ("model.onnx", "card.json")]
     if not replace and any(path.exists() for path in existing):
         raise FileExistsError(f"an ONNX file exists in {folder}: expected another folder")
+
+
+def _check_precision(model):
+    if model.dtype_policy.name != "float32":
+        raise ValueError(f"expected a network in float32, got one in {model.dtype_policy.name}")
 
 
 def _write(folder, data, facts):

@@ -17,6 +17,7 @@ from keras_hyper.layers import (
     LevelScale,
 )
 from keras_hyper.models.level import levels_of_batch
+from keras_hyper.models.trunk import check_exports
 
 CONVOLUTIONS: tuple[type[GeneratedLayer], ...] = (
     HyperConv2D, HyperDepthwiseConv2D, HyperSeparableConv2D, HyperConv2DTranspose,
@@ -62,6 +63,15 @@ class HyperModel(keras.Model):
             x = {name: value if name == "level" else np.asarray(value) for name, value in x.items()}
             x["level"] = levels_of_batch(x["level"], _batch_of(x), self._axes)
         return super().predict(x, *args, **kwargs)
+
+    def export(self, filepath: Any, format: str = "tf_saved_model", **kwargs: Any) -> None:
+        """Exports as `keras.Model.export` does.
+
+        Raises:
+            ValueError: If `format` is ``"tf_saved_model"`` under PyTorch.
+        """
+        check_exports(format)
+        super().export(filepath, format, **kwargs)
 
     @property
     def _axes(self):

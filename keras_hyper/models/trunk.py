@@ -226,15 +226,32 @@ class MainNetwork(keras.Model):
     def export(self, filepath: Any, format: str = "tf_saved_model", **kwargs: Any) -> None:
         """Exports as `keras.Model.export` does, for images of any batch and size.
 
+        An ONNX file is compared with the network by onnxruntime before it is written.
+        ``keras-hyper export --format onnx`` writes one of a single level for all images, with
+        clipped output and a card: what the engines use.
+
+        Args:
+            filepath: The folder of the SavedModel, or of ``model.onnx``; a name that ends in
+                ``.onnx`` is the file itself.
+            format: ``"tf_saved_model"`` (not under PyTorch), ``"onnx"`` (under TensorFlow), or
+                another format of Keras.
+            **kwargs: Of `keras.Model.export`; of ``"onnx"`` `verbose` alone.
+
         Raises:
-            ValueError: If `format` is ``"onnx"``.
+            ValueError: If the backend does not export to the format, or the ONNX file's results
+                differ from the network's.
         """
-        if format == "onnx":
-            raise ValueError(
-                "expected `keras-hyper export MODEL OUT --format onnx`, got format='onnx'"
-            )
+        check_exports(format, only_tensorflow=("onnx",))
         if not self.built:
             self.build()
+        if format == "onnx":
+            if kwargs.keys() - {"verbose"}:
+                raise ValueError(f"expected no arguments but `verbose`, got {sorted(kwargs)}")
+            # The package of exports is built on this one.
+            from keras_hyper.export.onnx import export_as_keras_does
+
+            export_as_keras_does(self, filepath)
+            return
         signature = kwargs.pop("input_signature", None) or [self.input_signature]
         super().export(filepath, format, input_signature=signature, **kwargs)
 
@@ -287,6 +304,22 @@ class MainNetwork(keras.Model):
             "task": self.task,
             "unit": self.unit,
         }
+
+
+def check_exports(format: str, only_tensorflow: Sequence[str] = ()) -> None:
+    """Raises ValueError if networks are not exported to `format` under this backend of Keras.
+
+    Args:
+        format: Of `keras.Model.export`.
+        only_tensorflow: Formats that TensorFlow alone writes.
+    """
+    backend = keras.backend.backend()
+    refused = (*only_tensorflow, *(("tf_saved_model",) if backend == "torch" else ()))
+    if backend != "tensorflow" and format in refused:
+        raise ValueError(
+            f"expected the backend tensorflow for format={format!r}, got {backend}: save the "
+            "network, and load and export it with KERAS_BACKEND=tensorflow"
+        )
 
 
 def he(start: float = 1.0) -> keras.Initializer:

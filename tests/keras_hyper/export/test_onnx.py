@@ -115,3 +115,57 @@ def test_a_file_of_two_axes_takes_both_levels(tmp_path, rng):
     found = OnnxRestorer("both", path, "onnxruntime").run(image, np.float32([15, 40]))
     expected = network({"image": image[None], "level": [15, 40]})[0]
     np.testing.assert_allclose(found, np.clip(expected, 0, 1), atol=1e-4)
+
+
+AXES = {"axes": ("noise", "jpeg"), "level_range": ((0, 50), (10, 100)), "level_scale": (25, 45)}
+
+
+@pytest.mark.parametrize(
+    ("options", "low", "high"),
+    [({}, 5, 75), ({"channels": 1}, 5, 75), (AXES, [15, 40], [30, 90])],
+    ids=["colour", "gray", "axes"],
+)
+def test_a_keras_export_takes_a_level_of_each_image(tmp_path, rng, options, low, high):
+    model = random_network(**options)
+    model.export(tmp_path / "new", format="onnx")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["model.onnx"]
+    session = onnxruntime.InferenceSession(tmp_path / "new" / "model.onnx")
+    for sides in ((1, 1), (7, 9), (16, 12)):
+        image = rng.random((2, *sides, model.channels), dtype="float32")
+        level = np.array([low, high], np.float32)
+        [restored] = session.run(["restored"], {"image": image, "level": level})
+        # As the network's call: not clipped.
+        np.testing.assert_allclose(restored, model({"image": image, "level": level}), atol=1e-4)
+        for index, one in enumerate((low, high)):
+            plain = model.at_level(one)(image[index : index + 1])
+            np.testing.assert_allclose(restored[index], plain[0], atol=1e-4)
+
+
+def test_a_keras_export_of_a_plain_network_takes_an_image(tiny, tmp_path, rng):
+    plain, path = tiny.at_level(25), tmp_path / "plain.onnx"
+    path.write_text("mine")  # replaced, as Keras does
+    plain.export(path, format="onnx", verbose=False)
+    image = rng.random((2, 7, 9, 3), dtype="float32")
+    [restored] = onnxruntime.InferenceSession(path).run(["restored"], {"image": image})
+    np.testing.assert_allclose(restored, plain(image), atol=1e-4)
+
+
+def test_a_keras_export_with_a_different_result_is_not_written(tiny, tmp_path, monkeypatch):
+    whole = onnx_export._converted
+    other = tiny.at_level(75.0)
+    monkeypatch.setattr(
+        onnx_export,
+        "_converted",
+        lambda function, inputs: whole(lambda image, level: {"restored": other(image)}, inputs),
+    )
+    with pytest.raises(ValueError, match="expected results of the ONNX file"):
+        tiny.export(tmp_path / "model.onnx", format="onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_keras_export_in_other_precision_or_with_a_signature_is_refused(tiny, tmp_path):
+    with pytest.raises(ValueError, match="in float32, got one in mixed_bfloat16"):
+        tiny.with_precision("bfloat16").export(tmp_path / "model.onnx", format="onnx")
+    with pytest.raises(ValueError, match="no arguments but `verbose`, got .'opset_version'"):
+        tiny.export(tmp_path / "model.onnx", format="onnx", opset_version=18)
+    assert not list(tmp_path.iterdir())

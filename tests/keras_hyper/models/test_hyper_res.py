@@ -1,16 +1,14 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from keras_hyper import HyperRes
 from keras_hyper.export.session import ServingSession
 from keras_hyper.models import MultiLevel
-from tests.conftest import needs_bfloat16, random_network
+from tests.conftest import assert_close, assert_equal, needs_bfloat16, numpy, random_network
 
-
-def numpy(tensor):
-    return ops.convert_to_numpy(tensor)
+BACKEND = keras.backend.backend()
+exports = pytest.mark.skipif(BACKEND == "torch", reason="PyTorch writes no SavedModel")
 
 
 @pytest.fixture
@@ -45,7 +43,7 @@ def test_output_has_the_size_of_the_input(tiny, sides):
 def test_odd_sides_are_padded_by_reflection(tiny, image):
     extended = np.concatenate([image, image[:, -2:-1]], axis=1)
     expected = numpy(tiny({"image": extended, "level": 25}))[:, :17]
-    np.testing.assert_allclose(tiny({"image": image, "level": 25}), expected, atol=1e-5)
+    assert_close(tiny({"image": image, "level": 25}), expected, atol=1e-5)
 
 
 def test_level_per_image_equals_single_images(tiny, image):
@@ -53,31 +51,31 @@ def test_level_per_image_equals_single_images(tiny, image):
     together = tiny({"image": image, "level": levels})
     for number, level in enumerate(levels):
         alone = tiny({"image": image[number : number + 1], "level": level})
-        np.testing.assert_allclose(together[number], alone[0], atol=1e-5)
+        assert_close(together[number], alone[0], atol=1e-5)
 
 
 def test_mixed_batch_is_restored_equally_in_training_mode(tiny, image):
     inputs = {"image": image, "level": np.float32([10, 40, 70])}
-    np.testing.assert_allclose(tiny(inputs, training=True), tiny(inputs), atol=1e-5)
+    assert_close(tiny(inputs, training=True), tiny(inputs), atol=1e-5)
 
 
 def test_equal_levels_equal_the_scalar(tiny, image):
     scalar = tiny({"image": image, "level": 25})
     vector = tiny({"image": image, "level": np.full(3, 25, np.float32)})
-    np.testing.assert_allclose(vector, scalar, atol=1e-6)
+    assert_close(vector, scalar, atol=1e-6)
 
 
 def test_map_of_one_level_equals_the_scalar(tiny, image):
     everywhere = np.full((3, 17, 22), 25, np.float32)
     scalar = tiny({"image": image, "level": 25})
-    np.testing.assert_allclose(tiny({"image": image, "level": everywhere}), scalar, atol=1e-5)
+    assert_close(tiny({"image": image, "level": everywhere}), scalar, atol=1e-5)
 
 
 def test_level_is_scaled_once(image):
     ours = random_network(level_scale=75, level_offset=5)
     theirs = random_network(level_scale=1, level_offset=0)
     expected = theirs({"image": image, "level": (40 - 5) / 75})
-    np.testing.assert_allclose(ours({"image": image, "level": 40}), expected, atol=1e-6)
+    assert_close(ours({"image": image, "level": 40}), expected, atol=1e-6)
 
 
 @needs_bfloat16
@@ -85,7 +83,7 @@ def test_other_precision_keeps_the_weights_and_is_close(tiny, image):
     assert tiny.with_precision("float32") is tiny
     half = tiny.with_precision("bfloat16")
     for ours, theirs in zip(tiny.get_weights(), half.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+        assert_equal(ours, theirs)
     expected = numpy(tiny({"image": image, "level": 25}))
     actual = numpy(half({"image": image, "level": 25}))
     assert actual.dtype == np.float32
@@ -105,7 +103,7 @@ def test_pixels_beyond_the_halo_have_no_effect():
     other = image.copy()
     other[:, : 96 - model.halo - 2] = 0
     whole, cut = (numpy(model({"image": x, "level": 25})) for x in (image, other))
-    np.testing.assert_allclose(cut[:, -2:], whole[:, -2:], atol=1e-6)
+    assert_close(cut[:, -2:], whole[:, -2:], atol=1e-6)
     other[:, : 96 - model.halo + 8] = 0
     assert np.abs(numpy(model({"image": other, "level": 25}))[:, -2:] - whole[:, -2:]).max() > 0
 
@@ -155,14 +153,14 @@ def test_sweep_equals_single_levels(tiny, rng, sides):
     image = rng.random((1, *sides, 3), dtype="float32")
     levels = [5.0, 25.0, 110.0]
     alone = [tiny({"image": image, "level": level})[0] for level in levels]
-    np.testing.assert_allclose(tiny.sweep(image, levels), alone, atol=1e-6)
+    assert_close(tiny.sweep(image, levels), alone, atol=1e-6)
 
 
 def test_generated_kernels_equal_those_of_the_network_at_that_level(tiny):
     plain = tiny.at_level(25.0)
     for (kernel, bias), conv in zip(tiny.generated(25.0), plain.block_convs, strict=True):
         for ours, theirs in zip((kernel, bias), conv.get_weights(), strict=True):
-            np.testing.assert_allclose(ours, theirs, atol=1e-6)
+            assert_close(ours, theirs, atol=1e-6)
 
 
 def test_defaults():
@@ -180,10 +178,10 @@ def test_predict_takes_a_number_or_a_list_of_levels(tiny, rng):
     expected = numpy(tiny({"image": images, "level": 25.0}))
     for level in (25, 25.0, [25.0, 25.0, 25.0], np.full((3, 1), 25.0)):
         restored = tiny.predict({"image": images, "level": level}, verbose=0)
-        np.testing.assert_allclose(restored, expected, atol=1e-5)
+        assert_close(restored, expected, atol=1e-5)
     mixed = tiny.predict({"image": images, "level": [5.0, 25.0, 60.0]}, batch_size=2, verbose=0)
     each = tiny({"image": images, "level": [5.0, 25.0, 60.0]})
-    np.testing.assert_allclose(mixed, numpy(each), atol=1e-5)
+    assert_close(mixed, numpy(each), atol=1e-5)
 
 
 def test_predict_takes_maps_after_numbers_and_lists_of_pixels(tiny, rng):
@@ -192,7 +190,7 @@ def test_predict_takes_maps_after_numbers_and_lists_of_pixels(tiny, rng):
         expected = numpy(tiny({"image": images, "level": np.float32(level)}))
         for given in (images, images.tolist()):
             restored = tiny.predict({"image": given, "level": level}, verbose=0)
-            np.testing.assert_allclose(restored, expected, atol=1e-5)
+            assert_close(restored, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -209,6 +207,7 @@ def test_predict_refuses_levels_of_other_images(tiny, rng, level, words):
         tiny.predict({"image": images, "level": level}, verbose=0)
 
 
+@exports
 def test_a_new_network_is_exported(tmp_path):
     HyperRes(filters=4).export(tmp_path / "1", verbose=False)
     assert (tmp_path / "1" / "saved_model.pb").is_file()
@@ -218,7 +217,7 @@ def test_infer_equals_the_call(tiny, rng):
     images = rng.random((2, 9, 11, 3), np.float32)
     for level in ([25.0, 25.0], [5.0, 60.0]):
         inputs = {"image": images, "level": np.float32(level)}
-        np.testing.assert_allclose(numpy(tiny.infer(inputs)), numpy(tiny(inputs)), atol=1e-5)
+        assert_close(numpy(tiny.infer(inputs)), numpy(tiny(inputs)), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -246,23 +245,37 @@ def test_an_empty_batch_has_an_empty_answer(tiny):
     assert tiny({"image": image, "level": 25.0}).shape == (0, 8, 6, 3)
 
 
-def test_gradient_of_equal_levels_is_that_of_each_image(tiny, rng):
+def gradient(function, x):
+    """The gradient of a scalar with respect to an array, under each backend."""
+    if BACKEND == "jax":
+        return pytest.importorskip("jax").grad(function)(x)
+    x = keras.ops.convert_to_tensor(x)
+    if BACKEND == "torch":
+        x.requires_grad_(True)
+        function(x).backward()
+        return x.grad
     tf = pytest.importorskip("tensorflow")
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = function(x)
+    return tape.gradient(loss, x)
+
+
+def test_gradient_of_equal_levels_is_that_of_each_image(tiny, rng):
     images = rng.random((3, 8, 8, 3), np.float32) * np.float32([0.1, 0.5, 1.0])[:, None, None, None]
 
-    def gradient(images, levels):
-        levels = tf.constant(levels, tf.float32)
-        with tf.GradientTape() as tape:
-            tape.watch(levels)
-            loss = tf.reduce_sum(tf.square(tiny({"image": images, "level": levels})))
-        return tape.gradient(loss, levels).numpy()
+    def of(images):
+        def loss(level):
+            return keras.ops.sum(keras.ops.square(tiny({"image": images, "level": level})))
 
-    together = gradient(images, [25.0, 25.0, 25.0])
-    alone = [gradient(images[i : i + 1], [25.0])[0] for i in range(3)]
-    np.testing.assert_allclose(together, alone, rtol=1e-3)
+        return numpy(gradient(loss, np.full(len(images), 25.0, np.float32)))
+
+    alone = np.concatenate([of(images[i : i + 1]) for i in range(3)])
+    assert_close(of(images), alone, rtol=1e-3)
     assert np.ptp(alone) > 0.1 * np.abs(alone).max()
 
 
+@exports
 def test_export_needs_no_signature(tiny, tmp_path, rng):
     image = rng.random((2, 7, 9, 3), dtype="float32")
     level = np.float32([10, 60])
@@ -273,9 +286,28 @@ def test_export_needs_no_signature(tiny, tmp_path, rng):
             inputs = {"image": image, **level_input}
             (restored,) = session.predict("serving_default", inputs).values()
         expected = tiny({"image": image[1:], "level": 60.0})
-        np.testing.assert_allclose(restored[1:], expected, atol=1e-5)
-    with pytest.raises(ValueError, match="expected `keras-hyper export MODEL OUT --format onnx`"):
-        tiny.export(tmp_path / "model.onnx", format="onnx")
+        assert_close(restored[1:], expected, atol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow exports to all formats")
+def test_formats_that_a_backend_does_not_write_are_refused(tiny, tmp_path):
+    for model in (tiny, tiny.at_level(25)):
+        for name in ("onnx", *(["tf_saved_model"] if BACKEND == "torch" else [])):
+            with pytest.raises(ValueError, match=f"tensorflow for format='{name}', got {BACKEND}"):
+                model.export(tmp_path / "exported", format=name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_fit_lowers_the_loss_and_the_saved_network_answers_alike(tiny, tmp_path, image):
+    inputs = {"image": image, "level": np.float32([10, 40, 70])}
+    tiny.compile("adam", "mae")
+    losses = tiny.fit(inputs, image, batch_size=3, epochs=4, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    tiny.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    expected = tiny.predict(inputs, verbose=0)
+    assert_close(loaded.predict(inputs, verbose=0), expected, atol=1e-6)
+    assert_close(loaded.at_level(40)(image)[1], expected[1], atol=1e-5)
 
 
 @pytest.fixture
@@ -289,11 +321,11 @@ def test_one_vector_of_axes_equals_its_plain_network_and_its_file(both, image, t
     level = (15.0, 40.0)
     expected = numpy(both({"image": image, "level": level}))
     plain = both.at_level(level)
-    np.testing.assert_allclose(plain(image), expected, atol=1e-5)
+    assert_close(plain(image), expected, atol=1e-5)
     assert plain.get_config()["level"] == [15.0, 40.0]
     both.save(tmp_path / "both.keras")
     loaded = keras.saving.load_model(tmp_path / "both.keras")
-    np.testing.assert_array_equal(loaded({"image": image, "level": level}), expected)
+    assert_equal(loaded({"image": image, "level": level}), expected)
     assert (loaded.axes, loaded.level_range) == (["noise", "jpeg"], [[0, 50], [10, 100]])
     assert "axes" not in random_network().get_config()
 
@@ -304,15 +336,15 @@ def test_rows_of_axes_are_levels_of_images(both, rng):
     found = numpy(both({"image": images, "level": levels}))
     for index, level in enumerate(levels):
         one = numpy(both({"image": images[index : index + 1], "level": level}))
-        np.testing.assert_allclose(found[index : index + 1], one, atol=1e-5)
+        assert_close(found[index : index + 1], one, atol=1e-5)
     for level in (levels, levels[0], [15, 40]):
         expected = numpy(both({"image": images, "level": np.float32(level)}))
         predicted = both.predict({"image": images, "level": level}, verbose=0)
-        np.testing.assert_allclose(predicted, expected, atol=1e-5)
+        assert_close(predicted, expected, atol=1e-5)
     swept = numpy(both.sweep(images[:1], levels))
-    np.testing.assert_allclose(swept[0], found[0], atol=1e-5)
+    assert_close(swept[0], found[0], atol=1e-5)
     trained = MultiLevel(both)({"image": images[None], "level": levels[None]})
-    np.testing.assert_allclose(trained[0], found, atol=1e-5)
+    assert_close(trained[0], found, atol=1e-5)
 
 
 @pytest.mark.parametrize("tail", ["paper", "light"])
@@ -325,12 +357,12 @@ def test_map_of_axes_equals_its_levels_where_it_is_constant(image, tail):
     levels[:, :, :middle], levels[:, :, middle:] = (15, 40), (30, 90)
     found = numpy(model({"image": wide, "level": levels}))
     predicted = model.predict({"image": wide, "level": levels}, verbose=0)
-    np.testing.assert_allclose(predicted, found, atol=1e-5)
+    assert_close(predicted, found, atol=1e-5)
     reach = model.halo
     for part, level in ((np.s_[: middle - reach], (15, 40)), (np.s_[middle + reach :], (30, 90))):
         expected = numpy(model({"image": wide, "level": level}))
         assert expected[:, :, part].size > 0
-        np.testing.assert_allclose(found[:, :, part], expected[:, :, part], atol=1e-5)
+        assert_close(found[:, :, part], expected[:, :, part], atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (1, 10, 12)], ids=str)

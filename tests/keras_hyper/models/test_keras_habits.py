@@ -88,10 +88,8 @@ def test_exported_saved_model_answers_alike(model, tmp_path):
     np.testing.assert_allclose(output, model(INPUTS), atol=1e-5)
 
 
-def test_exported_onnx_answers_alike(tmp_path):
-    # `HyperRes` is exported by another command: tests/keras_hyper/export/test_onnx.py.
-    model, path = hyperized(), tmp_path / "model.onnx"
-    expected = model(INPUTS)  # Keras exports what was called
+def test_exported_onnx_answers_alike(model, tmp_path):
+    expected, path = model(INPUTS), tmp_path / "model.onnx"
     model.export(path, format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (output,) = session.run(None, INPUTS)
