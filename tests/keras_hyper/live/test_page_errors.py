@@ -128,6 +128,17 @@ def test_page_fits_its_screen_without_other_hosts(visit, address, screen):
     assert outside == []
 
 
+def test_the_name_of_a_task_fits_on_a_phone(visit, address):
+    width, whole = visit(address, PHONE).evaluate("""() => {
+        const task = document.querySelector("#task");
+        task.options[0].textContent = "Noise and JPEG";
+        const width = task.offsetWidth;
+        task.style.width = "max-content";
+        return [width, task.offsetWidth];
+    }""")
+    assert width >= whole
+
+
 @pytest.mark.parametrize(
     ("screen", "colours"), [(WIDE, "light"), (PHONE, "dark")], ids=["wide", "phone"]
 )
