@@ -6,7 +6,9 @@ served by the own server. The table has the PSNR at three levels beside that of 
 
 import argparse
 import json
+import math
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
@@ -25,6 +27,7 @@ from pipelines.images import find_pictures, middle, read_picture
 
 LEVEL_RANGE = 5.0, 75.0
 LEVELS = 15.0, 25.0, 50.0
+RATE = 1e-3  # of learning, at the start
 PATCH = 64
 SIDE = 256  # of the middles of pictures that are measured
 
@@ -35,45 +38,55 @@ def main(argv: list[str] | None = None) -> None:
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder of clean pictures to train on")
     add("--valid", type=Path, required=True, help="folder of clean pictures to measure on")
-    add("--steps", type=int, default=3000, help="of 16 patches")
+    add("--minutes", type=float, default=4.0, help="of processor time that each is trained")
     add("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     args = parser.parse_args(argv)
     pictures = [read_picture(path) for path in find_pictures(args.data)]
     clean = np.stack([middle(read_picture(path), SIDE) for path in find_pictures(args.valid)])
     levels = " | ".join(f"sigma {level:g}" for level in LEVELS)
-    print(f"{args.steps} steps; {len(clean)} pictures of {SIDE}x{SIDE}; PSNR in dB\n")
-    print(f"| network | parameters | {levels} | served, largest difference |\n|---|---:|---:|---:|"
-          "---:|---:|")  # fmt: skip
+    print(f"{args.minutes:g} minutes; {len(clean)} pictures of {SIDE}x{SIDE}; PSNR in dB\n")
+    print(f"| network | parameters | steps | {levels} | served, largest difference |\n|---|---:|"
+          "---:|---:|---:|---:|---:|")  # fmt: skip
     noisy = " | ".join(f"{_mean_psnr(_noisy(clean, level, 0), clean):.2f}" for level in LEVELS)
-    print(f"| noisy | | {noisy} | |", flush=True)
+    print(f"| noisy | | | {noisy} | |", flush=True)
     for name in args.networks:
         keras.utils.set_random_seed(0)
         model = hyperize(NETWORKS[name](), LEVEL_RANGE)
-        train(model, pictures, args.steps)
+        steps = train(model, pictures, args.minutes)
         figures = [f"{_mean_psnr(_restored(model, clean, level), clean):.2f}" for level in LEVELS]
-        cells = f"{model.count_params():,} | {' | '.join(figures)} | {served_difference(model):.1e}"
-        print(f"| {name} | {cells} |", flush=True)
+        cells = f"{model.count_params():,} | {steps:,} | {' | '.join(figures)}"
+        print(f"| {name} | {cells} | {served_difference(model):.1e} |", flush=True)
 
 
-def train(model: HyperModel, pictures: list[np.ndarray], steps: int, batch: int = 16) -> None:
+def train(model: HyperModel, pictures: list[np.ndarray], minutes: float, batch: int = 4) -> int:
     """Trains a network of ``image`` and ``level`` on noise, a level for each image.
+
+    The learning rate follows a cosine, from its highest value at the start to 0 at the end.
 
     Args:
         model: The network.
         pictures: Clean, float32 ``(height, width, 3)`` in [0, 1], sides of `PATCH` and up.
-        steps: Number of steps.
+        minutes: Processor time, without that of the first step, which compiles.
         batch: Number of patches of a step.
+
+    Returns:
+        The number of steps.
     """
-    schedule = keras.optimizers.schedules.CosineDecay(1e-3, steps)
-    model.compile(keras.optimizers.Adam(schedule), "mae")
+    model.compile(keras.optimizers.Adam(RATE), "mae")
     random = np.random.default_rng(0)
-    for step in range(steps):
+    steps, begin, share = 0, 0.0, 0.0
+    while share < 1:
+        model.optimizer.learning_rate = RATE * (1 + math.cos(math.pi * share)) / 2
         clean = np.stack(
             [_patch(pictures[i], random) for i in random.integers(len(pictures), size=batch)]
         )
         level = random.uniform(*LEVEL_RANGE, batch).astype(np.float32)
-        noisy = _noisy(clean, level[:, None, None, None], step + 1)
+        noisy = _noisy(clean, level[:, None, None, None], steps + 1)
         model.train_on_batch({"image": noisy, "level": level}, clean)
+        steps += 1
+        begin = begin or time.process_time()
+        share = (time.process_time() - begin) / (60 * minutes)
+    return steps
 
 
 def served_difference(model: HyperModel) -> float:
