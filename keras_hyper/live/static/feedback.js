@@ -9,19 +9,22 @@ const status = document.getElementById("status"),
   stage = document.getElementById("stage");
 let clearing = null,
   jobs = 0,
-  untilView = false; // whether the next view clears the message
+  untilView = false, // whether the next view clears the message
+  covered = ""; // the error that such a message covers
 
 export function showStatus(text, wrong = false, temporary = false) {
   clearTimeout(clearing);
+  if (!temporary) covered = "";
+  else if (!untilView) covered = status.classList.contains("wrong") ? status.textContent : "";
   untilView = temporary;
   status.textContent = text;
   status.classList.toggle("wrong", wrong);
   if (text && !wrong) clearing = setTimeout(() => (status.textContent = ""), STAYS);
 }
 
-// Clears a message that only says that there is no view.
+// Clears a message that only says that there is no view; the error before it is shown again.
 export function viewed() {
-  if (untilView) showStatus("");
+  if (untilView) showStatus(covered, covered !== "");
 }
 
 // Returns a function that shows its errors.

@@ -56,7 +56,7 @@ export async function openBy(
 
 // Sets the sliders for a new picture or a new task: to the estimate where there is one.
 export async function findLevel(known = chosen(), estimates = true) {
-  const { generation, picture } = state,
+  const { generation, opening, picture } = state,
     was = String(chosen()),
     facts = [`${picture.name}, ${picture.width} x ${picture.height} pixels`];
   showStatus(facts[0]);
@@ -69,7 +69,8 @@ export async function findLevel(known = chosen(), estimates = true) {
       facts.push(error.message);
     }
   if (generation !== state.generation) return;
-  showStatus(facts.join("; "));
+  // A picture that could not be opened meanwhile has its error there.
+  if (opening === state.opening) showStatus(facts.join("; "));
   state.ready = true;
   // A slider that was moved meanwhile stays.
   jump(String(chosen()) === was ? found : chosen());

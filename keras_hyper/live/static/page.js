@@ -1,7 +1,7 @@
 // The controls of the page.
 
 import { engine } from "./engines/engine.js";
-import { attempt, showLoading, showProgress, showStatus, waiting } from "./feedback.js";
+import { attempt, showLoading, showProgress, showStatus, viewed, waiting } from "./feedback.js";
 import {
   degraded,
   findLevel,
@@ -265,7 +265,7 @@ engine.onoffline = () => {
   showStatus("The server does not respond. Retrying.", true, true);
 };
 engine.ononline = () => {
-  showStatus("");
+  viewed();
   state.latest = null;
   state.ready = true;
   update();

@@ -14,6 +14,7 @@ from tests.keras_hyper.live.actions import (
     WIDE,
     choose,
     opened,
+    said,
     shown,
     slide,
     wait,
@@ -143,6 +144,32 @@ def test_late_estimate_does_not_move_a_slider_that_was_moved(visit, address):
     slide(page, 44)
     release(page, 0)
     assert page.input_value("#level") == "44"
+
+
+def test_late_estimate_does_not_replace_the_error_of_a_newer_opening(visit, address):
+    page = visit(address)
+    page.evaluate(HOLD, "estimate")
+    choose(page)
+    wait(page, "window.held.length > 0")
+    choose(page, b"hello", "b.png")
+    said(page, "b.png: no picture")
+    release(page, 0)
+    shown(page, "a.png")
+    assert "b.png: no picture" in page.text_content("#status")
+
+
+def test_an_error_is_shown_again_after_the_server_was_away(visit, address):
+    page = visit(address)
+    opened(page)
+    choose(page, b"hello", "b.png")
+    said(page, "b.png: no picture")
+    engine = "(await import(new URL('static/engines/engine.js', location.href).href)).engine"
+    page.evaluate(f"async () => {{ const engine = {engine}; engine.onoffline(); }}")
+    assert "does not respond" in page.text_content("#status")
+    page.evaluate(f"async () => {{ const engine = {engine}; engine.onoffline(); }}")
+    page.evaluate(f"async () => {{ const engine = {engine}; engine.ononline(); }}")
+    assert "b.png: no picture" in page.text_content("#status")
+    assert "wrong" in page.get_attribute("#status", "class")
 
 
 @pytest.mark.parametrize("at", [[0.3, 0.3], [0.7, 0.6]])
