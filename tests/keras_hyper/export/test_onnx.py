@@ -75,7 +75,12 @@ def test_existing_file_is_not_overwritten(tiny, tmp_path, name):
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
 
 
-def test_file_with_a_different_result_is_not_written(tiny, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "write",
+    [export_onnx, lambda model, folder: model.export(folder / "model.onnx", format="onnx")],
+    ids=["keras-hyper", "Keras"],
+)
+def test_file_with_a_different_result_is_not_written(tiny, tmp_path, monkeypatch, write):
     whole = onnx_export._converted
     other = tiny.at_level(75.0)
     monkeypatch.setattr(
@@ -84,7 +89,7 @@ def test_file_with_a_different_result_is_not_written(tiny, tmp_path, monkeypatch
         lambda function, inputs: whole(lambda image, level: {"restored": other(image)}, inputs),
     )
     with pytest.raises(ValueError, match="expected results of the ONNX file"):
-        export_onnx(tiny, tmp_path)
+        write(tiny, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -148,19 +153,6 @@ def test_a_keras_export_of_a_plain_network_takes_an_image(tiny, tmp_path, rng):
     image = rng.random((2, 7, 9, 3), dtype="float32")
     [restored] = onnxruntime.InferenceSession(path).run(["restored"], {"image": image})
     np.testing.assert_allclose(restored, plain(image), atol=1e-4)
-
-
-def test_a_keras_export_with_a_different_result_is_not_written(tiny, tmp_path, monkeypatch):
-    whole = onnx_export._converted
-    other = tiny.at_level(75.0)
-    monkeypatch.setattr(
-        onnx_export,
-        "_converted",
-        lambda function, inputs: whole(lambda image, level: {"restored": other(image)}, inputs),
-    )
-    with pytest.raises(ValueError, match="expected results of the ONNX file"):
-        tiny.export(tmp_path / "model.onnx", format="onnx")
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_keras_export_in_other_precision_or_with_a_signature_is_refused(tiny, tmp_path):
