@@ -157,7 +157,8 @@ def _decode(data, max_pixels, for_training=False):
             return [_picture_file(picture, data)]
     except (RefusedError, MemoryError):
         raise
-    except Image.DecompressionBombError as error:
+    # The warning is an error where a program's filters make it one.
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"more pixels than the limit of {max_pixels:,}") from error
     except Image.UnidentifiedImageError as error:
         raise ValueError("no picture of a known format") from error

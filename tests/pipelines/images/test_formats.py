@@ -134,6 +134,15 @@ def test_a_bomb_inside_an_icon_is_refused(tmp_path, monkeypatch):
         read_picture_file(tmp_path / "a.ico", 90_000_000)
 
 
+@pytest.mark.parametrize("limit", [10_000, 5_000])
+def test_limits_of_pillow_below_the_size_have_the_words_of_ours(tmp_path, monkeypatch, limit):
+    # Pillow warns, which is an error here, or refuses.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    Image.new("L", (150, 100)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="pixels than the limit of 1,000"):
+        read_picture_file(tmp_path / "a.png", 1000)
+
+
 def test_limits_above_that_of_pillow_are_possible(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     for limit, expected in ((10**9, 10**9), (400, formats.MAX_PIXELS)):
