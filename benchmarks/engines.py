@@ -60,7 +60,7 @@ def _sides(name: str, precision: str) -> dict[str, Callable]:
 
 
 def _pytorch_sides(model, image, precision):
-    """The same network with weights of its own, in each form that a user would choose."""
+    """The same network in PyTorch with random weights: plain, in channels_last, and compiled."""
     tensor = torch.from_numpy(image).permute(0, 3, 1, 2)  # channels_last in memory
     network = TorchNetwork(model.blocks, channels=model.channels, tail=model.tail_form).eval()
     last = copy.deepcopy(network).to(memory_format=torch.channels_last)

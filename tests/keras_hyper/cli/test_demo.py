@@ -1,4 +1,4 @@
-"""Which network `keras-hyper demo` opens; the page itself has tests of its own."""
+"""Which network `keras-hyper demo` opens; tests/keras_hyper/live tests the page."""
 
 import argparse
 

@@ -2,6 +2,7 @@ import pytest
 
 from keras_hyper import cli
 from keras_hyper.cli import first_run
+from pipelines import TASKS
 
 
 def test_it_trains_and_writes_a_sheet(tmp_path, monkeypatch, capsys):
@@ -21,7 +22,7 @@ def test_it_trains_and_writes_a_sheet(tmp_path, monkeypatch, capsys):
     assert first_run.main() == 0
     assert jobs == ["keras-hyper"]  # the arguments of training were accepted
     ((version, picture, task, levels, out),) = sheets
-    assert version == first_run.OUT / "denoise" / "1" and task.name == "denoise"
+    assert version == first_run.OUT / "denoise" / "1" and task is TASKS["denoise"]
     assert picture.is_file() and levels == first_run.LEVELS
     assert out == first_run.OUT / "sheet.png"
     assert "level 15: PSNR 24.50 dB -> 30.00 dB" in capsys.readouterr().out

@@ -107,7 +107,9 @@ def test_idle_and_half_sent_connections_are_closed(server):
 @pytest.mark.parametrize("length", LENGTHS)
 def test_body_that_does_not_come_is_answered_and_takes_no_place(server, length):
     if server.idle is None:
-        pytest.skip("TF_SERVING_IDLE names no seconds after which a server answers")
+        pytest.skip(
+            "expected TF_SERVING_IDLE: after how many seconds the server ends a silent request"
+        )
     rest = rest_of(server)
     # More than the requests that may run at a time.
     silent = [connected(rest, half_sent(length)) for _ in range(100)]
