@@ -16,9 +16,8 @@ from keras_hyper.live.view import expand, shrink, times
 from keras_hyper.metrics import psnr
 from keras_hyper.models import HyperRes
 from keras_hyper.models.trunk import pad_to_multiple
-from keras_hyper.restoration.engines import OnnxRestorer
 from keras_hyper.restoration.kinds import split_alpha, through_channels, to_float, to_type
-from keras_hyper.restoration.picture import restore
+from keras_hyper.restoration.restorer import Restorer
 
 # Views of more pixels are restored in tiles.
 _MAX_UNTILED_PIXELS = 1 << 20
@@ -58,7 +57,7 @@ class Request:
         return self.picture_id, self.task.name, self.level, self.painted
 
     @property
-    def network(self) -> HyperRes | OnnxRestorer:
+    def network(self) -> Restorer:
         """The network that restores this picture at this level."""
         return self.task.network(self.picture.gray, self.level)
 
@@ -210,7 +209,7 @@ class ViewRestorer:
             return View(self._quick(request, view, scale), exact=False)
         window, inside, pixels = _window(request, view)
         if request.painted or math.prod(pixels.shape[:2]) > _MAX_UNTILED_PIXELS:
-            restored = _in_tiles(request.network, pixels, request.levels(window))
+            restored = request.network.restore(pixels, request.levels(window))
         else:
             key = request.picture_id, _ends(window), request.task.factor(request.level)
             restored = self._restore(request.network, key, pixels, request.level)
@@ -233,7 +232,7 @@ class ViewRestorer:
             levels = request.levels((slice(0, before.shape[0]), slice(0, before.shape[1])))
             if task.enlarge:
                 before = task.enlarge(before, request.level)
-            pixels = _in_tiles(request.network, before, levels, on_tile=on_tile)
+            pixels = request.network.restore(before, levels, on_tile=on_tile)
             with self._lock:
                 self._whole(request.key, lambda: pixels)
         return pixels
@@ -249,14 +248,16 @@ class ViewRestorer:
             return pixels
         if request.painted:
             levels = shrink(np.asarray(request.levels(view)), scale)
-            return _in_tiles(request.network, pixels, task.scaled_level(levels, scale))
+            return request.network.restore(pixels, task.scaled_level(levels, scale))
         key = request.picture_id, _ends(view), scale
         return self._restore(request.network, key, pixels, task.scaled_level(request.level, scale))
 
-    def _restore(self, model, key, pixels, level):
-        """Restores pixels of any kind; a Keras network keeps features."""
-        if isinstance(model, OnnxRestorer):
-            return model.restore(pixels, level, tile=_one_tile(pixels, model.multiple))
+    def _restore(self, restorer, key, pixels, level):
+        """Restores pixels of any kind as one tile; a Keras network keeps features."""
+        model = restorer.model
+        if model is None:
+            side = -(-max(pixels.shape[:2]) // restorer.multiple) * restorer.multiple
+            return restorer.restore(pixels, level, tile=side)
         network = self._networks.get(id(model)) or LiveNetwork(model)
         self._networks[id(model)] = network
         colours, alpha = split_alpha(pixels)
@@ -267,16 +268,6 @@ class ViewRestorer:
         if alpha is not None:
             restored = np.concatenate([restored, alpha], axis=-1)
         return restored.reshape(pixels.shape)
-
-
-def _in_tiles(network, pixels, levels, **on_tile):
-    if isinstance(network, OnnxRestorer):
-        return network.restore(pixels, levels, **on_tile)
-    return restore(pixels, levels, network, **on_tile)
-
-
-def _one_tile(pixels, multiple):
-    return -(-max(pixels.shape[:2]) // multiple) * multiple
 
 
 def _measured(request, view, before, after):

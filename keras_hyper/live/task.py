@@ -11,9 +11,10 @@ from PIL import Image, ImageOps
 
 from keras_hyper.live import gray_network
 from keras_hyper.models import HyperRes, LevelEstimator
-from keras_hyper.restoration.engines import OnnxEstimator, OnnxRestorer
+from keras_hyper.restoration.engines import OnnxEstimator
 from keras_hyper.restoration.kinds import split_alpha, to_float, to_type
 from keras_hyper.restoration.level import find_levels, fitting_estimators
+from keras_hyper.restoration.restorer import NetworkRestorer, Restorer
 from pipelines import SAMPLE_PICTURES, Task
 from pipelines.enlarging import enlarge_picture
 from pipelines.images import find_pictures
@@ -67,14 +68,14 @@ class LiveTask:
     """
 
     name: str
-    model: Any
+    model: Restorer
     check: Callable[[Any], Any]
     sliders: tuple[Slider, ...]
     estimate: Callable[[Path, np.ndarray], Any] | None = None
     degrade: Callable[[np.ndarray, Any], tuple[np.ndarray, np.ndarray]] | None = None
     scaled_level: Callable[[Any, float], Any] = lambda level, scale: level
     enlarge: Callable[[np.ndarray, float], np.ndarray] | None = None
-    gray: Any = None
+    gray: Restorer | None = None
     choice: str = ""
 
     def parsed(self, level: Any) -> Any:
@@ -96,7 +97,7 @@ class LiveTask:
         """Returns the side of the restored picture relative to the input."""
         return level if self.enlarge else 1.0
 
-    def network(self, gray: bool, level: Any) -> Any:
+    def network(self, gray: bool, level: Any) -> Restorer:
         """Returns the network of a gray or coloured picture, as `ColourAndGrayRestorer` does."""
         if not (gray and self.gray):
             return self.model
@@ -134,10 +135,10 @@ def thumbnail(path: Path) -> bytes:
 
 def live_task(
     name: str,
-    model: HyperRes | OnnxRestorer,
+    model: HyperRes | Restorer,
     task: Task,
     *estimators: LevelEstimator | OnnxEstimator | None,
-    gray: HyperRes | OnnxRestorer | None = None,
+    gray: HyperRes | Restorer | None = None,
 ) -> LiveTask:
     """Returns a task of the page.
 
@@ -166,16 +167,20 @@ def live_task(
 
     return LiveTask(
         name,
-        model,
+        _restorer(name, model),
         task.check_level,
         sliders,
         estimate=estimate if estimates and all(estimates) else None,
         degrade=lambda pixels, level: _degraded(task, pixels, level),
         scaled_level=task.scaled_level,
         enlarge=enlarge if task.enlarges else None,
-        gray=gray,
+        gray=gray and _restorer(gray_network(name), gray),
         choice=task.choice,
     )
+
+
+def _restorer(name, model):
+    return model if isinstance(model, Restorer) else NetworkRestorer(name, model)
 
 
 def _sliders(task, model):

@@ -42,7 +42,7 @@ Run = Callable[[dict[str, np.ndarray]], np.ndarray]
 class OnnxRestorer(Restorer):
     """A ``model.onnx`` with its card. Results are clipped to [0, 1].
 
-    `takes_maps`: whether a level may be a map, which the Keras network beside the file restores.
+    A map of levels is restored by the Keras network beside the file.
 
     Args:
         name: As the user named it.
@@ -58,7 +58,7 @@ class OnnxRestorer(Restorer):
             raise WrongArgumentError(f"expected a HyperRes, got a LevelEstimator in {path}")
         super().__init__(name, card["channels"], card)
         # Cards without it are of networks that do.
-        self.takes_maps: bool = card.get("takes_maps", True)
+        self.takes_maps = card.get("takes_maps", True)
         self._path, self._facts = path, f"{engine}, {precision}"
         self._run = compile_onnx(path, engine, precision)
         self._network: Restorer | None = None

@@ -37,12 +37,14 @@ class Restorer:
         halo: Margin in pixels that determines an output pixel.
         multiple: Tiles begin at multiples of this.
         identity: Hash of all that the results depend on; None if unknown.
+        takes_maps: Whether the level may be a map.
         facts: Further facts, as in the card of an export.
         model: The Keras network, if it is one.
         concurrency: How many pictures may be restored at once.
     """
 
     model: Any = None
+    takes_maps = False
     concurrency = 1
 
     def __init__(self, name: str, channels: int, card: dict[str, Any]):
@@ -140,7 +142,7 @@ class NetworkRestorer(Restorer):
         from keras_hyper.export.card import card_of
 
         super().__init__(name, model.channels, {**card_of(model), **(card or {})})
-        self.model = model
+        self.model, self.takes_maps = model, model.takes_maps
 
     @property
     def identity(self) -> str:

@@ -30,7 +30,7 @@ def new_page():
 
 
 def restored(pixels, level):
-    return restore(pixels, level, tasks()["denoise"].model)
+    return restore(pixels, level, tasks()["denoise"].model.model)
 
 
 def png(pixels=PIXELS, **more):

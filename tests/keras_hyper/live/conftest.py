@@ -7,6 +7,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from keras_hyper.live.app import LiveTask, Page, served
 from keras_hyper.live.task import Slider, live_task, sample_pictures
+from keras_hyper.restoration.restorer import NetworkRestorer
 from pipelines import TASKS
 from tests.conftest import random_estimator, random_network
 from tests.keras_hyper.live.actions import WIDE, new_page, wait
@@ -41,7 +42,9 @@ def ask(model):
             sliders = (Slider("JPEG quality", (10, 80), (1, 100), 0.5, rising=False),)
             tasks = {
                 "denoise": live_task("a", model, TASKS["denoise"], random_estimator()),
-                "dejpeg": LiveTask("b", model, jpeg, sliders, estimate=lambda *_: None),
+                "dejpeg": LiveTask(
+                    "b", NetworkRestorer("b", model), jpeg, sliders, estimate=lambda *_: None
+                ),
             }
             page = Page(tasks, sample_pictures(), max_pixels=1_000_000)
             async with TestClient(TestServer(page.app())) as client:

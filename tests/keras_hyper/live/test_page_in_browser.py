@@ -304,7 +304,7 @@ def test_task_of_two_levels_has_two_sliders(visit, screen):
         with page.expect_download() as download:
             page.click("#save")
         with Image.open(download.value.path()) as saved:
-            expected = restore(PIXELS, (25, 55), task.model)
+            expected = restore(PIXELS, (25, 55), task.model.model)
             assert np.abs(np.asarray(saved).astype(int) - expected).max() <= 1
 
 

@@ -42,7 +42,7 @@ def test_view_equals_the_same_part_of_the_whole(rng, box, kind, channels):
     view = checked_box(box, pixels.shape)
     restored = ViewRestorer().view(request, view, 1)
     assert restored.exact
-    close(restored.pixels, restore(pixels.squeeze(), 25.0, request.task.model)[view])
+    close(restored.pixels, restore(pixels.squeeze(), 25.0, request.task.model.model)[view])
 
 
 @pytest.mark.parametrize("factor", [2.0, 2.5, 3.0])
@@ -68,7 +68,7 @@ def test_painted_view_equals_the_same_part_of_the_whole(rng):
     view = checked_box((13, 20, 30, 17), pixels.shape)
     part = ViewRestorer().view(request, view, 1).pixels
     close(part, ViewRestorer().whole(request, lambda *_: None)[view])
-    plain = restore(pixels, 25.0, request.task.model)[view]
+    plain = restore(pixels, 25.0, request.task.model.model)[view]
     assert np.abs(part.astype(float) - plain).max() > 2
 
 
@@ -88,7 +88,7 @@ def test_reduced_view_is_approximate_until_the_whole_is_restored(rng):
 def test_reduced_view_is_restored_at_a_lower_noise_level(monkeypatch):
     flat = np.full((64, 64, 3), 128, np.uint8)
     request = request_of(flat)
-    seen = counted(monkeypatch, request.task.model, "generated")
+    seen = counted(monkeypatch, request.task.model.model, "generated")
     ViewRestorer().view(request, checked_box((0, 0, 64, 64), flat.shape), 0.25)
     assert seen[-1] == (25 * 0.25,)
 
@@ -185,12 +185,11 @@ def test_views_of_one_picture_do_not_share_features(rng, scale):
 def test_gray_picture_is_restored_by_the_network_for_gray(rng, shape, level):
     pixels = np.array(np.broadcast_to(rng.integers(0, 256, (61, 83, 1), np.uint8), (*shape, 1)[:3]))
     pixels = pixels.reshape(shape)
-    gray = random_network(channels=1, level_range=(5, 70))
+    gray = NetworkRestorer("a", random_network(channels=1, level_range=(5, 70)))
     given = request_of(pixels, level)
     request = replace(given, task=replace(given.task, gray=gray))
     view = checked_box((13, 21, 30, 17), pixels.shape)
-    both = [NetworkRestorer("a", network) for network in (request.task.model, gray)]
-    whole = ColourAndGrayRestorer(*both).restore(pixels, level)
+    whole = ColourAndGrayRestorer(request.task.model, gray).restore(pixels, level)
     close(ViewRestorer().view(request, view, 1).pixels, whole[view])
     close(ViewRestorer().whole(request, lambda *_: None), whole)
     colour = ViewRestorer().whole(given, lambda *_: None)
@@ -207,7 +206,7 @@ def test_an_engine_shows_what_the_network_shows(rng, shape):
     seen = []
     for engine in ("tensorflow", "openvino"):
         model = open_restorer("denoise_tiny", "denoise", engine=engine)
-        task = live_task("a", model.model or model, TASKS["denoise"])
+        task = live_task("a", model, TASKS["denoise"])
         assert task.facts()["paints"]
         picture = OpenPicture("a.png", PictureFile(pixels), None)
         picture.paint(1, painting.getvalue())
