@@ -177,6 +177,7 @@ def compile_onnx(path: Path, engine: str, precision: str = "float32") -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    # Without a number each thread is bound to a core, and those of all processes to the same ones.
     options.intra_op_num_threads = _threads()
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return lambda inputs: session.run(None, inputs)[0]
@@ -198,8 +199,12 @@ def _compile_openvino(path, precision):
     in_bfloat16 = precision == "bfloat16"
     if in_bfloat16 and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise WrongArgumentError("expected --precision float32: this processor has no bfloat16")
-    hint = {"INFERENCE_PRECISION_HINT": "bf16" if in_bfloat16 else "f32"}
-    hint["INFERENCE_NUM_THREADS"] = str(_threads())
+    hint = {
+        "INFERENCE_PRECISION_HINT": "bf16" if in_bfloat16 else "f32",
+        "INFERENCE_NUM_THREADS": str(_threads()),
+        # Else the threads of every process are bound to the first cores, which all then share.
+        "ENABLE_CPU_PINNING": "NO",
+    }
     request = core.compile_model(path, "CPU", hint).create_infer_request()
     lock = threading.Lock()
 
@@ -211,8 +216,10 @@ def _compile_openvino(path, precision):
 
 
 def _threads() -> int:
-    """The number of threads that a scheduler gives a process, as Ray does; 0 for all cores."""
-    return int(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0] or 0)
+    """The number of threads that a scheduler gives a process, as Ray does; else of its cores."""
+    given = int(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0] or 0)
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    return given or (len(allowed(0)) if allowed else os.cpu_count() or 1)
 
 
 def _onnx_of(path):

@@ -1,6 +1,7 @@
 """Engines without Keras, against the Keras networks that ship."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -199,7 +200,7 @@ print({{"keras", "tensorflow", "openvino_telemetry", "torch"}} & set(sys.modules
 
 
 @pytest.mark.parametrize("engine", ONNX_ENGINES)
-@pytest.mark.parametrize(("variable", "threads"), [("3,2", 3), ("", 0)])
+@pytest.mark.parametrize(("variable", "threads"), [("3,2", 3), ("", len(os.sched_getaffinity(0)))])
 def test_threads_are_those_that_a_scheduler_gives(engine, variable, threads, monkeypatch):
     module, given = pytest.importorskip(engine), []
     monkeypatch.setenv("OMP_NUM_THREADS", variable)
@@ -216,3 +217,22 @@ def test_threads_are_those_that_a_scheduler_gives(engine, variable, threads, mon
         )  # fmt: skip
     compile_onnx(Path("model.onnx"), engine)
     assert given == [threads]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="Linux alone lists threads there")
+@pytest.mark.parametrize("engine", ONNX_ENGINES)
+def test_no_thread_is_bound_to_a_core(engine):
+    """Else several processes, as those of shards, all run on the first cores."""
+    program = f"""
+import os
+import numpy as np
+from keras_hyper.restoration.engines import OnnxRestorer, open_onnx
+network = OnnxRestorer("tiny", *open_onnx("denoise_tiny", {engine!r}))
+network.run(np.zeros((64, 64, 3), np.float32), np.float32(25))
+print({{frozenset(os.sched_getaffinity(int(task))) for task in os.listdir("/proc/self/task")}}
+      == {{frozenset(os.sched_getaffinity(0))}})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout.splitlines()[-1] == "True", done.stdout + done.stderr
