@@ -54,7 +54,8 @@ class StopOnNaN(keras.callbacks.Callback):
 class History(keras.callbacks.Callback):
     """Keeps the figures of every epoch in a JSON file, over resumed runs too.
 
-    ``seconds`` of a row are those of all training until then, with validation, without pauses.
+    ``seconds`` of a row are those of all training until then, with validation, without pauses;
+    ``seconds_a_step`` are those of its own steps, without validation.
 
     Args:
         path: The file.
@@ -71,9 +72,17 @@ class History(keras.callbacks.Callback):
         self.rows = [row for row in rows if row["step"] <= step]
         self.last = time.monotonic()
 
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Starts the clock of the steps."""
+        self.begun, self.first = time.monotonic(), self.step
+
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Counts the step."""
         self.step += 1
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        """Stops the clock of the steps."""
+        self.a_step = (time.monotonic() - self.begun) / max(1, self.step - self.first)
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         """Adds a row."""
@@ -81,7 +90,8 @@ class History(keras.callbacks.Callback):
         seconds = now - self.last + (self.rows[-1].get("seconds", 0.0) if self.rows else 0.0)
         self.last = now
         figures = {name: float(value) for name, value in logs.items()}
-        self.rows.append({"step": self.step, "seconds": round(seconds, 1), **figures})
+        times = {"seconds": round(seconds, 1), "seconds_a_step": round(self.a_step, 5)}
+        self.rows.append({"step": self.step, **times, **figures})
         write_json(self.path, self.rows)
 
 

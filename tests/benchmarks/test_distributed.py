@@ -1,29 +1,23 @@
 """Two processes under JAX train the network that one process of two devices does."""
 
 import json
-import os
-import sys
 
 import pytest
 
 from benchmarks.distributed import command, largest_difference, seconds_a_step, start, start_pair
 
 
-def test_time_of_a_step_is_that_of_the_second_half(tmp_path):
+def test_time_of_a_step_is_that_after_the_first_validation(tmp_path):
     (tmp_path / "denoise").mkdir()
-    rows = [{"step": 15, "seconds": 70.0}, {"step": 30, "seconds": 76.0}]
+    rows = [{"step": 15, "seconds_a_step": 3.5}, {"step": 30, "seconds_a_step": 0.4}]
     (tmp_path / "denoise" / "history.json").write_text(json.dumps(rows))
-    assert seconds_a_step(tmp_path) == pytest.approx(0.4)
+    assert seconds_a_step(tmp_path) == 0.4
 
 
-def test_processes_are_pinned_and_the_network_has_the_given_size(tmp_path):
+def test_the_network_has_the_given_size(tmp_path):
     words = command(tmp_path, 30, 15, blocks=16)
     given = [words[words.index(name) + 1] for name in ("--blocks", "--filters", "--validate-every")]
     assert given == ["16", "8", "15"]
-    core = min(os.sched_getaffinity(0))
-    shown = [sys.executable, "-c", "import os; print(os.sched_getaffinity(0))"]
-    assert start(shown, tmp_path / "log", cores=[core]).wait(60) == 0
-    assert (tmp_path / "log").read_text() == f"{{{core}}}\n"
 
 
 def test_two_processes_train_as_one_and_one_of_them_writes(tmp_path):
@@ -44,7 +38,7 @@ def test_two_processes_train_as_one_and_one_of_them_writes(tmp_path):
     assert files[0] == files[1] >= {"best.keras", "checkpoint.keras", "model.keras"}
     for one, other in zip(*histories, strict=True):
         for row in (one, other):
-            del row["seconds"]
+            del row["seconds"], row["seconds_a_step"]
         assert one == pytest.approx(other, abs=1e-4)
     assert "step 4: loss" in said["0"] and "step" not in said["1"].partition("train.py")[0]
     # The events of one process.
