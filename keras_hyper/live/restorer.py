@@ -208,12 +208,16 @@ class ViewRestorer:
         if scale < 1:
             return View(self._quick(request, view, scale), exact=False)
         window, inside, pixels = _window(request, view)
+        picture = request.picture.file.pixels
         if request.painted or math.prod(pixels.shape[:2]) > _MAX_UNTILED_PIXELS:
             restored = request.network.restore(pixels, request.levels(window))
         else:
             key = request.picture_id, _ends(window), request.task.factor(request.level)
             restored = self._restore(request.network, key, pixels, request.level)
-        return _measured(request, view, pixels[inside], restored[inside])
+        after = restored[inside]
+        if all(side == slice(0, length) for side, length in zip(view, picture.shape, strict=False)):
+            self._keep(request.key, after)
+        return _measured(request, view, pixels[inside], after)
 
     def whole(self, request: Request, on_tile: Callable[[int, int], None]) -> np.ndarray:
         """Restores a whole picture, or returns the kept one.
@@ -233,9 +237,12 @@ class ViewRestorer:
             if task.enlarge:
                 before = task.enlarge(before, request.level)
             pixels = request.network.restore(before, levels, on_tile=on_tile)
-            with self._lock:
-                self._whole(request.key, lambda: pixels)
+            self._keep(request.key, pixels)
         return pixels
+
+    def _keep(self, key, pixels):
+        with self._lock:
+            self._whole(key, lambda: pixels)
 
     def _kept(self, key):
         with self._lock:

@@ -5,8 +5,7 @@ import { attempt, showProgress, viewed, waiting } from "./feedback.js";
 import { Stage } from "./stage.js";
 import { $, canvas, chosen, factor, inputs, remember, state, task } from "./state.js";
 
-const WAIT = 140; // milliseconds that a view may take while the slider moves
-const REST = 250; // milliseconds of rest before the whole picture is restored
+const WAIT = 90; // milliseconds that a view may take while the slider moves
 const WHOLE = 1.5e6; // pixels of a picture that is shown without cutting
 const THUMB = [72, 48]; // CSS pixels of the pictures in the strip of levels
 
@@ -104,7 +103,7 @@ async function ask(final) {
     pixels = request.box[2] * request.box[3] * (request.scale * factor()) ** 2;
   // Of small views most of the time is not the network's.
   if (!final && pixels > budget / 4)
-    budget = Math.min(8e6, Math.max(6e4, (budget + (pixels * WAIT) / took) / 2));
+    budget = Math.min(8e6, Math.max(3e4, (budget + (pixels * WAIT) / took) / 2));
   if (number < state.shown || request.generation !== state.generation) return;
   state.shown = number;
   state.latest = { key, exact: result.exact };
@@ -152,7 +151,7 @@ export async function update() {
   const move = (moves += 1);
   clearTimeout(settling);
   await attempt(ask)(false);
-  if (move === moves) settling = setTimeout(attempt(settle), REST);
+  if (move === moves) settling = setTimeout(attempt(settle), engine.rest);
 }
 
 async function settle() {

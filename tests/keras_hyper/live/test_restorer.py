@@ -85,6 +85,20 @@ def test_reduced_view_is_approximate_until_the_whole_is_restored(rng):
     np.testing.assert_allclose(exact.pixels, squares, atol=0.51)
 
 
+@pytest.mark.parametrize(("name", "level"), [("denoise", 25.0), ("sr", 2.0)])
+def test_view_of_the_whole_picture_is_not_restored_again(rng, name, level):
+    def leave(done, count):
+        raise RequestCancelledError
+
+    pixels = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    request, restoring = request_of(pixels, level, name), ViewRestorer()
+    restoring.view(request, checked_box((0, 0, 80, 59), pixels.shape), 1)
+    with pytest.raises(RequestCancelledError):
+        restoring.whole(request, leave)
+    view = restoring.view(request, checked_box((0, 0, 80, 60), pixels.shape), 1)
+    assert restoring.whole(request, leave) is view.pixels
+
+
 def test_reduced_view_is_restored_at_a_lower_noise_level(monkeypatch):
     flat = np.full((64, 64, 3), 128, np.uint8)
     request = request_of(flat)

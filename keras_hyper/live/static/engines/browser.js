@@ -95,6 +95,7 @@ export const engine = {
   ononline: () => {},
   onload: () => {},
   keepsWhole: false,
+  rest: 250,
   whole: async () => {},
   about: () => ask("about", []),
   open: (file) => ask("open", [file, file.name]),

@@ -19,6 +19,7 @@ async function bitmapOf(bytes, width, height) {
 
 class ServerEngine {
   keepsWhole = true;
+  rest = 100;
   onoffline = () => {};
   ononline = () => {};
   onload = () => {};
