@@ -1,4 +1,4 @@
-"""Serving on one machine: the cost of a call, and the effect of batching."""
+"""Serving on one machine: the cost of a call, and the effect of batching and of the engine."""
 
 import tempfile
 import threading
@@ -18,6 +18,7 @@ from keras_hyper import HyperRes
 from keras_hyper.export.saved_model import export_saved_model
 from keras_hyper.export.session import ServingSession
 from keras_hyper.serving.server.grpc_server import CONTENT_KEY
+from keras_hyper.shipped import shipped_models
 
 CLIENTS = 16
 _PACKED = [(CONTENT_KEY, "1")]
@@ -38,6 +39,26 @@ def run(rounds: int = 30, seconds: float = 6.0) -> None:
             export_saved_model(network, models / precision)
         _calls(models, rounds)
         _joined(models, seconds)
+    _by_engine(seconds)
+
+
+def _by_engine(seconds, turns=3):
+    """The networks that ship, by TensorFlow and by OpenVINO in turns."""
+    engines, rows = ("tensorflow", "openvino"), []
+    with ExitStack() as stack:
+        servers = {
+            engine: stack.enter_context(served(shipped_models(), "--engine", engine))
+            for engine in engines
+        }
+        for name, side in product(("denoise_tiny", "denoise"), (128, 512)):
+            found = {engine: [] for engine in engines}
+            for _ in range(turns):
+                for engine, server in servers.items():
+                    found[engine].append(_rate(*server, [25.0], seconds, name, side)[0])
+            rates = [median(found[engine]) for engine in engines]
+            rows.append((f"{name}, {side}x{side}", *rates, rates[1] / rates[0]))
+    columns = ("network, picture", "TensorFlow, pictures/s", "OpenVINO, pictures/s", "ratio")
+    show(f"{CLIENTS} clients, float32", columns, rows)
 
 
 def _calls(models, rounds):
@@ -89,14 +110,14 @@ def _joined(models, seconds, turns=5):
     )
 
 
-def _rate(stub, process, levels, seconds):
+def _rate(stub, process, levels, seconds, model="float32", side=128):
     """Pictures a second that all clients get restored, and the server's CPU seconds for each."""
-    tile = np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3)).astype(np.uint8)
+    tile = np.random.default_rng(0).integers(0, 256, (1, side, side, 3)).astype(np.uint8)
     done, used, begun = [0] * CLIENTS, cpu_seconds(process), time.perf_counter()
 
     def client(number):
         level = np.float32([levels[number % len(levels)]])
-        request = request_for("float32", "serving_uint8", tile, level)
+        request = request_for(model, "serving_uint8", tile, level)
         while time.perf_counter() < begun + seconds:
             stub.Predict(request, metadata=_PACKED, timeout=60)
             done[number] += 1

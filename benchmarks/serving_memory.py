@@ -1,6 +1,7 @@
-"""Memory that a picture of 24 megapixels takes in TF-Serving's session, above the loaded model."""
+"""Memory that 24 megapixels take above the loaded model: in TF-Serving's session, and in ours."""
 
 import io
+import itertools
 import json
 import subprocess
 import sys
@@ -20,38 +21,41 @@ _MIB = 2**20
 def run() -> None:
     """Prints the table; each signature runs in a separate process."""
     from keras_hyper import HyperRes
+    from keras_hyper.export.onnx import export_onnx
     from keras_hyper.export.saved_model import export_saved_model
 
     with tempfile.TemporaryDirectory() as folder:
-        version = export_saved_model(HyperRes.from_preset("denoise_tiny"), Path(folder))
+        network = HyperRes.from_preset("denoise_tiny")
+        version = export_saved_model(network, Path(folder))
+        export_onnx(network, Path(folder))
         rows = []
-        for signature in SIGNATURES:
+        for engine, signature in itertools.product(("tensorflow", "openvino"), SIGNATURES):
+            words = ["-m", "benchmarks.serving_memory", str(version), signature, engine]
             done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.serving_memory", str(version), signature],
-                cwd=Path(__file__).resolve().parents[1],
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-            )
-            row = (signature, *json.loads(done.stdout.splitlines()[-1]))
+                [sys.executable, *words], cwd=Path(__file__).resolve().parents[1],
+                stdout=subprocess.PIPE, text=True, check=True,
+            )  # fmt: skip
+            row = (engine, signature, *json.loads(done.stdout.splitlines()[-1]))
             print(*row, file=sys.stderr)
             rows.append(row)
     show("{}x{} pixels, 1 block, float32".format(*SIDES),
-         ("signature", "above the model, MiB", "of it arrays, MiB"), rows)  # fmt: skip
+         ("engine", "signature", "above the model, MiB", "of it arrays, MiB"), rows)  # fmt: skip
 
 
-def measured(version: str, signature: str) -> tuple[float, float]:
+def measured(version: str, signature: str, engine: str) -> tuple[float, float]:
     """Runs a signature once; returns the peak above the loaded model, and of it the arrays."""
     import keras_hyper  # noqa: F401  (before TensorFlow)
     from keras_hyper.export.session import ServingSession
+    from keras_hyper.serving.server.engine import open_engine
 
     with ServingSession(version) as session:
+        run = open_engine(Path(version), session, engine) or session
         small = _inputs(signature, (64, 64))
-        session.predict(signature, small)  # the first run allocates what all runs share
+        run.predict(signature, small)  # the first run allocates what all runs share
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
         before = _memory("VmRSS")
         inputs = _inputs(signature, SIDES)
-        outputs = session.predict(signature, inputs)
+        outputs = run.predict(signature, inputs)
         arrays = [np.asarray(value) for value in (*inputs.values(), *outputs.values())]
         sizes = [len(each.flat[0]) if each.dtype == object else each.nbytes for each in arrays]
         return (_memory("VmHWM") - before) / _MIB, sum(sizes) / _MIB

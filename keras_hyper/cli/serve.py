@@ -13,6 +13,7 @@ from pathlib import Path
 
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.numbers import at_least_one, not_negative, whole
+from keras_hyper.restoration.engines import add_engine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--allowed-hosts", nargs="+", metavar="NAME", help="names in REST's Host header; * is all")
     add("--idle", type=at_least_one, help="seconds until an unused connection is closed")
     add("--grpc_channel_arguments", metavar="NAME=VALUE,...", help="gRPC's, as TF-Serving's switch")
+    add_engine(parser)
     add("--access-log", type=Path, metavar="F", help="file that gets a line of JSON for each call")
     add("--traces", action="store_true", help="send traces to $OTEL_EXPORTER_OTLP_ENDPOINT")
     add("--cert", type=Path, metavar="PEM", help="certificate chain; turns TLS on")

@@ -41,7 +41,7 @@ class Server:
         self._certificates = (
             Certificates(cert, key, self.options.client_ca) if cert and key else None
         )
-        self.models = Models(configs, self.options.poll)
+        self.models = Models(configs, self.options.poll, self.options.engine)
         self.port: int | None = None
         self.rest_port: int | None = None
         self._thread = threading.Thread(target=self._run, name="server", daemon=True)

@@ -35,6 +35,7 @@ class Options:
         idle: Seconds without a call after which a connection is closed.
         channel_arguments: Arguments of gRPC, such as ``grpc.max_connection_age_ms``.
         access_log: File that gets a line of JSON for each Predict; None for none.
+        engine: What restores pictures: see `keras_hyper.serving.server.engine.open_engine`.
         traces: Send spans of calls by OTLP; needs the extra ``traces``.
     """
 
@@ -58,6 +59,7 @@ class Options:
     idle: float = 300.0
     channel_arguments: tuple[tuple[str, int | str], ...] = ()
     access_log: Path | None = None
+    engine: str = "auto"
     traces: bool = False
 
 

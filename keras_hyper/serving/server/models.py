@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from keras_hyper.export.card import version_number
+from keras_hyper.restoration.engines import TENSORFLOW
 from keras_hyper.serving.server.config import ModelConfig
 from keras_hyper.serving.server.errors import invalid, not_found
 from keras_hyper.serving.server.version import Hold, State, Version
@@ -25,11 +26,18 @@ class Model:
     Args:
         config: Its name, folder and policy.
         clock: Returns seconds, for the waits between attempts to load.
+        engine: What restores its pictures: see `keras_hyper.serving.server.engine.open_engine`.
     """
 
-    def __init__(self, config: ModelConfig, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        config: ModelConfig,
+        clock: Callable[[], float] = time.monotonic,
+        engine: str = TENSORFLOW,
+    ):
         self.config = config
         self._clock = clock
+        self._engine = engine
         self.load_failures = 0
         self._ignored: set[str] = set()
         self._past: list[Version] = []
@@ -121,7 +129,7 @@ class Model:
     def _make_available(self, number, folder):
         version = self._versions.get(number)
         if version is None:
-            version = Version(number, folder, self._clock)
+            version = Version(number, folder, self._clock, self._engine)
             self._versions = {**self._versions, number: version}
         if version.state is State.AVAILABLE:
             if version.has_grown():
@@ -137,13 +145,15 @@ class Model:
             _log.warning("%s version %d: %s", self.config.name, number, version.text)
             return False
         self._available = {**self._available, number: version}
-        costs = version.loaded.costs.items() if version.loaded else ()
-        found = ", ".join(f"{name} {cost.unit:.0f}" for name, cost in sorted(costs))
-        _log.info("%s version %d is available; bytes a pixel: %s", self.config.name, number, found)
+        loaded = version.loaded
+        if loaded:
+            costs = (f"{name} {cost.unit:.0f}" for name, cost in sorted(loaded.costs.items()))
+            text = "%s version %d is available, run by %s; bytes a pixel: %s"
+            _log.info(text, self.config.name, number, loaded.engine, ", ".join(costs))
         return True
 
     def _load_again(self, old):
-        new = Version(old.number, old.folder, self._clock)
+        new = Version(old.number, old.folder, self._clock, self._engine)
         if not new.load():
             self.load_failures += 1
             old.seen = new.seen
@@ -187,10 +197,17 @@ class Models:
     Args:
         configs: Returns the models; called at each poll, so that new ones are found.
         interval: Seconds between polls; 0 polls once.
+        engine: As of `Model`.
     """
 
-    def __init__(self, configs: Callable[[], Iterable[ModelConfig]], interval: float = 1.0):
+    def __init__(
+        self,
+        configs: Callable[[], Iterable[ModelConfig]],
+        interval: float = 1.0,
+        engine: str = TENSORFLOW,
+    ):
         self._configs = configs
+        self._engine = engine
         self._interval = interval
         self._models: dict[str, Model] = {}
         self._stopping = threading.Event()
@@ -262,7 +279,7 @@ class Models:
         except (OSError, ValueError) as error:
             _log.warning("the models stay as they are: %s", error)
             configs = []
-        new = {c.name: Model(c) for c in configs if c.name not in self._models}
+        new = {c.name: Model(c, engine=self._engine) for c in configs if c.name not in self._models}
         self._models = {**self._models, **new}
         for config in configs:
             model = self._models[config.name]

@@ -12,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_hyper.export.session import ServingSession
+from keras_hyper.restoration.engines import TENSORFLOW
 from keras_hyper.serving.server.cost import Cost, largest
+from keras_hyper.serving.server.engine import EngineSession, open_engine
 from keras_hyper.serving.server.errors import (
     ServingError,
     UnknownSignatureError,
@@ -50,8 +52,19 @@ class LoadedVersion:
         self._session = ServingSession(folder)
         self.definitions = self._session.definitions
         self.signatures = self._session.signatures
+        self._folder = folder
+        self._engine: EngineSession | None = None
         # Measured by the warm-up.
         self.costs: dict[str, Cost] = {}
+
+    @property
+    def engine(self) -> str:
+        """The name of what restores its pictures."""
+        return self._engine.engine if self._engine else TENSORFLOW
+
+    def use(self, engine: str) -> None:
+        """Lets an engine restore from now on; arguments and errors as of `open_engine`."""
+        self._engine = open_engine(self._folder, self._session, engine)
 
     def signature(self, name: str) -> Any:
         """Returns the SignatureDef of that name; the empty name is the default signature.
@@ -95,6 +108,13 @@ class LoadedVersion:
         """
         definition = self.signature(signature)
         names = list(outputs or sorted(definition.outputs))
+        if self._engine and signature == "auto":
+            level = self.run("estimate", inputs, timeout=timeout)
+            found = self.run(DEFAULT_SIGNATURE, inputs | level, timeout=timeout) | level
+            return {name: found[name] for name in names}
+        session = self._session
+        if self._engine and signature in self._engine.definitions:
+            session = self._engine
         options: Any = None
         if timeout is not None or trace:
             options = tf.compat.v1.RunOptions()
@@ -103,7 +123,7 @@ class LoadedVersion:
         if trace:
             options.trace_level = options.FULL_TRACE
         try:
-            values = self._session.session.run(
+            values = session.session.run(
                 [definition.outputs[name].name for name in names],
                 {definition.inputs[name].name: value for name, value in inputs.items()},
                 options=options,
@@ -118,8 +138,10 @@ class LoadedVersion:
         return self.costs.get(signature) or largest(self.costs.values())
 
     def close(self) -> None:
-        """Closes the session, in which nothing may run any more."""
+        """Closes the sessions, in which nothing may run any more."""
         self._session.session.close()
+        if self._engine:
+            self._engine.session.close()
 
 
 class Lease:
@@ -168,9 +190,16 @@ class Version:
         number: The folder's name as a number.
         folder: The folder.
         clock: Returns seconds, for the waits.
+        engine: See `open_engine`.
     """
 
-    def __init__(self, number: int, folder: Path, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        number: int,
+        folder: Path,
+        clock: Callable[[], float] = time.monotonic,
+        engine: str = TENSORFLOW,
+    ):
         self.number = number
         self.folder = folder
         self.state = State.START
@@ -178,6 +207,7 @@ class Version:
         self.note = ""
         self.loaded: LoadedVersion | None = None
         self._clock = clock
+        self._engine = engine
         self.seen: tuple = ()
         self._failures = 0
         self._next_attempt = 0.0
@@ -207,7 +237,9 @@ class Version:
         try:
             loaded = LoadedVersion(self.folder)
             try:
+                # By TensorFlow, which says what a run takes and takes more than an engine.
                 loaded.costs = warm_up(loaded, self.folder)
+                loaded.use(self._engine)
             except BaseException:
                 loaded.close()
                 raise

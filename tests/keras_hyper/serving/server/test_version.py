@@ -35,6 +35,9 @@ def test_retired_version_closes_after_its_last_request(tmp_path, monkeypatch):
     class Loaded:
         closed = False
 
+        def use(self, engine):
+            pass
+
         def close(self):
             self.closed = True
 

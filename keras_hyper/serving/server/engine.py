@@ -1,0 +1,116 @@
+"""A version's pictures restored by OpenVINO or ONNX Runtime, after the checks of its own graph."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_hyper.errors import WrongArgumentError
+from keras_hyper.export.session import ServingSession
+from keras_hyper.export.signatures import signatures
+from keras_hyper.restoration.engines import OnnxRestorer, open_onnx
+
+_log = logging.getLogger(__name__)
+# Largest difference of a pixel to the version's own graph: that of the engines to Keras.
+_TOLERANCE = 1e-4
+
+
+class _Network(OnnxRestorer):
+    """The file as the signatures of an export call a network."""
+
+    def sweep(self, image: tf.Tensor, level: tf.Tensor | None) -> tf.Tensor:
+        """Restores pictures at a level each, or one picture at several levels."""
+
+        def restored(images, levels):
+            count = max(len(images), len(levels))
+            pairs = [(images[n % len(images)], levels[n % len(levels)]) for n in range(count)]
+            return np.stack([self.run(*pair) for pair in pairs])
+
+        levels = tf.zeros((1,)) if level is None else level
+        result = tf.numpy_function(restored, [image, levels], tf.float32, stateful=False)
+        return tf.ensure_shape(result, (None, *image.shape[1:]))
+
+
+class EngineSession(ServingSession):
+    """The restoring signatures of a version, with checks, decoding and tiles of the export.
+
+    Args:
+        path: The network's ``model.onnx``.
+        engine: One of `keras_hyper.restoration.engines.ONNX_ENGINES`.
+        definitions: Of the version. Signatures with other inputs than the export's are left out.
+    """
+
+    def __init__(self, path: Path, engine: str, definitions: dict[str, Any]):
+        self.engine, self.network = engine, _Network(str(path), path, engine)
+        self.graph, self.definitions, self.callables = tf.Graph(), {}, {}
+        with_level = self.network.only_level is None
+        endpoints = signatures(self.network.sweep, self.network, with_level, "")
+        del endpoints["describe"]
+        for name, (function, inputs) in endpoints.items():
+            definition = definitions.get(name)
+            if definition and {spec.name for spec in inputs} == set(definition.inputs):
+                self.definitions[name] = definition
+                # Traced outside: inside a graph `==` would compare tensors as Python's objects.
+                traced = tf.function(function, input_signature=inputs, autograph=False)
+                concrete = traced.get_concrete_function()
+                with self.graph.as_default():
+                    self._add(definition, concrete, inputs)
+        self.signatures = self.definitions
+        self.session = tf.compat.v1.Session(graph=self.graph)
+
+    def _add(self, definition, function, inputs):
+        """Adds a function with the names of tensors that a version's definition has."""
+        given = [
+            tf.compat.v1.placeholder(
+                spec.dtype, spec.shape, definition.inputs[spec.name].name.removesuffix(":0")
+            )
+            for spec in inputs
+        ]
+        with tf.name_scope("engine"):
+            answers = function(*given)
+        for name, answer in answers.items():
+            tf.identity(answer, definition.outputs[name].name.removesuffix(":0"))
+
+    def difference(self, version: ServingSession) -> float:
+        """Returns the largest difference of a pixel to the version, at both ends of the levels."""
+        if "serving_default" not in self.signatures:
+            return float("inf")
+        shape = 2, 40, 56, self.network.channels
+        inputs = {"image": np.random.default_rng(0).random(shape, np.float32)}
+        if self.network.only_level is None:
+            inputs["level"] = np.transpose(self.network.level_range).astype(np.float32)
+        both = [one.predict("serving_default", inputs)["restored"] for one in (self, version)]
+        return float(np.abs(both[0] - both[1]).max())
+
+
+def open_engine(folder: Path, version: ServingSession, engine: str) -> EngineSession | None:
+    """Opens the ``model.onnx`` beside the versions of a model, if it is this version's network.
+
+    Args:
+        folder: The version's folder.
+        version: The version as TensorFlow runs it.
+        engine: One of `keras_hyper.restoration.engines.ENGINES`.
+
+    Returns:
+        None where TensorFlow runs the version: if it is the engine, on a GPU, without such a file,
+        or where the results differ, which the log says.
+
+    Raises:
+        WrongArgumentError: If OpenVINO or ONNX Runtime is named, and there is no such file or its
+            results differ.
+    """
+    chosen = open_onnx(str(folder.parent / "model.onnx"), engine)
+    if chosen is None:
+        return None
+    session = EngineSession(*chosen, version.definitions)
+    difference = session.difference(version)
+    if difference <= _TOLERANCE:
+        return session
+    session.session.close()
+    text = f"expected {chosen[0]} to restore as {folder}, got a difference of {difference:.1g}"
+    if engine != "auto":
+        raise WrongArgumentError(text)
+    _log.warning("%s: TensorFlow runs this version", text)
+    return None

@@ -1,0 +1,128 @@
+"""Versions whose pictures OpenVINO or ONNX Runtime restores."""
+
+import logging
+import shutil
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_hyper.errors import WrongArgumentError
+from keras_hyper.export.saved_model import export_saved_model
+from keras_hyper.models import load_hyper_res, load_level_estimator
+from keras_hyper.restoration.engines import ONNX_ENGINES
+from keras_hyper.serving.server.errors import ServingError
+from keras_hyper.serving.server.version import LoadedVersion, State, Version
+from tests.keras_hyper.serving.conftest import MODELS
+
+TINY = MODELS / "denoise_tiny"
+
+
+@pytest.fixture(scope="module")
+def version():
+    loaded = LoadedVersion(TINY / "1")
+    yield loaded
+    loaded.close()
+
+
+def by_both(version, engine, signature, inputs):
+    """The outputs by TensorFlow and by the engine."""
+    version.use("tensorflow")
+    expected = version.run(signature, inputs)
+    version.use(engine)
+    assert version.engine == engine
+    return expected, version.run(signature, inputs)
+
+
+@pytest.mark.parametrize("engine", ONNX_ENGINES)
+def test_engine_restores_as_the_graph_does(version, engine, rng):
+    image = rng.random((2, 21, 34, 3), np.float32)
+    level = np.float32([5, 50])
+    expected, found = by_both(version, engine, "serving_default", {"image": image, "level": level})
+    np.testing.assert_allclose(found["restored"], expected["restored"], atol=1e-5)
+    assert np.abs(found["restored"][0] - found["restored"][1]).max() > 0.1  # each at its level
+    one = {"image": image[:1], "level": level}
+    expected, found = by_both(version, engine, "sweep", one)
+    np.testing.assert_allclose(found["restored"], expected["restored"], atol=1e-5)
+    pixels = {"image": np.uint8(image * 255), "level": level}
+    expected, found = by_both(version, engine, "serving_uint8", pixels)
+    off = np.abs(found["restored"].astype(int) - expected["restored"])
+    assert found["restored"].dtype == np.uint8 and off.max() <= 1 and off.mean() < 0.01
+    file = tf.io.encode_png(pixels["image"][0]).numpy()
+    files = {"image_bytes": np.array([file], object), "level": level[:1]}
+    both = by_both(version, engine, "serving_bytes", files)
+    files = [tf.io.decode_png(one["restored_bytes"][0]).numpy().astype(int) for one in both]
+    assert np.abs(files[0] - found["restored"][0]).max() <= 1
+    assert np.abs(files[1] - found["restored"][0]).max() == 0
+
+
+def test_engine_restores_large_pictures_in_tiles(version, rng):
+    image = rng.random((1, 40, 9000, 3), np.float32)
+    inputs = {"image": image, "level": np.float32([25])}
+    expected, found = by_both(version, "openvino", "serving_default", inputs)
+    np.testing.assert_allclose(found["restored"], expected["restored"], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "inputs, text",
+    [
+        ({"image": np.full((1, 8, 8, 3), 3, np.float32)}, "float pixels in [0, 1]"),
+        ({"image": np.full((1, 8, 8, 3), np.nan, np.float32)}, "finite"),
+        ({"level": np.float32([999])}, "expected levels"),
+        ({"level": np.float32([5, 5])}, "as many"),
+    ],
+)
+def test_bad_inputs_are_refused_as_by_the_graph(version, inputs, text):
+    version.use("openvino")
+    good = {"image": np.zeros((1, 8, 8, 3), np.float32), "level": np.float32([5])}
+    with pytest.raises(ServingError, match="assertion failed") as caught:
+        version.run("serving_default", good | inputs)
+    assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT and text in caught.value.text
+
+
+def test_auto_restores_at_the_level_that_the_graph_estimates(tmp_path, rng):
+    network = load_hyper_res("denoise_tiny")
+    estimator = load_level_estimator("estimate")
+    folder = export_saved_model(network, tmp_path, estimator=estimator)
+    for name in ("model.onnx", "card.json", "model.keras"):
+        shutil.copy(TINY / name, tmp_path / name)
+    loaded = LoadedVersion(folder)
+    inputs = {"image": rng.random((1, 64, 64, 3), np.float32)}
+    expected, found = by_both(loaded, "openvino", "auto", inputs)
+    np.testing.assert_allclose(found["level"], expected["level"], rtol=1e-5)
+    np.testing.assert_allclose(found["restored"], expected["restored"], atol=1e-5)
+    assert list(loaded.run("auto", inputs, ["level"])) == ["level"]
+    loaded.close()
+
+
+def test_file_of_another_network_is_not_used(tmp_path, caplog):
+    shutil.copytree(TINY / "1", tmp_path / "1")
+    for name in ("model.onnx", "card.json", "model.keras"):
+        shutil.copy(MODELS / "photo" / name, tmp_path / name)
+    version = Version(1, tmp_path / "1", engine="auto")
+    with caplog.at_level(logging.WARNING, "keras_hyper.serving"):
+        assert version.load() and version.loaded.engine == "tensorflow"
+    assert "TensorFlow runs this version" in caplog.text
+    version.loaded.close()
+    named = Version(1, tmp_path / "1", engine="openvino")
+    assert not named.load() and named.state is State.END
+    assert "got a difference of" in named.text
+
+
+def test_engine_without_its_file_is_refused(tmp_path):
+    shutil.copytree(TINY / "1", tmp_path / "1")
+    loaded = LoadedVersion(tmp_path / "1")
+    loaded.use("auto")
+    assert loaded.engine == "tensorflow"
+    with pytest.raises(WrongArgumentError, match="--format onnx --force writes it"):
+        loaded.use("onnxruntime")
+    loaded.close()
+
+
+def test_costs_are_those_of_the_graph():
+    version = Version(1, TINY / "1", engine="openvino")
+    assert version.load() and version.loaded.engine == "openvino"
+    # An engine's memory is in no trace of TensorFlow: pixels alone would be some 50 bytes.
+    assert version.loaded.cost("serving_default").unit > 300
+    version.loaded.close()
