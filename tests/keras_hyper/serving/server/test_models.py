@@ -280,5 +280,7 @@ def test_synthetic_request_is_run_without_a_warm_up_file_and_the_log_has_its_cos
     shutil.rmtree(folder / "1" / "assets.extra")
     with caplog.at_level("INFO", "keras_hyper.serving"):
         assert model_of(folder).available == [1]
-    found = re.search(r"is available, run by tensorflow; bytes a pixel: .*serving_default (\d+)", caplog.text)
+    found = re.search(
+        r"is available, run by tensorflow; bytes a pixel: .*serving_default (\d+)", caplog.text
+    )
     assert 500 < int(found[1]) < 5000
