@@ -1,10 +1,11 @@
-"""Training by two processes on this machine against one, and what happens when one of them dies.
+"""Training by two processes, or two devices, against one, and what happens when one process dies.
 
 python -m benchmarks.distributed                                  about ten minutes on two cores
 python -m benchmarks.distributed --blocks 16 --filters 64 --cases undisturbed    the paper's network
+python -m benchmarks.distributed --tensorflow                     two devices of one process
 python -m benchmarks.distributed --speed --blocks 1 --filters 64 --patch 48      two idle cores
 
-Needs the extra `jax`.
+Needs the extra `jax`, but for `--tensorflow`.
 """
 
 import argparse
@@ -27,6 +28,18 @@ from pipelines import SAMPLE_PICTURES
 ROOT = Path(__file__).resolve().parents[1]
 # One device a process, and XLA compiles such a small network faster without optimisation.
 FLAGS = "--xla_backend_optimization_level=0"
+# Makes devices of the processor, and lets the run find them as if they were GPUs.
+_MIRRORED = """
+import sys
+import tensorflow as tf
+count = int(sys.argv.pop(1))
+one = tf.config.LogicalDeviceConfiguration()
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [one] * count)
+import train
+from keras_hyper.training import processes
+processes.accelerators = lambda: [f"cpu:{index}" for index in range(count)]
+sys.exit(train.main(sys.argv[1:]))
+"""
 _SIZE = {"blocks": 1, "filters": 8, "batch": 8, "patch": 16}
 
 
@@ -74,6 +87,12 @@ def start_pair(
     ]
 
 
+def start_mirrored(words: Sequence[str], folder: Path, devices: int = 2) -> list[subprocess.Popen]:
+    """Starts one process of several devices under TensorFlow; arguments as of `start`."""
+    words = [sys.executable, "-c", _MIRRORED, str(devices), *words[2:]]
+    return [start(words, folder / "0.log", KERAS_BACKEND="tensorflow")]
+
+
 def largest_difference(first: Path, second: Path) -> float:
     """Returns the largest difference of two networks' weights."""
     networks = [load_hyper_res(str(out / "denoise")) for out in (first, second)]
@@ -106,21 +125,32 @@ CASES = {
     "kill -9 of process 0": (0, signal.SIGKILL),
     "SIGTERM to process 1": (1, signal.SIGTERM),
 }
+# Of one process of two devices.
+MIRRORED_CASES = {
+    "undisturbed": None,
+    "kill -9": (0, signal.SIGKILL),
+    "SIGTERM": (0, signal.SIGTERM),
+}
 
 
-def row_of(name: str, folder: Path, alone: Path, steps: int, **size: int) -> str:
+def row_of(
+    name: str, folder: Path, alone: Path, steps: int, mirrored: bool = False, **size: int
+) -> str:
     """Runs a case in `folder`; returns its row of the table.
 
     Raises:
         RuntimeError: If a run fails that should not.
     """
-    words, event, ended, said = command(folder / "out", steps, 10, **size), CASES[name], "", ""
-    processes = start_pair(words, folder)
+    begin, event = (start_mirrored, MIRRORED_CASES[name]) if mirrored else (start_pair, CASES[name])
+    words, ended, said = command(folder / "out", steps, 10, **size), "", ""
+    processes = begin(words, folder)
     if event:
         ended = f"{interrupt(processes, *event, folder / 'out'):.0f} s"
-        said = last_words(folder / f"{1 - event[0]}.log")
+        said = last_words(folder / f"{len(processes) - 1 - event[0]}.log")
     statuses = [process.wait() for process in processes]
-    again = [process.wait() for process in start_pair(words, folder)] if event else statuses
+    # A scheduler's processes find out by themselves whether to resume.
+    words = [*words, "--resume"] if mirrored else words
+    again = [process.wait() for process in begin(words, folder)] if event else statuses
     if any(again):
         raise RuntimeError((folder / "0.log").read_text()[-2000:])
     difference = largest_difference(alone, folder / "out")
@@ -175,24 +205,31 @@ def main() -> None:
     )
     for name, value in _SIZE.items():
         parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--cases", nargs="+", help="some rows of the table alone")
+    parser.add_argument("--tensorflow", action="store_true", help="two devices of one process")
     parser.add_argument("--speed", action="store_true", help="measure the time of a step instead")
     args = parser.parse_args()
     size = {name: getattr(args, name) for name in _SIZE}
+    cases = MIRRORED_CASES if args.tensorflow else CASES
+    if unknown := set(args.cases or ()) - set(cases):
+        parser.error(f"expected --cases of {', '.join(cases)}, got {', '.join(unknown)}")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if args.speed:
             print_speed(folder, args.steps, size)
             return
-        print("| case | both ended after | exit status | difference | the other process said |")
+        print("| case | all ended after | exit status | difference | a process said |")
         print("|---|---:|---|---:|---|")
-        alone = start(command(folder / "alone", args.steps, 10, **size), folder / "alone.log")
+        backend = "tensorflow" if args.tensorflow else "jax"
+        words = command(folder / "alone", args.steps, 10, **size)
+        alone = start(words, folder / "alone.log", KERAS_BACKEND=backend)
         if alone.wait():
             raise RuntimeError((folder / "alone.log").read_text()[-2000:])
-        for name in args.cases:
+        for name in args.cases or cases:
             own = folder / name.replace(" ", "_")
             own.mkdir()
-            print(row_of(name, own, folder / "alone", args.steps, **size), flush=True)
+            row = row_of(name, own, folder / "alone", args.steps, args.tensorflow, **size)
+            print(row, flush=True)
 
 
 if __name__ == "__main__":

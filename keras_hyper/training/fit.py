@@ -105,8 +105,10 @@ def _train(config, console, processes):
     levels = checked(lambda: pipelines.parse_levels(config.levels, task, config.num_levels))
     parts = stages.parts_of(config, levels, task)
     processes.check_batch(config.batch or 1)
+    processes.check_device(config.device)
     paths, held_out, watched = checked(lambda: pipelines.split(config.data, config.valid))
-    model = None if config.resume else objective.new_model(recipe, task, levels, config)
+    with processes.scope():
+        model = None if config.resume else objective.new_model(recipe, task, levels, config)
     if model and initial:
         checked(lambda: objective.initialise(model, initial))
     channels, record = config.channels, config.record(levels, paths, held_out)
@@ -125,7 +127,7 @@ def _train(config, console, processes):
                 part.start(trainer.main)
             trainer = new_trainer(trainer.main, recipe, run)
             announce = None
-        pairs_from = _pairs_from(config, task, part, paths, trainer.main, announce)
+        pairs_from = _pairs_from(config, task, part, paths, trainer.main, announce, processes)
         network = fit(trainer, pairs_from, valid_at(part.levels.spread()), run, console)
     network = processes.leave(network).with_precision("float32")
     _finish(network, config, task, objective, levels, valid_at, console, not processes.index)
@@ -139,15 +141,15 @@ def _runs(config, parts, record, objective, processes):
     ]  # fmt: skip
 
 
-def _pairs_from(config, task, part, paths, network, announce):
+def _pairs_from(config, task, part, paths, network, announce, processes):
     """``step -> training pairs`` of a stage."""
     batch, patch, budget = part.batch, config.patch, int(config.memory * 2**30)
     cache = pipelines.load_patch_cache(
         paths, task, part.levels, config.channels, patch, budget, config.shrink or ()
     )
     if announce:
-        announce(cache, network)
-    device = config.device or report.first_gpu()
+        announce(cache, network, processes.devices)
+    device = config.device or (None if processes.strategy else report.first_gpu())
     return functools.partial(
         pipelines.training_pairs, cache, task, part.levels, batch, patch, config.seed, device=device
     )
@@ -167,15 +169,16 @@ def _finish(network, config, task, objective, levels, valid_at, console, writes)
 
 def new_trainer(model: keras.Model, recipe: Recipe, run: Run) -> keras.Model:
     """Returns `model` at the k levels of the run, compiled by the recipe."""
-    trainer = run.objective.trainer(model, stage=run.stage)
-    trainer.compile(
-        optimizer=recipe.optimizer(run.steps - run.first),
-        loss=run.objective.loss(),
-        metrics=run.objective.metrics(run.names),
-    )
-    trainer.build()  # freezes what the stage does not train
-    # TensorFlow would trace a first step that creates variables twice.
-    trainer.optimizer.build(trainer.trainable_variables)
+    with run.processes.scope():
+        trainer = run.objective.trainer(model, stage=run.stage)
+        trainer.compile(
+            optimizer=recipe.optimizer(run.steps - run.first),
+            loss=run.objective.loss(),
+            metrics=run.objective.metrics(run.names),
+        )
+        trainer.build()  # freezes what the stage does not train
+        # TensorFlow would trace a first step that creates variables twice.
+        trainer.optimizer.build(trainer.trainable_variables)
     return trainer
 
 
@@ -193,9 +196,11 @@ def load_trainer(runs: Sequence[Run], recipe: Recipe, console: Console) -> keras
     Raises:
         ValueError: If no checkpoint can be loaded.
     """
-    trainer = load_checkpoint(
-        runs[0].folder, runs[0].objective.trainer, lambda line: console.print(line, soft_wrap=True)
-    )
+    first = runs[0]
+    with first.processes.scope():
+        trainer = load_checkpoint(
+            first.folder, first.objective.trainer, lambda line: console.print(line, soft_wrap=True)
+        )
     steps = runs[trainer.stage].steps - runs[trainer.stage].first
     trainer.optimizer.learning_rate = recipe.schedule(steps)
     trainer.optimizer.ema_momentum = recipe.optimizer(steps).ema_momentum

@@ -1,4 +1,7 @@
-"""The processes of a run: on one host or several, each with a part of every batch (JAX)."""
+"""The processes and devices of a run, each with a part of every batch.
+
+JAX runs on one host or several, TensorFlow on the GPUs of one process.
+"""
 
 import atexit
 import contextlib
@@ -16,12 +19,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_hyper.errors import WrongArgumentError
+from keras_hyper.models.precision import accelerators
 
 # Variables of Keras, SLURM and Kubernetes.
 _INDEX = "KERAS_DISTRIBUTION_PROCESS_ID", "SLURM_PROCID", "JOB_COMPLETION_INDEX"
 _COUNT = "KERAS_DISTRIBUTION_NUM_PROCESSES", "SLURM_NTASKS"
 _ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
-# Pictures of a validation batch on one device.
+# Most pictures of a validation batch on one device.
 _VALIDATED = 8
 # Milliseconds within which a living process answers.
 _ANSWER = 20_000
@@ -36,12 +40,18 @@ class Processes:
         count: Number of processes.
         devices: Number of devices of all processes together.
         scheduled: Whether a scheduler started this process.
+        strategy: The `tf.distribute.MirroredStrategy` of several GPUs under TensorFlow.
     """
 
     index: int = 0
     count: int = 1
     devices: int = 1
     scheduled: bool = False
+    strategy: Any = None
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Returns the context in which networks and optimizers are made."""
+        return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
     def check_batch(self, batch: int) -> None:
         """Checks that every device gets as many patches.
@@ -53,6 +63,17 @@ class Processes:
             raise WrongArgumentError(
                 f"expected --batch as a multiple of {self.devices}, the number of devices, "
                 f"got {batch}"
+            )
+
+    def check_device(self, device: str | None) -> None:
+        """Checks that degradation may run on a device: a strategy needs batches on the host.
+
+        Raises:
+            WrongArgumentError: If not.
+        """
+        if device and self.strategy:
+            raise WrongArgumentError(
+                f"expected no --device with {self.devices} GPUs under TensorFlow, got {device}"
             )
 
     def check_step(self, step: int, folder: Path) -> None:
@@ -73,6 +94,13 @@ class Processes:
         Args:
             pairs: Batches whose length is a multiple of `devices`, the same in all processes.
         """
+        if self.strategy:
+            # Keras gives the dataset to the strategy, which splits every batch.
+            options = tf.data.Options()
+            options.experimental_distribute.auto_shard_policy = (
+                tf.data.experimental.AutoShardPolicy.OFF
+            )
+            return pairs.with_options(options)
         if self.count == 1:
             return pairs
 
@@ -85,7 +113,8 @@ class Processes:
     def validation(self, pairs: tf.data.Dataset) -> tf.data.Dataset:
         """Returns the rows of this process of validation pairs, in batches that divide.
 
-        The set is repeated until it divides, so that the means stay those of the set.
+        The set is repeated until it divides, so that the means stay those of the set. All batches
+        have one length: `MirroredStrategy` splits a shorter one unevenly.
 
         Args:
             pairs: Batches of any length, the same in all processes.
@@ -94,9 +123,10 @@ class Processes:
             return pairs
         pictures = sum(len(target) for _, target in pairs.as_numpy_iterator())
         times = self.devices // math.gcd(pictures, self.devices)
-        batch = self.devices * math.ceil(_VALIDATED / self.devices)
-        repeated = pairs.unbatch().repeat(times).batch(batch)
-        count = math.ceil(pictures * times / batch)
+        each = pictures * times // self.devices
+        batch = self.devices * max(n for n in range(1, _VALIDATED + 1) if each % n == 0)
+        repeated = pairs.unbatch().repeat(times).batch(batch, drop_remainder=True)
+        count = pictures * times // batch
         # Keras warns of a dataset of unknown length that it ran out of data.
         return self.rows(repeated.apply(tf.data.experimental.assert_cardinality(count)))
 
@@ -193,6 +223,10 @@ def join(
     elif host_index is not None:
         raise WrongArgumentError(f"expected --hosts with --host-index {host_index}")
     devices = len(keras.distribution.list_devices()) if backend == "jax" else 1
+    gpus = accelerators() if backend == "tensorflow" else []
+    if len(gpus) > 1:
+        strategy = tf.distribute.MirroredStrategy(gpus)
+        return Processes(devices=len(gpus), strategy=strategy)
     if devices > 1:
         # Keras's own sharding deals out whole batches: processes would validate on numbers of
         # batches that differ, and wait for each other.

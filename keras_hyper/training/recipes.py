@@ -11,7 +11,19 @@ class AveragedAdam(keras.optimizers.Adam):
 
     A run is several calls of `fit`. Keras writes the average over the weights at the end of each,
     so the next call would continue from the average.
+
+    Of several devices under TensorFlow, Keras clips each one's part of the gradient and then adds
+    them. This class adds first, as other backends do.
     """
+
+    def _clip_gradients(self, grads):
+        under_tensorflow = keras.backend.backend() == "tensorflow"
+        return grads if under_tensorflow else super()._clip_gradients(grads)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        """Adds the parts of all devices, and clips the sum; under TensorFlow alone."""
+        grads, variables = zip(*super()._all_reduce_sum_gradients(grads_and_vars), strict=True)
+        return list(zip(super()._clip_gradients(grads), variables, strict=True))
 
     def finalize_variable_values(self, var_list: list) -> None:
         """Does nothing: Keras calls it at the end of every `fit`."""

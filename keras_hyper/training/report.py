@@ -25,6 +25,7 @@ def announce(
     watched: str,
     cache: PatchCache,
     model: keras.Model,
+    devices: int = 1,
 ) -> None:
     """Prints what will be done, in a few lines."""
     source = config.data or "those that ship with the project (--data DIR for your own)"
@@ -34,7 +35,7 @@ def announce(
     blocks = ""
     if isinstance(model, HyperRes) and model.blocks:
         blocks = f"{model.blocks} block{'s' * (model.blocks != 1)}, "
-    device = (accelerators() or ["CPU"])[0]
+    device = ", ".join(accelerators()[:devices]) or "CPU"
     lines = {
         "task": f"{task.name}, level is the {task.unit}",
         "data": f"{cache.pictures} pictures, {cache.windows} windows of {sides}, "

@@ -1,10 +1,18 @@
-"""Two processes under JAX train the network that one process of two devices does."""
+"""Two processes under JAX, and two devices under TensorFlow, train the network that one does."""
 
 import json
+import os
 
 import pytest
 
-from benchmarks.distributed import command, largest_difference, seconds_a_step, start, start_pair
+from benchmarks.distributed import (
+    command,
+    largest_difference,
+    seconds_a_step,
+    start,
+    start_mirrored,
+    start_pair,
+)
 
 
 def test_time_of_a_step_is_that_after_the_first_validation(tmp_path):
@@ -20,6 +28,41 @@ def test_the_network_has_the_given_size(tmp_path):
     assert given == ["16", "8", "15"]
 
 
+def same_histories(*outs):
+    """Compares the figures of two runs, but for the time."""
+    histories = [json.loads((out / "denoise" / "history.json").read_text()) for out in outs]
+    for one, other in zip(*histories, strict=True):
+        for row in (one, other):
+            del row["seconds"], row["seconds_a_step"]
+        assert one == pytest.approx(other, abs=1e-4)
+
+
+def test_two_devices_under_tensorflow_train_as_one_and_resume(tmp_path):
+    outs = tmp_path / "alone", tmp_path / "pair"
+
+    def run(out, devices, *more):
+        out.mkdir(exist_ok=True)
+        # The gradient is clipped at every step: of the sum, not of the part of each device.
+        words = [*command(out, 4, 2), "--clip", "0.01", *more]
+        (process,) = start_mirrored(words, out, devices)
+        status = process.wait(500)
+        assert status == 0, (out / "0.log").read_text()[-2000:]
+
+    for devices, out in enumerate(outs, 1):
+        run(out, devices)
+    assert largest_difference(*outs) < 1e-6
+    same_histories(*outs)
+    folders = [out / "denoise" for out in outs]
+    names = [{path.name for path in folder.iterdir()} for folder in folders]
+    assert names[0] == names[1] >= {"best.keras", "model.keras", "1"}
+    # As if it had been stopped after step 2.
+    os.replace(folders[1] / "checkpoint_previous.keras", folders[1] / "checkpoint.keras")
+    (folders[1] / "model.keras").unlink()
+    run(outs[1], 2, "--resume")
+    assert largest_difference(*outs) < 1e-6
+    same_histories(*outs)
+
+
 def test_two_processes_train_as_one_and_one_of_them_writes(tmp_path):
     pytest.importorskip("jax", reason="JAX is installed in the lane of the newest TensorFlow alone")
     alone = start(command(tmp_path / "alone", 4, 2), tmp_path / "alone.log", devices=2)
@@ -30,16 +73,10 @@ def test_two_processes_train_as_one_and_one_of_them_writes(tmp_path):
         said[name] = (tmp_path / f"{name}.log").read_text()
         assert status == 0, said[name][-2000:]
     assert largest_difference(tmp_path / "alone", tmp_path / "pair") < 1e-6
-    histories, files = [], []
-    for name in ("alone", "pair"):
-        run = tmp_path / name / "denoise"
-        histories.append(json.loads((run / "history.json").read_text()))
-        files.append({path.name for path in run.iterdir()})
+    outs = tmp_path / "alone", tmp_path / "pair"
+    files = [{path.name for path in (out / "denoise").iterdir()} for out in outs]
     assert files[0] == files[1] >= {"best.keras", "checkpoint.keras", "model.keras"}
-    for one, other in zip(*histories, strict=True):
-        for row in (one, other):
-            del row["seconds"], row["seconds_a_step"]
-        assert one == pytest.approx(other, abs=1e-4)
+    same_histories(*outs)
     assert "step 4: loss" in said["0"] and "step" not in said["1"].partition("train.py")[0]
     # The events of one process.
     assert len(list((tmp_path / "pair").rglob("events*"))) == 2

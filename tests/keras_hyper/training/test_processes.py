@@ -59,6 +59,22 @@ def test_processes_need_jax(hosts, environment):
         join(hosts, 0, environment, 0)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="GPUs of TensorFlow")
+def test_all_gpus_are_used_under_tensorflow(monkeypatch):
+    monkeypatch.setattr(processes, "accelerators", lambda: ["gpu:0", "gpu:1"])
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda gpus: gpus)
+    both = join(None, None, {}, 0)
+    assert both == Processes(devices=2, strategy=["gpu:0", "gpu:1"])
+    with pytest.raises(WrongArgumentError, match="--batch as a multiple of 2, .* got 3"):
+        both.check_batch(3)
+    both.check_device(None)
+    with pytest.raises(WrongArgumentError, match="no --device with 2 GPUs .*, got /gpu:0"):
+        both.check_device("/gpu:0")
+    ALONE.check_device("/gpu:0")
+    policy = both.rows(pairs(4, 2)).options().experimental_distribute.auto_shard_policy
+    assert policy == tf.data.experimental.AutoShardPolicy.OFF
+
+
 def test_batch_is_a_multiple_of_the_devices():
     Processes(0, 2, 4).check_batch(8)
     with pytest.raises(WrongArgumentError, match="--batch as a multiple of 4, .* got 6"):
@@ -82,11 +98,12 @@ def test_rows_of_all_processes_are_the_batch():
     assert ALONE.rows(whole) is whole
 
 
-@pytest.mark.parametrize(("pictures", "devices"), [(24, 8), (3, 2), (1, 16)])
+@pytest.mark.parametrize(("pictures", "devices"), [(24, 8), (3, 2), (1, 16), (22, 2)])
 def test_validation_divides_and_has_every_picture_equally_often(pictures, devices):
     found = [Processes(index, devices, devices).validation(pairs(pictures, 8)) for index in (0, 1)]
     lengths = [[len(target) for _, target in part.as_numpy_iterator()] for part in found]
     assert lengths[0] == lengths[1] and len(lengths[0]) == int(found[0].cardinality())
+    assert len(set(lengths[0])) == 1 and lengths[0][0] <= 8
     every = Processes(0, 1, devices).validation(pairs(pictures, 8)).as_numpy_iterator()
     images = np.concatenate([inputs["image"] for inputs, _ in every])
     assert len(images) == devices * sum(lengths[0])

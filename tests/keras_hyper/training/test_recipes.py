@@ -76,3 +76,14 @@ def test_the_average_is_written_over_the_weights_only_on_request():
     assert weight.numpy().item() == last < 1
     optimizer.put_average([weight])
     assert last < weight.numpy().item() <= 1
+
+
+def test_whole_gradient_is_clipped():
+    optimizer = RECIPES["default"].changed(clip=1.0).optimizer(10)
+    variables = [keras.Variable(np.zeros(1, np.float32)) for _ in range(2)]
+    optimizer.build(variables)
+    optimizer.apply([ops.convert_to_tensor([30.0]), ops.convert_to_tensor([40.0])], variables)
+    # A tenth of the first gradient, whose norm is 50.
+    momentums = [one for one in optimizer.variables if one.path.endswith("momentum")]
+    found = [float(ops.convert_to_numpy(one)[0]) for one in momentums]
+    assert found == pytest.approx([0.06, 0.08])

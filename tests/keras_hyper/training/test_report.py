@@ -26,10 +26,11 @@ def cache(enlarged=0, skipped=()):
                       enlarged, skipped)  # fmt: skip
 
 
-def announced(console, task, model, the_cache, **settings):
+def announced(console, task, model, the_cache, devices=1, **settings):
     config = TrainingConfig(task.name, steps=9, seed=4, **settings).completed(RECIPES["default"])
     levels = parse_levels(["15", "50"], task)
-    report.announce(console, config, task, levels, "1 of them, held out", the_cache, model)
+    watched = "1 of them, held out"
+    report.announce(console, config, task, levels, watched, the_cache, model, devices)
     return console.file.getvalue().splitlines()
 
 
@@ -56,6 +57,8 @@ def test_an_estimator_has_no_blocks_and_the_first_accelerator_is_named(console, 
     assert lines[4] == "initialised from  random weights"
     assert lines[7] == "          device  gpu:0, tensorflow, float32"
     assert len(lines) == 8
+    both = announced(console, ESTIMATOR_TASKS["estimate"], random_estimator(), cache(), devices=2)
+    assert both[15] == "          device  gpu:0, gpu:1, tensorflow, float32"
 
 
 def test_extended_and_skipped_pictures_are_reported(console):
