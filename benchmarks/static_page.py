@@ -104,7 +104,7 @@ def _measured(address, args, final):
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=args.chromium, args=["--no-sandbox"])
         page = browser.new_page()
-        page.goto(address)
+        page.goto(f"{address.rstrip('/')}/?sample=")  # the page itself asks for no view
         times = page.evaluate(_VIEWS, [coded, args.views, final])
         browser.close()
     return [float(round(time)) for time in (statistics.median(times), min(times), max(times))]
@@ -128,9 +128,11 @@ def _hosted(site, isolated):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextlib.contextmanager
@@ -139,9 +141,11 @@ def _served(models, precision):
     process = subprocess.Popen(
         [sys.executable, "-m", "keras_hyper", *argv], stdout=subprocess.PIPE, text=True
     )
-    yield process.stdout.readline().strip()
-    process.terminate()
-    process.wait()
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ ALLOWED = {
     "keras_hyper.evaluation": {
         "keras_hyper.export", "keras_hyper.metrics", "keras_hyper.restoration", "pipelines",
     },
-    "keras_hyper.serving.server": {"keras_hyper.export", "pipelines"},
+    # `keras_hyper.restoration` for its engines.
+    "keras_hyper.serving.server": {"keras_hyper.export", "keras_hyper.restoration", "pipelines"},
     "keras_hyper.serving.client": {"keras_hyper.restoration", "pipelines"},
     "keras_hyper.live": {
         "keras_hyper.metrics", "keras_hyper.models", "keras_hyper.restoration", "pipelines",

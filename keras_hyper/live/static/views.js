@@ -5,7 +5,7 @@ import { attempt, showProgress, viewed, waiting } from "./feedback.js";
 import { Stage } from "./stage.js";
 import { $, canvas, chosen, factor, inputs, remember, state, task } from "./state.js";
 
-const WAIT = 90; // milliseconds that a view may take while the slider moves
+const WAIT = 75; // milliseconds that a view may take while the slider moves
 const WHOLE = 1.5e6; // pixels of a picture that is shown without cutting
 const THUMB = [72, 48]; // CSS pixels of the pictures in the strip of levels
 

@@ -39,7 +39,7 @@ class EngineSession(ServingSession):
     Args:
         path: The network's ``model.onnx``.
         engine: One of `keras_hyper.restoration.engines.ONNX_ENGINES`.
-        definitions: Of the version. Signatures with other inputs than the export's are left out.
+        definitions: Of the version. Its other signatures are passed over.
     """
 
     def __init__(self, path: Path, engine: str, definitions: dict[str, Any]):

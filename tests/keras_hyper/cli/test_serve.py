@@ -103,6 +103,16 @@ def test_restarted_server_serves_the_newest_complete_version_until_sigterm(tmp_p
         socket.create_connection(target.address.split(":"), timeout=5)
 
 
+def test_model_without_the_file_of_a_named_engine_is_not_served(tmp_path):
+    shutil.copytree(EXPORT, tmp_path / "denoise" / "1")
+    process, target = start("--models", tmp_path, "--engine", "onnxruntime")
+    status, answer = ask(f"{target.rest}/v1/models/denoise")
+    assert status == 200
+    text = answer["model_version_status"][0]["status"]["error_message"]
+    assert "--format onnx --force writes it" in text
+    assert end(process, target, signal.SIGTERM) == 0
+
+
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
     path = tmp_path_factory.mktemp("network") / "model.keras"

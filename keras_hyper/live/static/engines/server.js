@@ -19,7 +19,7 @@ async function bitmapOf(bytes, width, height) {
 
 class ServerEngine {
   keepsWhole = true;
-  rest = 100;
+  rest = 60;
   onoffline = () => {};
   ononline = () => {};
   onload = () => {};
