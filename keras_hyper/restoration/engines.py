@@ -217,9 +217,11 @@ def _compile_openvino(path, precision):
 
 def _threads() -> int:
     """The number of threads that a scheduler gives a process, as Ray does; else of its cores."""
-    given = int(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0] or 0)
+    given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if given.isdecimal() and int(given):  # OpenMP passes over other values too
+        return int(given)
     allowed = getattr(os, "sched_getaffinity", None)  # Linux alone has it
-    return given or (len(allowed(0)) if allowed else os.cpu_count() or 1)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _onnx_of(path):

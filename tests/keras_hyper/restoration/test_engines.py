@@ -200,7 +200,13 @@ print({{"keras", "tensorflow", "openvino_telemetry", "torch"}} & set(sys.modules
 
 
 @pytest.mark.parametrize("engine", ONNX_ENGINES)
-@pytest.mark.parametrize(("variable", "threads"), [("3,2", 3), ("", len(os.sched_getaffinity(0)))])
+@pytest.mark.parametrize(
+    ("variable", "threads"),
+    [
+        ("3,2", 3),
+        *((other, len(os.sched_getaffinity(0))) for other in ("", "0", "-1", "all", "1.5")),
+    ],
+)
 def test_threads_are_those_that_a_scheduler_gives(engine, variable, threads, monkeypatch):
     module, given = pytest.importorskip(engine), []
     monkeypatch.setenv("OMP_NUM_THREADS", variable)
