@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.export.session import ServingSession
-from keras_hyper.export.signatures import signatures
+from keras_hyper.export.signatures import restored_floats, signatures
 from keras_hyper.restoration.engines import OnnxRestorer, open_onnx
 
 _log = logging.getLogger(__name__)
@@ -57,6 +57,8 @@ class EngineSession(ServingSession):
                 concrete = traced.get_concrete_function()
                 with self.graph.as_default():
                     self._add(definition, concrete, inputs)
+        if "auto" in definitions:
+            self._add_restoring()
         self.signatures = self.definitions
         self.session = tf.compat.v1.Session(graph=self.graph)
 
@@ -72,6 +74,34 @@ class EngineSession(ServingSession):
             answers = function(*given)
         for name, answer in answers.items():
             tf.identity(answer, definition.outputs[name].name.removesuffix(":0"))
+
+    def _add_restoring(self):
+        """Adds what ``auto`` needs: pictures that were checked, at estimated levels of any size."""
+
+        def restore(image, level):
+            return restored_floats(self.network.sweep, image, level, self.network)
+
+        shapes = (None, None, None, self.network.channels), (None,)
+        inputs = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+        traced = tf.function(restore, input_signature=inputs, autograph=False)
+        concrete = traced.get_concrete_function()
+        with self.graph.as_default():
+            self._given = [tf.compat.v1.placeholder(tf.float32, shape) for shape in shapes]
+            self._restored = concrete(*self._given)
+
+    def restore(self, image: np.ndarray, level: np.ndarray, options: Any) -> np.ndarray:
+        """Restores checked pictures at levels that may be outside the unit, as ``auto`` does.
+
+        Args:
+            image: float32 ``(batch, height, width, channels)``.
+            level: float32 ``(batch,)``.
+            options: RunOptions, or None.
+
+        Raises:
+            tf.errors.OpError: With the code that the server would answer.
+        """
+        given = dict(zip(self._given, (image, level), strict=True))
+        return self.session.run(self._restored, given, options=options)
 
     def difference(self, version: ServingSession) -> float:
         """Returns the largest difference of a pixel to the version, at both ends of the levels."""
@@ -95,22 +125,36 @@ def open_engine(folder: Path, version: ServingSession, engine: str) -> EngineSes
 
     Returns:
         None where TensorFlow runs the version: if it is the engine, on a GPU, without such a file,
-        or where the results differ, which the log says.
+        or, as the log says, where the file cannot be read or its results differ.
 
     Raises:
-        WrongArgumentError: If OpenVINO or ONNX Runtime is named, and there is no such file or its
-            results differ.
+        WrongArgumentError: If OpenVINO or ONNX Runtime is named, and there is no such file, it
+            cannot be read, or its results differ.
     """
-    chosen = open_onnx(str(folder.parent / "model.onnx"), engine)
-    if chosen is None:
-        return None
-    session = EngineSession(*chosen, version.definitions)
-    difference = session.difference(version)
-    if difference <= _TOLERANCE:
-        return session
-    session.session.close()
-    text = f"expected {chosen[0]} to restore as {folder}, got a difference of {difference:.1g}"
-    if engine != "auto":
-        raise WrongArgumentError(text)
+    path = folder.parent / "model.onnx"
+    try:
+        chosen = open_onnx(str(path), engine)
+        return chosen and _equal_session(*chosen, folder, version)
+    except Exception as error:  # a damaged file can raise anything
+        text = str(error)
+        if not isinstance(error, WrongArgumentError):
+            text = f"expected {path} to restore as {folder}, got {type(error).__name__}: {text}"
+        if engine != "auto":
+            raise WrongArgumentError(text) from error
     _log.warning("%s: TensorFlow runs this version", text)
     return None
+
+
+def _equal_session(path, engine, folder, version):
+    session = EngineSession(path, engine, version.definitions)
+    try:
+        difference = session.difference(version)
+        # Of a network that returns no number at all too.
+        if not difference <= _TOLERANCE:
+            raise WrongArgumentError(
+                f"expected {path} to restore as {folder}, got a difference of {difference:.1g}"
+            )
+    except BaseException:
+        session.session.close()
+        raise
+    return session

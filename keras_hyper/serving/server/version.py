@@ -109,18 +109,13 @@ class LoadedVersion:
         definition = self.signature(signature)
         names = list(outputs or sorted(definition.outputs))
         if self._engine and signature == "auto":
-            level = self.run("estimate", inputs, timeout=timeout)
-            found = self.run(DEFAULT_SIGNATURE, inputs | level, timeout=timeout) | level
-            return {name: found[name] for name in names}
+            return self._auto(self._engine, inputs, names, timeout)
         session = self._session
         if self._engine and signature in self._engine.definitions:
             session = self._engine
-        options: Any = None
-        if timeout is not None or trace:
-            options = tf.compat.v1.RunOptions()
-        if timeout is not None:
-            options.timeout_in_ms = max(1, math.ceil(timeout * 1000))
+        options = _options(timeout)
         if trace:
+            options = options or tf.compat.v1.RunOptions()
             options.trace_level = options.FULL_TRACE
         try:
             values = session.session.run(
@@ -132,6 +127,20 @@ class LoadedVersion:
         except tf.errors.OpError as error:
             raise serving_error(error) from error
         return dict(zip(names, values, strict=True))
+
+    def _auto(self, engine, inputs, names, timeout):
+        """The graph estimates the level, and the engine restores in the time that is left."""
+        begun = time.monotonic()
+        found = self.run("estimate", inputs, timeout=timeout)
+        if "restored" in names:
+            if timeout is not None:
+                timeout -= time.monotonic() - begun
+            try:
+                restored = engine.restore(inputs["image"], found["level"], _options(timeout))
+            except tf.errors.OpError as error:
+                raise serving_error(error) from error
+            found["restored"] = restored
+        return {name: found[name] for name in names}
 
     def cost(self, signature: str) -> Cost:
         """Returns the cost of a signature; the largest known if its own could not be measured."""
@@ -284,6 +293,13 @@ class Version:
         if loaded:
             loaded.close()
         return True
+
+
+def _options(timeout: float | None) -> Any:
+    """RunOptions with a limit of seconds; None for no limit."""
+    if timeout is None:
+        return None
+    return tf.compat.v1.RunOptions(timeout_in_ms=max(1, math.ceil(timeout * 1000)))
 
 
 def _files(folder):

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import time
 
 import grpc
 import numpy as np
@@ -108,6 +109,60 @@ def test_file_of_another_network_is_not_used(tmp_path, caplog):
     named = Version(1, tmp_path / "1", engine="openvino")
     assert not named.load() and named.state is State.END
     assert "got a difference of" in named.text
+
+
+@pytest.mark.parametrize("damage", ["half", "no card", "gray", "estimator"])
+def test_file_that_cannot_run_leaves_the_version_to_tensorflow(tmp_path, caplog, damage):
+    shutil.copytree(TINY / "1", tmp_path / "1")
+    source = {"gray": MODELS / "denoise_gray", "estimator": MODELS / "estimate"}.get(damage, TINY)
+    for name in ("model.onnx", "card.json", "model.keras"):
+        shutil.copy(source / name, tmp_path / name)
+    if damage == "half":
+        data = (tmp_path / "model.onnx").read_bytes()
+        (tmp_path / "model.onnx").write_bytes(data[: len(data) // 2])
+    if damage == "no card":
+        (tmp_path / "card.json").write_text("{")
+    version = Version(1, tmp_path / "1", engine="auto")
+    with caplog.at_level(logging.WARNING, "keras_hyper.serving"):
+        assert version.load() and version.loaded.engine == "tensorflow"
+    assert "TensorFlow runs this version" in caplog.text
+    version.loaded.close()
+    named = Version(1, tmp_path / "1", engine="openvino")
+    assert not named.load() and str(tmp_path / "model.onnx") in named.text
+
+
+def test_auto_restores_at_an_estimate_outside_the_unit(tmp_path, rng, monkeypatch):
+    network = load_hyper_res("denoise_tiny")
+    estimator = load_level_estimator("estimate")
+    # As of a quality a little above 100.
+    monkeypatch.setattr(estimator, "over_grid", lambda image: tf.fill((tf.shape(image)[0],), 256.0))
+    folder = export_saved_model(network, tmp_path, estimator=estimator)
+    for name in ("model.onnx", "card.json", "model.keras"):
+        shutil.copy(TINY / name, tmp_path / name)
+    loaded = LoadedVersion(folder)
+    inputs = {"image": rng.random((1, 64, 64, 3), np.float32)}
+    expected, found = by_both(loaded, "openvino", "auto", inputs)
+    np.testing.assert_allclose(found["restored"], expected["restored"], atol=1e-4)
+    with pytest.raises(ServingError, match="expected sides of at least"):
+        loaded.run("auto", {"image": inputs["image"][:, :4]})
+    loaded.close()
+
+
+def test_auto_has_one_deadline(version, monkeypatch):
+    given = []
+    version.use("openvino")
+    engine = version._engine
+    monkeypatch.setattr(
+        engine, "restore", lambda image, level, options: given.append(options.timeout_in_ms)
+    )
+
+    def estimate(signature, inputs, timeout):
+        time.sleep(0.2)
+        return {"level": np.float32([5])}
+
+    monkeypatch.setattr(version, "run", estimate)
+    version._auto(engine, {"image": None}, ["restored"], 1.0)
+    assert 1 <= given[0] <= 801
 
 
 def test_engine_without_its_file_is_refused(tmp_path):
