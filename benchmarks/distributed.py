@@ -1,7 +1,7 @@
 """Training by two processes, or two devices, against one, and what happens when one process dies.
 
 python -m benchmarks.distributed                                  about ten minutes on two cores
-python -m benchmarks.distributed --blocks 16 --filters 64 --cases undisturbed    the paper's network
+python -m benchmarks.distributed --blocks 16 --filters 64 --double               the paper's network
 python -m benchmarks.distributed --tensorflow                     two devices of one process
 python -m benchmarks.distributed --speed --blocks 1 --filters 64 --patch 48      two idle cores
 
@@ -40,14 +40,29 @@ from keras_hyper.training import processes
 processes.accelerators = lambda: [f"cpu:{index}" for index in range(count)]
 sys.exit(train.main(sys.argv[1:]))
 """
+# Trains in float64. What float32 rounds, Adam makes larger at every step.
+_DOUBLE = """
+import sys
+import jax
+import keras
+import train
+from keras_hyper.models import precision
+jax.config.update("jax_enable_x64", True)
+keras.config.set_floatx("float64")
+precision._POLICIES["float32"] = "float64"
+sys.exit(train.main(sys.argv[1:]))
+"""
 _SIZE = {"blocks": 1, "filters": 8, "batch": 8, "patch": 16}
 
 
-def command(out: Path, steps: int, validate_every: int, **size: int) -> list[str]:
-    """Returns the command that trains a network, by default a tiny one."""
+def command(
+    out: Path, steps: int, validate_every: int, double: bool = False, **size: int
+) -> list[str]:
+    """Returns the command that trains a network, by default a tiny one; `double` is in float64."""
     sizes = [word for name, value in (_SIZE | size).items() for word in (f"--{name}", str(value))]
+    program = ["-c", _DOUBLE] if double else ["train.py"]
     return [
-        sys.executable, "train.py", "--task", "denoise", "--levels", "5", "50", "--out", str(out),
+        sys.executable, *program, "--task", "denoise", "--levels", "5", "50", "--out", str(out),
         "--data", str(SAMPLE_PICTURES), "--steps", str(steps),
         "--validate-every", str(validate_every), "--precision", "float32", *sizes,
     ]  # fmt: skip
@@ -207,9 +222,12 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--cases", nargs="+", help="some rows of the table alone")
     parser.add_argument("--tensorflow", action="store_true", help="two devices of one process")
+    parser.add_argument("--double", action="store_true", help="train in float64, JAX alone")
     parser.add_argument("--speed", action="store_true", help="measure the time of a step instead")
     args = parser.parse_args()
-    size = {name: getattr(args, name) for name in _SIZE}
+    size = {name: getattr(args, name) for name in (*_SIZE, "double")}
+    if args.double and args.tensorflow:
+        parser.error("expected --double without --tensorflow")
     cases = MIRRORED_CASES if args.tensorflow else CASES
     if unknown := set(args.cases or ()) - set(cases):
         parser.error(f"expected --cases of {', '.join(cases)}, got {', '.join(unknown)}")

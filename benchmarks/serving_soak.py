@@ -24,6 +24,7 @@ import tensorflow as tf
 from benchmarks.bombs import MODEL, Bomber, Bombs
 from benchmarks.served import request_for, served
 from keras_hyper import HyperRes
+from keras_hyper.export.onnx import export_onnx
 from keras_hyper.export.saved_model import export_saved_model
 from keras_hyper.export.session import ServingSession
 
@@ -39,9 +40,13 @@ TOLERANCE = {"serving_default": 1e-4, "serving_uint8": 1}
 
 
 def two_exports(folder: Path) -> list[Path]:
-    """Exports two networks that answer differently: even versions are the one, odd the other."""
+    """Exports two networks that answer differently: even versions are the one, odd the other.
+
+    The first has a ``model.onnx``, so that the server runs even versions by another engine.
+    """
     network = HyperRes.from_preset("denoise_tiny")
     even = export_saved_model(network, folder / "even")
+    export_onnx(network, folder / "even")
     network.set_weights([weight * 0.95 for weight in network.get_weights()])
     return [even, export_saved_model(network, folder / "odd")]
 
@@ -157,6 +162,8 @@ def soak(minutes: float, bombers: int, flags: list[str]) -> bool:
         questions = Questions(exports)
         model = Path(folder) / "models" / MODEL
         shutil.copytree(exports[0], model / LONG_NAME)
+        for name in ("model.onnx", "card.json"):
+            shutil.copy(exports[0].parent / name, model / name)
         _swap(model, exports, 2)
         with served(model.parent, "--rest-port", str(rest), *flags) as (stub, process):
             stop = threading.Event()

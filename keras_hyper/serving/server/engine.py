@@ -1,6 +1,7 @@
 """A version's pictures restored by OpenVINO or ONNX Runtime, after the checks of its own graph."""
 
 import logging
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ class _Network(OnnxRestorer):
 
     def sweep(self, image: tf.Tensor, level: tf.Tensor | None) -> tf.Tensor:
         """Restores pictures at a level each, or one picture at several levels."""
+        # TensorFlow keeps the function for ever, and would keep a closed version's network.
+        own = weakref.proxy(self)
 
         def restored(images, levels):
             count = max(len(images), len(levels))
             pairs = [(images[n % len(images)], levels[n % len(levels)]) for n in range(count)]
-            return np.stack([self.run(*pair) for pair in pairs])
+            return np.stack([own.run(*pair) for pair in pairs])
 
         levels = tf.zeros((1,)) if level is None else level
         result = tf.numpy_function(restored, [image, levels], tf.float32, stateful=False)

@@ -1,8 +1,10 @@
 """Versions whose pictures OpenVINO or ONNX Runtime restores."""
 
+import gc
 import logging
 import shutil
 import time
+import weakref
 
 import grpc
 import numpy as np
@@ -181,3 +183,13 @@ def test_costs_are_those_of_the_graph():
     # An engine's memory is in no trace of TensorFlow: pixels alone would be some 50 bytes.
     assert version.loaded.cost("serving_default").unit > 300
     version.loaded.close()
+
+
+def test_network_of_a_closed_version_is_freed():
+    version = Version(1, TINY / "1", engine="openvino")
+    assert version.load()
+    network = weakref.ref(version.loaded._engine.network)
+    version.retire()
+    assert version.close_if_idle()
+    gc.collect()
+    assert network() is None
