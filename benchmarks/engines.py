@@ -52,7 +52,7 @@ def _sides(name: str, precision: str) -> dict[str, Callable]:
     }
     with tempfile.TemporaryDirectory() as folder:
         shipped = open_onnx(name, "auto")
-        path = shipped[0] if shipped else export_onnx(model, Path(folder))
+        path = shipped[0] if shipped else export_onnx(model.with_precision("float32"), Path(folder))
         for engine in ONNX_ENGINES if precision == "float32" else ONNX_ENGINES[:1]:
             compiled = compile_onnx(path, engine, precision)
             sides[engine] = lambda run=compiled: run({"image": image, "level": level})

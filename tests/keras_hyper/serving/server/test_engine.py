@@ -38,6 +38,18 @@ def by_both(version, engine, signature, inputs):
     return expected, version.run(signature, inputs)
 
 
+def with_estimator(folder, estimator):
+    """Exports the tiny network with an estimator, beside its file for the engines."""
+    version = export_saved_model(load_hyper_res("denoise_tiny"), folder, estimator=estimator)
+    for name in ("model.onnx", "card.json", "model.keras"):
+        shutil.copy(TINY / name, folder / name)
+    return LoadedVersion(version)
+
+
+def pictures(rng):
+    return {"image": rng.random((1, 64, 64, 3), np.float32)}
+
+
 @pytest.mark.parametrize("engine", ONNX_ENGINES)
 def test_engine_restores_as_the_graph_does(version, engine, rng):
     image = rng.random((2, 21, 34, 3), np.float32)
@@ -85,13 +97,8 @@ def test_bad_inputs_are_refused_as_by_the_graph(version, inputs, text):
 
 
 def test_auto_restores_at_the_level_that_the_graph_estimates(tmp_path, rng):
-    network = load_hyper_res("denoise_tiny")
     estimator = load_level_estimator("estimate")
-    folder = export_saved_model(network, tmp_path, estimator=estimator)
-    for name in ("model.onnx", "card.json", "model.keras"):
-        shutil.copy(TINY / name, tmp_path / name)
-    loaded = LoadedVersion(folder)
-    inputs = {"image": rng.random((1, 64, 64, 3), np.float32)}
+    loaded, inputs = with_estimator(tmp_path, estimator), pictures(rng)
     expected, found = by_both(loaded, "openvino", "auto", inputs)
     np.testing.assert_allclose(found["level"], expected["level"], rtol=1e-5)
     np.testing.assert_allclose(found["restored"], expected["restored"], atol=1e-5)
@@ -134,15 +141,10 @@ def test_file_that_cannot_run_leaves_the_version_to_tensorflow(tmp_path, caplog,
 
 
 def test_auto_restores_at_an_estimate_outside_the_unit(tmp_path, rng, monkeypatch):
-    network = load_hyper_res("denoise_tiny")
     estimator = load_level_estimator("estimate")
     # As of a quality a little above 100.
     monkeypatch.setattr(estimator, "over_grid", lambda image: tf.fill((tf.shape(image)[0],), 256.0))
-    folder = export_saved_model(network, tmp_path, estimator=estimator)
-    for name in ("model.onnx", "card.json", "model.keras"):
-        shutil.copy(TINY / name, tmp_path / name)
-    loaded = LoadedVersion(folder)
-    inputs = {"image": rng.random((1, 64, 64, 3), np.float32)}
+    loaded, inputs = with_estimator(tmp_path, estimator), pictures(rng)
     expected, found = by_both(loaded, "openvino", "auto", inputs)
     np.testing.assert_allclose(found["restored"], expected["restored"], atol=1e-4)
     with pytest.raises(ServingError, match="expected sides of at least"):
