@@ -55,7 +55,7 @@ class History(keras.callbacks.Callback):
     """Keeps the figures of every epoch in a JSON file, over resumed runs too.
 
     ``seconds`` of a row are those of all training until then, with validation, without pauses;
-    ``seconds_a_step`` are those of its own steps, without validation.
+    ``seconds_a_step`` is the mean time of a step since the row before, without validation.
 
     Args:
         path: The file.

@@ -1,4 +1,4 @@
-"""A version's pictures restored by OpenVINO or ONNX Runtime, after the checks of its own graph."""
+"""OpenVINO or ONNX Runtime in place of a version's network, with the checks of the export."""
 
 import logging
 import weakref

@@ -41,9 +41,14 @@ def by_both(version, engine, signature, inputs):
 def with_estimator(folder, estimator):
     """Exports the tiny network with an estimator, beside its file for the engines."""
     version = export_saved_model(load_hyper_res("denoise_tiny"), folder, estimator=estimator)
-    for name in ("model.onnx", "card.json", "model.keras"):
-        shutil.copy(TINY / name, folder / name)
+    copy_files(TINY, folder)
     return LoadedVersion(version)
+
+
+def copy_files(source, folder):
+    """Copies what lies beside the versions of a model."""
+    for name in ("model.onnx", "card.json", "model.keras"):
+        shutil.copy(source / name, folder / name)
 
 
 def pictures(rng):
@@ -108,8 +113,7 @@ def test_auto_restores_at_the_level_that_the_graph_estimates(tmp_path, rng):
 
 def test_file_of_another_network_is_not_used(tmp_path, caplog):
     shutil.copytree(TINY / "1", tmp_path / "1")
-    for name in ("model.onnx", "card.json", "model.keras"):
-        shutil.copy(MODELS / "photo" / name, tmp_path / name)
+    copy_files(MODELS / "photo", tmp_path)
     version = Version(1, tmp_path / "1", engine="auto")
     with caplog.at_level(logging.WARNING, "keras_hyper.serving"):
         assert version.load() and version.loaded.engine == "tensorflow"
@@ -124,8 +128,7 @@ def test_file_of_another_network_is_not_used(tmp_path, caplog):
 def test_file_that_cannot_run_leaves_the_version_to_tensorflow(tmp_path, caplog, damage):
     shutil.copytree(TINY / "1", tmp_path / "1")
     source = {"gray": MODELS / "denoise_gray", "estimator": MODELS / "estimate"}.get(damage, TINY)
-    for name in ("model.onnx", "card.json", "model.keras"):
-        shutil.copy(source / name, tmp_path / name)
+    copy_files(source, tmp_path)
     if damage == "half":
         data = (tmp_path / "model.onnx").read_bytes()
         (tmp_path / "model.onnx").write_bytes(data[: len(data) // 2])
