@@ -154,11 +154,7 @@ $("save").addEventListener("click", attempt(saveWhole));
 copies("command");
 copies("python");
 $("task").addEventListener("change", choose);
-$("split").addEventListener("input", () => {
-  stage.split = $("split").value / 1000;
-  stage.draw();
-  showSides();
-});
+$("split").addEventListener("input", () => stage.divide($("split").value / 1000));
 $("file").addEventListener("change", (event) => {
   take([...event.target.files]);
   event.target.value = "";

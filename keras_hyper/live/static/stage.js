@@ -88,6 +88,19 @@ export class Stage {
     return [left, top, Math.max(1, right - left), Math.max(1, bottom - top)];
   }
 
+  // The part of a box that is to the right of the divider, where the restored picture is shown.
+  restoredSide([left, top, width, height]) {
+    const divider = Math.floor(this.x + (this.canvas.width * this.split) / this.zoom);
+    const from = Math.max(left, Math.min(divider, left + width - 1));
+    return [from, top, left + width - from, height];
+  }
+
+  divide(share) {
+    this.split = Math.max(0, Math.min(1, share));
+    this.draw();
+    this.onsplit();
+  }
+
   draw() {
     const { canvas, before, after } = this,
       context = canvas.getContext("2d");
@@ -228,9 +241,7 @@ export class Stage {
 
   #divide(event) {
     const box = this.canvas.getBoundingClientRect();
-    this.split = Math.max(0, Math.min(1, (event.clientX - box.left) / box.width));
-    this.draw();
-    this.onsplit();
+    this.divide((event.clientX - box.left) / box.width);
   }
 
   #pan(right, down) {

@@ -6,6 +6,7 @@ import { Stage } from "./stage.js";
 import { $, canvas, chosen, factor, inputs, remember, state, task } from "./state.js";
 
 const WAIT = 75; // milliseconds that a view may take while the slider moves
+const PAUSE = 400; // milliseconds from the exact view to the restoration of the rest
 const WHOLE = 1.5e6; // pixels of a picture that is shown without cutting
 const THUMB = [72, 48]; // CSS pixels of the pictures in the strip of levels
 
@@ -22,6 +23,8 @@ export const stage = new Stage(canvas, {
   onsplit: () => {
     $("split").value = stage.split * 1000;
     showSides();
+    // The divider uncovered what is not restored yet.
+    if (stage.after && stage.restoredSide(stage.box())[0] < stage.after.box[0]) update();
   },
 });
 
@@ -37,16 +40,14 @@ export function showSides() {
   $("sides").style.setProperty("--split", `${stage.split * 100}%`);
 }
 
-// Which part to restore, and at which size relative to the picture.
-function part(final) {
-  const whole = [0, 0, state.picture.width, state.picture.height],
+// Which part to restore, and at which size relative to the picture: of a small picture all, of a
+// large one what is on the screen. Only what is to the right of the divider is seen.
+function part(final, bothSides) {
+  const seen = (box) => (bothSides ? box : stage.restoredSide(box));
+  const whole = seen([0, 0, state.picture.width, state.picture.height]),
     large = factor() ** 2;
-  if (
-    state.picture.width * state.picture.height * large <=
-    (final ? Math.max(budget, WHOLE) : budget)
-  )
-    return [whole, 1];
-  const box = stage.box();
+  if (whole[2] * whole[3] * large <= (final ? Math.max(budget, WHOLE) : budget)) return [whole, 1];
+  const box = seen(stage.box());
   const scale = Math.min(1, stage.zoom / factor()),
     pixels = box[2] * box[3] * large;
   if (final || pixels * scale ** 2 <= budget) return [box, scale];
@@ -54,18 +55,15 @@ function part(final) {
   return task().enlarges ? [inMiddle(box, share), 1] : [box, Math.min(scale, share)];
 }
 
-// An enlarged picture is not shown smaller: a part in the middle of the restored side.
+// An enlarged picture is not shown smaller: a part in the middle.
 function inMiddle([left, top, width, height], share) {
-  const from = left + width * stage.split * 0.999,
-    side = width - (from - left);
-  const wide = Math.min(side, width * share),
-    high = Math.min(height, height * share);
-  const corner = [from + (side - wide) / 2, top + (height - high) / 2].map(Math.floor);
+  const [wide, high] = [width, height].map((side) => side * Math.min(1, share));
+  const corner = [left + (width - wide) / 2, top + (height - high) / 2].map(Math.floor);
   return [...corner, Math.max(8, Math.ceil(wide)), Math.max(8, Math.ceil(high))];
 }
 
-export function requestFor(final, at = chosen()) {
-  const [box, scale] = part(final);
+export function requestFor(final, { at = chosen(), bothSides = false } = {}) {
+  const [box, scale] = part(final, bothSides);
   return {
     picture: state.picture,
     generation: state.generation,
@@ -89,8 +87,8 @@ const keyOf = (request) =>
   ]);
 
 // Requests a view and shows it, unless a newer one is shown.
-async function ask(final) {
-  const request = requestFor(final),
+async function ask(final, bothSides = false) {
+  const request = requestFor(final, { bothSides }),
     key = keyOf(request),
     number = (state.asked += 1),
     begun = performance.now();
@@ -110,7 +108,8 @@ async function ask(final) {
   stage.after = { bitmap: result.bitmap, box: request.box };
   stage.draw();
   showSides();
-  measured(result.psnr, request.box);
+  const both = String(request.box) === String(requestFor(final, { bothSides: true }).box);
+  measured(both && result.psnr, request.box);
   viewed();
   Object.assign(canvas.dataset, {
     picture: request.picture.name,
@@ -118,15 +117,18 @@ async function ask(final) {
     level: request.level,
     painted,
     exact: result.exact,
+    box: request.box,
     shown: number,
   });
 }
 
-function measured(psnr, [, , width, height]) {
+const isWhole = ([, , width, height]) =>
+  width === state.picture.width && height === state.picture.height;
+
+function measured(psnr, box) {
   $("psnr").hidden = !psnr;
   if (!psnr) return;
-  const where =
-    width === state.picture.width && height === state.picture.height ? "" : " on the screen";
+  const where = isWhole(box) ? "" : " on the screen";
   $("psnr").textContent =
     `PSNR${where}: ${psnr.before.toFixed(2)} dB before, ${psnr.after.toFixed(2)} dB after`;
 }
@@ -145,26 +147,33 @@ export function showLevel() {
     button.setAttribute("aria-pressed", button.value === JSON.stringify(chosen()));
 }
 
-// While something moves: quick views. When it rests and its view is shown: the whole picture.
+// While something moves: quick views. When it rests: the exact view, then that of both sides.
 export async function update() {
   if (!state.picture || !state.ready) return;
   const move = (moves += 1);
   clearTimeout(settling);
   await attempt(ask)(false);
-  if (move === moves) settling = setTimeout(attempt(settle), engine.rest);
+  if (move === moves) settling = setTimeout(() => attempt(settle)(move), engine.rest);
 }
 
-async function settle() {
+async function settle(move) {
   const request = requestFor(true),
+    all = isWhole(requestFor(true, { bothSides: true }).box),
     still = () =>
       request.generation === state.generation && String(request.level) === String(chosen());
   try {
     if (request.scale === 1 || !engine.keepsWhole) await ask(true);
-    if (engine.keepsWhole) {
+    if (move !== moves) return;
+    remember();
+    // Else the next move would often wait for a part that is not seen.
+    await new Promise((go) => setTimeout(go, PAUSE));
+    if (move !== moves) return;
+    // Of a small picture the whole comes soon.
+    if (!(engine.keepsWhole && all)) await ask(true, true);
+    if (engine.keepsWhole && still()) {
       await engine.whole(request, showProgress);
-      if (still()) await ask(true);
+      if (still()) await ask(true, true);
     }
-    if (still()) remember();
     if (still()) await strip();
   } finally {
     showProgress(0, 0);
@@ -185,7 +194,7 @@ async function strip() {
       Math.min(wide, state.picture.width),
       Math.min(high, state.picture.height),
     ];
-    const request = requestFor(true, at);
+    const request = requestFor(true, { at });
     const { bitmap } = await engine.view({ ...request, box, scale: 1 }, () => {});
     if (request.generation !== state.generation) return;
     const [thumb] = button.getElementsByTagName("canvas");

@@ -212,6 +212,7 @@ def test_degraded_picture_shows_psnr(visit, address):
     before = float(psnr(clean / np.float32(255), degraded / np.float32(255)))
     assert text.startswith(f"PSNR: {before:.2f} dB before, ") and text.endswith(" dB after")
     slide(page, 60)
+    page.wait_for_selector("#psnr:visible")  # it is that of both sides, which come after
     assert page.inner_text("#psnr") != text
 
 

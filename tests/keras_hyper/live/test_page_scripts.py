@@ -13,7 +13,11 @@ from tests.keras_hyper.live.actions import (
     PIXELS,
     WIDE,
     choose,
+    divide,
     opened,
+    picture_on,
+    png,
+    restored,
     said,
     shown,
     slide,
@@ -134,6 +138,47 @@ def test_view_of_the_old_task_is_never_shown_under_the_new_one(visit, address, s
     assert page.get_attribute("#canvas", "data-level") is None
     release(page, 1)
     wait(page, "document.querySelector('#canvas').dataset.task === 'sr'")
+
+
+# Records the boxes of exact views that are requested.
+RECORD = """async () => {
+  const { engine } = await import(new URL("static/engines/engine.js", location.href).href);
+  const view = engine.view.bind(engine);
+  window.boxes = [];
+  engine.view = (request, ...more) => {
+    if (request.final) window.boxes.push(request.box);
+    return view(request, ...more); }; }"""
+
+
+def test_restored_side_of_the_divider_is_exact_first_and_then_both(visit, address):
+    page = visit(address)
+    opened(page)
+    # More than a view may take while the slider moves, so that it is no exact one.
+    choose(page, png(np.tile(PIXELS, (10, 10, 1))), "large.png")
+    shown(page, "large.png")
+    page.evaluate(RECORD)
+    slide(page, 50)
+    boxes = "document.querySelector('#canvas').dataset.box"
+    wait(page, f"{boxes} === '0,0,800,600'")
+    # The strip of levels comes last.
+    first, second, *_ = page.evaluate("window.boxes")
+    assert first == [400, 0, 400, 600] and second == [0, 0, 800, 600]
+
+
+def test_divider_is_followed_by_the_restoration_of_what_it_uncovers(visit, address):
+    page = visit(address)
+    opened(page)
+    page.evaluate(
+        """async () => {
+        const { engine } = await import(new URL("static/engines/engine.js", location.href).href);
+        engine.whole = () => new Promise(() => {}); }"""
+    )
+    slide(page, 50)
+    box = "document.querySelector('#canvas').dataset.box"
+    assert page.evaluate(box) == "40,0,40,60"
+    divide(page, 0)
+    wait(page, f"{box} === '0,0,80,60'")
+    np.testing.assert_allclose(picture_on(page), restored(PIXELS, 50), atol=1)
 
 
 def test_late_estimate_does_not_move_a_slider_that_was_moved(visit, address):

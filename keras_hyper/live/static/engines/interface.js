@@ -28,7 +28,7 @@
  * @property {(loaded: number, total: number) => void} onload called while networks are loaded, with
  *   numbers of bytes
  * @property {boolean} keepsWhole whether views are cut from a picture that `whole` restored
- * @property {number} rest milliseconds without a move before the whole picture is restored
+ * @property {number} rest milliseconds without a move before the exact view is restored
  * @property {() => Promise<{tasks: object[], samples: Record<string, string>, neutral: number}>} about `samples`: addresses of
  *   small pictures by name
  * @property {(file: File) => Promise<Picture>} open

@@ -19,7 +19,7 @@ async function bitmapOf(bytes, width, height) {
 
 class ServerEngine {
   keepsWhole = true;
-  rest = 60;
+  rest = 20;
   onoffline = () => {};
   ononline = () => {};
   onload = () => {};
