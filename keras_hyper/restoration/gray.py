@@ -22,6 +22,7 @@ class ColourAndGrayRestorer(Restorer):
         super().__init__(colour.name, colour.channels, colour.facts)
         self.colour, self.gray = colour, gray
         self.multiple = max(colour.multiple, gray.multiple)
+        self.concurrency = min(colour.concurrency, gray.concurrency)
 
     @property
     def identity(self) -> str:

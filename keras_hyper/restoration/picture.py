@@ -57,21 +57,37 @@ def run_network(model: "HyperRes", image: np.ndarray, level: np.ndarray) -> np.n
     Returns:
         float32 of the image's shape.
     """
-    level = level[None] if level.ndim > 1 else level
+    a_map = level.ndim > 1
+    return run_images(model, image[None], level[None] if a_map else level, a_map)[0]
+
+
+def run_images(
+    model: "HyperRes", images: np.ndarray, level: np.ndarray, of_each: bool
+) -> np.ndarray:
+    """Runs a network on images of one size; see `run_network`.
+
+    Args:
+        model: The network.
+        images: float32 ``(batch, height, width, channels)``.
+        level: In the task's unit, of all images.
+        of_each: Whether `level` has one more axis, the first, with a level or map of each image.
+    """
     graphs = _graphs.setdefault(model, {})
-    if level.ndim not in graphs:
-        shape = (1, None, None, *level.shape[3:]) if level.ndim > 2 else level.shape
-        graphs[level.ndim] = _graph(weakref.ref(model), model.channels, shape)
-    restored = graphs[level.ndim](image[None], level)
-    return np.asarray(restored)[0]
+    kind = len(images) > 1, of_each, level.ndim
+    if kind not in graphs:
+        batch = None if len(images) > 1 else 1
+        sides = (None, None) if level.ndim > 2 else ()
+        shape = (batch, *sides, *level.shape[1 + len(sides) :]) if of_each else level.shape
+        graphs[kind] = _graph(weakref.ref(model), (batch, None, None, model.channels), shape)
+    return np.asarray(graphs[kind](images, level))
 
 
-# model: {rank of the level: graph}, for as long as the model is used.
+# model: {kind of images and level: graph}, for as long as the model is used.
 _graphs: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
-def _graph(model, channels, shape):
-    """Returns a network as one graph for all sizes, for a level of that shape."""
+def _graph(model, images, levels):
+    """Returns a network as one graph for images and levels of these shapes."""
     import keras
 
     # Through a weak reference: a graph that held its model would keep its own key alive.
@@ -82,8 +98,8 @@ def _graph(model, channels, shape):
         return run
     import tensorflow as tf
 
-    image = tf.TensorSpec((1, None, None, channels), tf.float32)
-    level = tf.TensorSpec(shape, tf.float32)
+    image = tf.TensorSpec(images, tf.float32)
+    level = tf.TensorSpec(levels, tf.float32)
     # Traced once, here: called as a tf.function, a second model would count as a retracing.
     graph = tf.function(run, input_signature=[image, level]).get_concrete_function()
     return lambda image, level: graph(tf.constant(image), tf.constant(level))

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.export.card import hash_files, read_card, saved_model_folder, training_facts
+from keras_hyper.restoration.batches import Batches
 from keras_hyper.restoration.tiles import restore_in_tiles
 from pipelines import TASKS
 
@@ -20,6 +21,8 @@ _SERVER = re.compile(
 )
 # Tile size of benchmarks: their pictures stay whole, photographs keep within memory.
 _BENCHMARK_TILE = 1024
+# Four tiles of 512 pixels take about 1 GB.
+_GPU_BATCH = 4
 
 
 class Restorer:
@@ -136,13 +139,26 @@ class NetworkRestorer(Restorer):
         name: As the user named it.
         model: A `HyperRes`; it computes in its own precision.
         card: Facts of its training, from the export beside it.
+        batch: Maximum number of images of one size in a run of the network. None: four on a GPU,
+            else one.
     """
 
-    def __init__(self, name: str, model: Any, card: dict[str, Any] | None = None):
+    def __init__(
+        self,
+        name: str,
+        model: Any,
+        card: dict[str, Any] | None = None,
+        batch: int | None = None,
+    ):
         from keras_hyper.export.card import card_of
+        from keras_hyper.models.precision import accelerators
 
         super().__init__(name, model.channels, {**card_of(model), **(card or {})})
         self.model, self.takes_maps = model, model.takes_maps
+        batch = batch or (_GPU_BATCH if accelerators() else 1)
+        # Half of the pictures are read or written meanwhile.
+        self.concurrency = 2 * batch if batch > 1 else 1
+        self._run = Batches(model, batch)
 
     @property
     def identity(self) -> str:
@@ -155,9 +171,7 @@ class NetworkRestorer(Restorer):
 
     def run(self, image: np.ndarray, level: np.ndarray) -> np.ndarray:
         """See `Restorer`."""
-        from keras_hyper.restoration.picture import run_network
-
-        return run_network(self.model, image, level)
+        return self._run(image, level)
 
 
 class SavedModelRestorer(Restorer):

@@ -150,10 +150,11 @@ export function showLevel() {
 // While something moves: quick views. When it rests: the exact view, then that of both sides.
 export async function update() {
   if (!state.picture || !state.ready) return;
-  const move = (moves += 1);
+  const move = (moves += 1),
+    rest = stage.after ? engine.rest : 0; // a picture that was just opened is not moving
   clearTimeout(settling);
   await attempt(ask)(false);
-  if (move === moves) settling = setTimeout(() => attempt(settle)(move), engine.rest);
+  if (move === moves) settling = setTimeout(() => attempt(settle)(move), rest);
 }
 
 async function settle(move) {
