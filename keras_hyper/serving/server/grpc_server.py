@@ -16,11 +16,12 @@ from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
 from keras_hyper.serving.server.access_log import REQUEST_ID, request_id
-from keras_hyper.serving.server.bodies import message_cost
+from keras_hyper.serving.server.bodies import scanned
 from keras_hyper.serving.server.certificates import Certificates
 from keras_hyper.serving.server.config import Options
 from keras_hyper.serving.server.errors import ServingError, invalid
-from keras_hyper.serving.server.request import Request
+from keras_hyper.serving.server.refusals import Refusals
+from keras_hyper.serving.server.request import Request, check_sizes
 from keras_hyper.serving.server.service import Answer, Service
 from keras_hyper.serving.server.tensors import fill, shape_of, to_array
 from keras_hyper.serving.server.version import Lease
@@ -80,9 +81,11 @@ def _parsed(kind, data):
 class _Handlers:
     """The methods: bytes of a request to bytes of an answer."""
 
-    def __init__(self, service: Service, as_content: bool):
+    def __init__(self, service: Service, options: Options):
         self._service = service
-        self._as_content = as_content
+        self._as_content = options.tensor_content
+        self._max_pixels = options.max_pixels
+        self.refusals = Refusals(options.max_queue)
         self.calls = 0
 
     async def predict(self, data, context):
@@ -100,6 +103,12 @@ class _Handlers:
                 fill(message.outputs[name], array, as_content)
             return message.SerializeToString()
 
+        def cost():
+            found = scanned(data)
+            # Before the parser, which copies the tensors and blocks other threads.
+            check_sizes(found.shapes, self._max_pixels)
+            return found.cost
+
         # The answer's memory, until the client has taken it or the call has ended.
         lease = Lease()
         context.add_done_callback(lambda _: lease.release())
@@ -108,7 +117,7 @@ class _Handlers:
             self._service.reserve(call, len(data))
             answer = await self._service.predict(
                 call,
-                lambda: message_cost(data),
+                cost,
                 lambda: predict_request(_parsed(predict_pb2.PredictRequest, data)),
                 response,
             )
@@ -156,20 +165,6 @@ class _Handlers:
 
             return refuse
 
-        def handler(method):
-            def leave(context):
-                self.calls -= 1
-
-            async def with_status(data, context):
-                self.calls += 1
-                context.add_done_callback(leave)
-                try:
-                    return await method(data, context)
-                except ServingError as error:
-                    await context.abort(error.code, error.text)
-
-            return grpc.unary_unary_rpc_method_handler(with_status)
-
         methods: dict[str, dict[str, Callable]] = {
             PREDICTION: {"Predict": self.predict, "GetModelMetadata": self.metadata},
             MODEL: {"GetModelStatus": self.status},
@@ -178,10 +173,41 @@ class _Handlers:
             methods[service] |= {name: unimplemented(name) for name in names}
         return tuple(
             grpc.method_handlers_generic_handler(
-                service, {name: handler(method) for name, method in found.items()}
+                service, {name: self._handler(method) for name, method in found.items()}
             )
             for service, found in methods.items()
         )
+
+    def _handler(self, method):
+        """Returns a unary handler, which is one of a stream: gRPC reads only when it is asked to.
+
+        It would keep the message of the other kind until the call has ended.
+        """
+
+        def leave(context):
+            self.calls -= 1
+
+        async def answered(data, context):
+            try:
+                return await method(data, context), None
+            except ServingError as error:
+                # Not the error, whose frames hold the message.
+                return None, (error.code, error.text)
+
+        async def with_status(messages, context):
+            data = await context.read()
+            if data is grpc.aio.EOF:  # no message: the call has ended, or gRPC refused it
+                raise asyncio.CancelledError
+            self.calls += 1
+            context.add_done_callback(leave)
+            size, (answer, refusal) = len(data), await answered(data, context)
+            if refusal:
+                del data
+                await self.refusals.wait(refusal[0], size, context.time_remaining())
+                await context.abort(*refusal)
+            return answer
+
+        return grpc.stream_unary_rpc_method_handler(with_status)
 
 
 class GrpcServer:
@@ -209,7 +235,7 @@ class GrpcServer:
             ],
             maximum_concurrent_rpcs=options.max_queue + 1000,
         )
-        self._handlers = _Handlers(service, options.tensor_content)
+        self._handlers = _Handlers(service, options)
         self._server.add_generic_rpc_handlers(self._handlers.generic())
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -253,6 +279,7 @@ class GrpcServer:
 
     async def drain(self) -> None:
         """Sets the health to NOT_SERVING for good; requests are still answered."""
+        self._handlers.refusals.end()
         await self._health.enter_graceful_shutdown()
 
     async def stop(self) -> None:

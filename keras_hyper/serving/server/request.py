@@ -78,7 +78,7 @@ def inputs_of(
     raw = request.read(definition)
     _check_names(definition, raw)
     shapes = {name: request.shape(name, raw[name]) for name in definition.inputs}
-    _check_sizes(shapes, max_pixels)
+    check_sizes(shapes, max_pixels)
     dtypes = {name: tf.as_dtype(info.dtype) for name, info in definition.inputs.items()}
     reserve(
         sum(
@@ -155,8 +155,12 @@ def _check_names(definition, raw):
         )
 
 
-def _check_sizes(shapes, max_pixels):
-    """Limits the pixels of the inputs, and of the outputs where one picture has many levels."""
+def check_sizes(shapes: Mapping[str, tuple[int, ...]], max_pixels: int) -> None:
+    """Limits the pixels of the inputs, and of the outputs where one picture has many levels.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT.
+    """
     batch = max((shape[0] for shape in shapes.values() if shape), default=1)
     for name, shape in shapes.items():
         pixels = batch * math.prod(shape[1:3]) if len(shape) == 4 else math.prod(shape)

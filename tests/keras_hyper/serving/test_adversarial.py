@@ -224,3 +224,19 @@ def test_every_call_is_counted_under_its_own_code(server):
     late = found["DEADLINE_EXCEEDED"]
     assert counted["UNAVAILABLE"] == found["UNAVAILABLE"] and "CANCELLED" not in counted
     assert 0 <= counted["OK"] - found["OK"] <= late and 100 - late <= counted.total() <= 100
+
+
+def test_refused_messages_do_not_stay_in_memory_while_their_answers_wait(server):
+    before, counted = memory_of(server), counts(server)["INVALID_ARGUMENT"]
+    image = np.zeros((1, 4097, 4097, 1), np.uint8)  # 16 MiB
+    request = request_for(signature="serving_uint8", image=image, level=np.float32([25]))
+    data = request.SerializeToString()
+    call = server.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+    assert refusal(lambda: call(data, timeout=60))[0] is INVALID
+    waiting = [call.future(data, timeout=60) for _ in range(8)]
+    while counts(server)["INVALID_ARGUMENT"] < counted + 9:
+        time.sleep(0.01)
+    # All are refused, and the answers go out in 2 seconds.
+    assert sum(not one.done() for one in waiting) >= 2
+    assert memory_of(server) - before < 4 * len(data)
+    assert {one.code() for one in waiting} == {INVALID}

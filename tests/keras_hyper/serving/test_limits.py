@@ -2,7 +2,9 @@
 
 import socket
 import threading
+import time
 import urllib.request
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -15,7 +17,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 
 from keras_hyper.serving.server.grpc_server import CONTENT_KEY
 from tests.keras_hyper.serving.conftest import target_of
-from tests.keras_hyper.serving.one_model_server import health, serve
+from tests.keras_hyper.serving.one_model_server import export_halved, health, serve
 from tests.keras_hyper.serving.request_cases import floats, pixels, png, request_for
 from tests.keras_hyper.serving.responses import arrays, ask, refusal
 
@@ -67,6 +69,50 @@ def test_message_above_the_limit_is_refused(small):
     code, text = refusal(lambda: small.predict(floats((1, 512, 512, 3))))
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text
     assert small.predict(floats()).outputs
+
+
+def test_too_many_pixels_are_refused_before_parsing(small):
+    """The last byte cannot be parsed."""
+    data = floats((1, 65, 64, 3)).SerializeToString() + b"\xff"
+    call = small.channel.unary_unary(PREDICT)
+    code, text = refusal(lambda: call(data))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT and "limit of 4096 pixels" in text
+    assert refusal(lambda: call(floats().SerializeToString() + b"\xff"))[0] is not code
+
+
+@pytest.fixture(scope="module")
+def loaded_at_once(tmp_path_factory):
+    """A server with a limit of pixels and none of messages, and a model that costs nothing."""
+    folder = tmp_path_factory.mktemp("denoise")
+    export_halved(folder)
+    with serve(folder, max_pixels=4096) as server:
+        yield target_of(server)
+
+
+def test_repeated_large_messages_are_refused_at_a_rate_that_delays_no_other_call(loaded_at_once):
+    large, codes = floats((1, 1024, 683, 3)), Counter()  # 8 MiB
+    enough = threading.Event()
+
+    def repeat():
+        while not enough.is_set():
+            codes[refusal(lambda: loaded_at_once.predict(large))[0]] += 1
+
+    threads = [threading.Thread(target=repeat) for _ in range(3)]
+    start = time.monotonic()
+    for thread in threads:
+        thread.start()
+    answers = 0
+    while time.monotonic() - start < 2:
+        answers += bool(loaded_at_once.predict(floats()).outputs)
+        assert refusal(lambda: loaded_at_once.predict(floats((1, 65, 64, 3))))
+    enough.set()
+    for thread in threads:
+        thread.join()
+    seconds = time.monotonic() - start
+    assert set(codes) == {grpc.StatusCode.INVALID_ARGUMENT}
+    # 64 MiB a second, 8 MiB each, and the first at once. Without the rate 100 and more.
+    assert 3 <= codes.total() <= 1 + 8 * seconds
+    assert answers > codes.total()
 
 
 def test_bytes_that_are_no_message_are_refused(small):

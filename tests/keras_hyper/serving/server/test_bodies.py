@@ -13,8 +13,8 @@ from keras_hyper.serving.server.bodies import (
     MOST_JSON_VALUES,
     JsonCost,
     body_limit,
-    message_cost,
     parsed_json,
+    scanned,
     unpacked,
 )
 from keras_hyper.serving.server.errors import ServingError, too_large
@@ -87,14 +87,39 @@ def test_json_cost_bounds_the_memory_of_its_objects():
         assert kept and peak < found.total
 
 
-def test_message_cost_is_near_the_size_of_pictures():
+def test_cost_of_a_message_is_near_the_size_of_pictures():
     for request in (
         request_for(signature="serving_uint8", image=pixels(1, 64, 64, 3), level=[25.0]),
         floats((1, 64, 64, 3)),
     ):
         data = request.SerializeToString()
-        assert len(data) <= message_cost(data) < 2 * len(data) + 4096
-    assert message_cost(b"\xff garbage") >= 0  # the parser refuses it
+        assert len(data) <= scanned(data).cost < 2 * len(data) + 4096
+    assert scanned(b"\xff garbage").cost >= 0  # the parser refuses it
+
+
+@pytest.mark.parametrize("request_", [floats((2, 3, 4, 3), level=[1, 2]), floats((1, 300, 0, 3))])
+def test_shapes_are_read_without_parsing(request_):
+    shapes = {
+        name: tuple(side.size for side in tensor.tensor_shape.dim)
+        for name, tensor in request_.inputs.items()
+    }
+    assert scanned(request_.SerializeToString()).shapes == shapes
+
+
+def test_shapes_are_those_of_the_parser():
+    first, second = floats((1, 5000, 5000, 3)), floats((1, 2, 2, 3))
+    for side in first.inputs["image"].tensor_shape.dim[1:]:
+        side.size = -side.size
+    assert set(scanned(first.SerializeToString()).shapes) == {"level"}
+    # Two tensors of one name: the last one counts. Two shapes in one tensor: one behind the other.
+    data = first.SerializeToString() + second.SerializeToString()
+    assert scanned(data).shapes["image"] == (1, 2, 2, 3)
+    tensor = second.inputs["image"].SerializeToString()
+    second.inputs["image"].MergeFromString(tensor)
+    value = b"\x0a\x05image\x12" + varint(2 * len(tensor)) + 2 * tensor
+    found = scanned(b"\x12" + varint(len(value)) + value).shapes["image"]
+    assert found == tuple(side.size for side in second.inputs["image"].tensor_shape.dim)
+    assert len(found) == 8
 
 
 def submessages(tag, count):
@@ -124,14 +149,15 @@ def varint(number):
         b"\x12\x00" * (MOST_FIELDS + 1),
         b"\x1a\x00" * (MOST_FIELDS + 1),
         b"\x0b\x0c",  # a group
+        submessages(8, 4000) * 5,  # each level has few, the message has many
     ],
 )
 def test_messages_with_many_parts_are_refused_before_parsing(data):
     with pytest.raises(ServingError) as caught:
-        message_cost(data)
+        scanned(data)
     assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_many_texts_up_to_the_limit_are_accepted():
     request = request_for(query=np.array([b""] * 2000, object))
-    assert message_cost(request.SerializeToString()) > 2000 * 64
+    assert scanned(request.SerializeToString()).cost > 2000 * 64
