@@ -1,6 +1,9 @@
 """Requests of an adversary, which a server must refuse, in threads of their own.
 
 python -m benchmarks.bombs     what each costs the server, and a small call beside it
+
+Beside the call, a process of its own sends the bombs: its interpreter and connection are not the
+call's. The first row has a process that only computes, which takes a core as they do.
 """
 
 import argparse
@@ -10,25 +13,29 @@ import random
 import shutil
 import socket
 import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import grpc
 import numpy as np
-from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from benchmarks.served import cpu_seconds, request_for, served
+from benchmarks.served import NO_LIMIT, cpu_seconds, request_for, served
 
 MODEL = "denoise"
 _PAUSE = 0.2
 _NO_INPUTS = "__saved_model_init_op"
 _LEVEL = np.float32([25])
+COMPUTING = "none: a process that computes"
 
 
 def lists(count: int, part: bytes = b"[]") -> bytes:
@@ -125,26 +132,94 @@ def seconds_of_calls(call: Callable[[], object], count: int) -> float:
     return statistics.median(seconds)
 
 
-def row_of(name: str, bomb: Callable[[], str], call: Callable[[], object], pid: int, count: int):
-    """Returns a row: the answer, the server's processor time, and a call alone and beside it."""
+def row_of(
+    name: str,
+    bomb: Callable[[], str],
+    call: Callable[[], object],
+    pid: int,
+    count: int,
+    sending: AbstractContextManager,
+) -> str:
+    """Returns a row: the answer, the server's processor time, and a call alone and beside it.
+
+    Args:
+        name: The bomb's.
+        bomb: Sends one.
+        call: The small call.
+        pid: The server's process.
+        count: Bombs and calls.
+        sending: Sends bombs without pause while its block runs.
+    """
     begun = cpu_seconds(pid)
     answers = {bomb() for _ in range(count)}
     cost = (cpu_seconds(pid) - begun) / count
-    alone, enough = seconds_of_calls(call, count), threading.Event()
-
-    def send():
-        while not enough.is_set():
-            bomb()
-
-    sending = threading.Thread(target=send)
-    sending.start()
-    try:
+    alone = seconds_of_calls(call, count)
+    with sending:
         beside = seconds_of_calls(call, count)
-    finally:
-        enough.set()
-        sending.join()
     times = f"{1000 * cost:.0f} | {1000 * alone:.0f} | {1000 * beside:.0f} | {beside / alone:.1f}"
     return f"| {name} | {', '.join(sorted(answers))} | {times} |"
+
+
+class Sender:
+    """A process that sends bombs.
+
+    Args:
+        address: ``HOST:PORT`` of gRPC.
+        rest: ``HOST:PORT`` of REST.
+    """
+
+    def __init__(self, address: str, rest: str):
+        command = [sys.executable, "-m", "benchmarks.bombs", "--send-to", address, rest]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        self._expect("ready")
+
+    @contextmanager
+    def sending(self, name: str) -> Iterator[None]:
+        """Sends one kind without pause while the block runs; at least one before it."""
+        self._write(name)
+        self._expect("sent")
+        try:
+            yield
+        finally:
+            self._write("")
+            self._expect("ready")
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _write(self, line):
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def _expect(self, line):
+        found = self._process.stdout.readline().strip()
+        if found != line:
+            raise RuntimeError(f"the process that sends bombs: expected {line}, got {found!r}")
+
+
+def send(calls: dict[str, Callable[[], str]]) -> None:
+    """Sends the bombs that standard input names, each until the next line."""
+    print("ready", flush=True)
+    for line in sys.stdin:
+        bomb, enough = calls[line.strip()], threading.Event()
+        bomb()
+        thread = threading.Thread(target=_repeat, args=(bomb, enough))
+        thread.start()
+        print("sent", flush=True)
+        sys.stdin.readline()
+        enough.set()
+        thread.join()
+        print("ready", flush=True)
+
+
+def _repeat(bomb, enough):
+    while not enough.is_set():
+        bomb()
 
 
 def main() -> None:
@@ -153,16 +228,28 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--count", type=int, default=20, help="bombs and calls of each kind")
+    parser.add_argument("--send-to", nargs=2, metavar=("GRPC", "REST"), help=argparse.SUPPRESS)
     args = parser.parse_args()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        rest = free.getsockname()[1]
+    if args.send_to:
+        address, rest = args.send_to
+        with grpc.insecure_channel(address, options=NO_LIMIT) as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            send({COMPUTING: lambda: "", **Bombs(stub, rest).calls})
+        return
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        port, rest_port = one.getsockname()[1], two.getsockname()[1]
+    address, rest = f"127.0.0.1:{port}", f"127.0.0.1:{rest_port}"
     print("| bomb, without pause | answer | server's processor time, ms | call of 128x128 alone, "
           "ms | beside it, ms | ratio |")  # fmt: skip
     print("|---|---|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:
         shipped = Path(__file__).resolve().parents[1] / "saved_models" / "denoise_tiny"
         shutil.copytree(shipped, Path(folder) / MODEL)
-        with served(Path(folder), "--rest-port", str(rest)) as (stub, pid):
+        ports = ("--port", str(port), "--rest-port", str(rest_port))
+        with served(Path(folder), *ports) as (stub, pid):
             image = np.zeros((1, 128, 128, 3), np.uint8)
             request = request_for(MODEL, "serving_uint8", image, _LEVEL)
 
@@ -170,8 +257,14 @@ def main() -> None:
                 stub.Predict(request, timeout=60)
 
             call()
-            for name, bomb in Bombs(stub, f"127.0.0.1:{rest}").calls.items():
-                print(row_of(name, bomb, call, pid, args.count), flush=True)
+            sender = Sender(address, rest)
+            try:
+                bombs = {COMPUTING: lambda: "", **Bombs(stub, rest).calls}
+                for name, bomb in bombs.items():
+                    beside = sender.sending(name)
+                    print(row_of(name, bomb, call, pid, args.count, beside), flush=True)
+            finally:
+                sender.close()
 
 
 if __name__ == "__main__":

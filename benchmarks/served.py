@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-_NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def served(models: Path, *flags: str) -> Iterator[Any]:
     )  # fmt: skip
     try:
         port = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())[1]
-        with grpc.insecure_channel(f"127.0.0.1:{port}", options=_NO_LIMIT) as channel:
+        with grpc.insecure_channel(f"127.0.0.1:{port}", options=NO_LIMIT) as channel:
             yield prediction_service_pb2_grpc.PredictionServiceStub(channel), process.pid
     finally:
         process.terminate()
