@@ -17,12 +17,25 @@ from tests.keras_hyper.live.actions import WIDE, new_page, wait
 @pytest.fixture(scope="module")
 def browser():
     """A headless Chromium, as installed by `make browser`."""
+    with _chromium("--disable-gpu") as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def browser_with_gpu():
+    """The same with WebGPU, which the processor emulates."""
+    with _chromium("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader") as browser:
+        yield browser
+
+
+@contextlib.contextmanager
+def _chromium(*args):
     from playwright.sync_api import sync_playwright
 
     path = shutil.which("chromium") or shutil.which("google-chrome")
-    quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=path, args=["--no-sandbox", *quiet])
+        chromium = play.chromium.launch(executable_path=path, args=[*quiet, *args])
         yield chromium
         chromium.close()
 

@@ -1,7 +1,9 @@
 // Restores in a worker of the browser; pictures stay on this machine. See interface.js.
 "use strict";
 
-const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+const script = new URL("./worker.js", import.meta.url);
+script.search = location.search; // `?engine=wasm` or `?engine=webgpu`
+const worker = new Worker(script, { type: "module" });
 const waiting = new Map();
 let last = 0,
   broken = null;

@@ -1,94 +1,17 @@
-// The networks of the static page: loads them, restores and estimates.
+// The networks of the static page: restores and estimates.
 "use strict";
 
-import * as ort from "../../ort/ort.wasm.bundle.min.js";
 import { gridCrops, shrunkLevel, strengths } from "./arithmetic.js";
 import { qualityOf } from "./headers.js";
 import { pixelsOf } from "./pictures.js";
+import { facts, run } from "./sessions.js";
 
 export const pace = { speed: 60 }; // pixels a millisecond, of the networks so far
-const sessions = new Map();
-const loaded = new Map(); // bytes of each download so far, by path
-let about = null;
-
-const here = (path) => new URL(`../../${path}`, import.meta.url).href;
-// Threads share memory, which a browser allows where the site's headers isolate it.
-ort.env.wasm.numThreads = globalThis.crossOriginIsolated
-  ? Math.min(4, navigator.hardwareConcurrency)
-  : 1;
-
-export async function fetched(path) {
-  const response = await fetch(here(path));
-  if (!response.ok)
-    throw new Error(`${path} could not be loaded: ${response.status} ${response.statusText}`);
-  return response;
-}
-
-export async function facts() {
-  about = about || (await (await fetched("about.json")).json());
-  return about;
-}
 
 export async function taskOf(name) {
   const task = (await facts()).tasks.find((one) => one.name === name);
   if (!task) throw new Error(`No such task: ${name}.`);
   return task;
-}
-
-// Loads a file, and reports to the page how many bytes of all such files are loaded.
-async function downloaded(path) {
-  const response = await fetched(path);
-  const { files } = await facts();
-  const counted = new TransformStream({
-    transform(part, stream) {
-      loaded.set(path, loaded.get(path) + part.length);
-      const totals = [...loaded.keys()].map((one) => files[one]);
-      const [done, all] = [[...loaded.values()], totals].map(sum);
-      self.postMessage({ loaded: [done, all] });
-      if (done === all) loaded.clear();
-      stream.enqueue(part);
-    },
-  });
-  loaded.set(path, 0);
-  return new Uint8Array(await new Response(response.body.pipeThrough(counted)).arrayBuffer());
-}
-
-const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
-
-// onnxruntime is compressed in the site: few hosts compress WebAssembly.
-let runtime = null;
-async function loadRuntime() {
-  const data = await downloaded("ort/ort-wasm-simd-threaded.wasm.gz");
-  // Some hosts declare the compression, and the browser has undone it.
-  if (data[0] !== 0x1f) return data;
-  const plain = new Blob([data]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(plain).arrayBuffer());
-}
-
-async function opened(file) {
-  runtime ??= loadRuntime();
-  runtime.catch(() => (runtime = null));
-  const [data, binary] = await Promise.all([downloaded(file), runtime]);
-  ort.env.wasm.wasmBinary = binary;
-  return ort.InferenceSession.create(data, { executionProviders: ["wasm"] });
-}
-
-// A session of a model's file, opened once; a file that failed to load is requested again.
-function session(file) {
-  if (!sessions.has(file)) {
-    const opening = opened(file);
-    sessions.set(file, opening);
-    opening.catch(() => sessions.delete(file));
-  }
-  return sessions.get(file);
-}
-
-// One network runs at a time, since they share the processor.
-let queue = Promise.resolve();
-function run(file, inputs) {
-  const job = queue.then(async () => (await session(file)).run(inputs));
-  queue = job.catch(() => {});
-  return job;
 }
 
 // The network of a picture: that for gray where the site has one for this level.
@@ -103,6 +26,8 @@ async function restored(task, levels, gray, pixels, width, height) {
     began = performance.now(),
     count = width * height,
     channels = task.channels;
+  const { luma: weights } = await facts(),
+    luma = (r, g, b) => weights[0] * r + weights[1] * g + weights[2] * b;
   const image = new Float32Array(count * channels);
   for (let i = 0, j = 0; i < count; i++) {
     const r = pixels[4 * i] / 255,
@@ -115,12 +40,11 @@ async function restored(task, levels, gray, pixels, width, height) {
       image[j++] = b;
     }
   }
-  const answer = await run(task.file, {
-    image: new ort.Tensor("float32", image, [1, height, width, channels]),
-    level: new ort.Tensor("float32", Float32Array.from(levels), dims),
+  const after = await run(task.file, {
+    image: [image, [1, height, width, channels]],
+    level: [Float32Array.from(levels), dims],
   });
-  const after = answer.restored.data,
-    result = new Uint8ClampedArray(pixels.length);
+  const result = new Uint8ClampedArray(pixels.length);
   for (let i = 0; i < count; i++) {
     const at = 4 * i;
     if (channels === 3 && !gray) {
@@ -136,7 +60,6 @@ async function restored(task, levels, gray, pixels, width, height) {
     }
     result[at + 3] = pixels[at + 3];
   }
-  answer.restored.dispose();
   pace.speed = 0.5 * pace.speed + (0.5 * count) / Math.max(1, performance.now() - began);
   return result;
 }
@@ -179,13 +102,11 @@ export async function mixed(
   return after;
 }
 
-const luma = (r, g, b) => about.luma[0] * r + about.luma[1] * g + about.luma[2] * b;
-
 export async function estimate(picture, task) {
   const { estimator } = task,
     [{ ends, rising }] = task.sliders;
   // A JPEG file records its quality.
-  if (task.reads && picture.table) return qualityOf(picture.table, about.quantisation);
+  if (task.reads && picture.table) return qualityOf(picture.table, (await facts()).quantisation);
   if (!estimator)
     throw new Error(`${picture.name}: the level cannot be estimated from this picture`);
   const { width, height } = picture,
@@ -207,9 +128,9 @@ export async function estimate(picture, task) {
       }
     }
   }
-  const image = new ort.Tensor("float32", crops, [rows.length * columns.length, ...size, 3]);
-  const answer = await run(estimator.file, { image });
-  const level = Math.max(0, [...answer.level.data].sort((a, b) => a - b)[estimator.rank]);
+  const image = [crops, [rows.length * columns.length, ...size, 3]],
+    levels = await run(estimator.file, { image });
+  const level = Math.max(0, [...levels].sort((a, b) => a - b)[estimator.rank]);
   const { limit, minimum, maximum, whole } = estimator;
   // Next to no damage: the weakest restoration.
   if (limit !== null && (rising ? level < limit : level > limit)) return ends[rising ? 0 : 1];

@@ -4,8 +4,9 @@
 import { psnr, Reducer, rounded, tiles } from "./arithmetic.js";
 import { cameraNoise, noisy } from "./noise.js";
 import { pixelsOf, recompressed, readPicture, shrunkBy } from "./pictures.js";
-import { estimate, facts, fetched, mixed, networkOf, pace, taskOf } from "./networks.js";
+import { estimate, mixed, networkOf, pace, taskOf } from "./networks.js";
 import { PngFile } from "./png.js";
+import { facts, fetched } from "./sessions.js";
 
 const MAX_KEPT = 8,
   MAX_KEPT_PIXELS = 1 << 27;
