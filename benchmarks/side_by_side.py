@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -24,23 +24,27 @@ def ratio(ours: Callable, theirs: Callable, rounds: int) -> tuple[float, float, 
     ours(), theirs()
     pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds)]
     first, second = zip(*pairs, strict=True)
-    quotient = statistics.median(b / a for a, b in pairs)
-    return statistics.median(first), statistics.median(second), quotient
+    return statistics.median(first), statistics.median(second), median_ratio(second, first)
 
 
-def in_turn(functions: Mapping[str, Callable], rounds: int) -> dict[str, float]:
+def median_ratio(first: Iterable[float], second: Iterable[float]) -> float:
+    """Returns the median over the rounds of first / second."""
+    return statistics.median(a / b for a, b in zip(first, second, strict=True))
+
+
+def in_turn(functions: Mapping[Hashable, Callable], rounds: int) -> dict[Hashable, list[float]]:
     """Measures the processor time of several functions in turn, each called once before.
 
     On one core (``taskset -c 0``) it is the time that passes if nothing else runs.
 
     Returns:
-        Median seconds by name.
+        The seconds of each round by name.
     """
     for function in functions.values():
         function()
     clock = time.process_time
     times = [{name: _seconds(f, clock) for name, f in functions.items()} for _ in range(rounds)]
-    return {name: statistics.median(row[name] for row in times) for name in functions}
+    return {name: [row[name] for row in times] for name in functions}
 
 
 def _seconds(function, clock=time.perf_counter):
