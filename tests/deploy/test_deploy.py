@@ -238,3 +238,7 @@ def test_parser_finds_a_stray_brace(tmp_path):
     broken.write_text("max_batch_size { value: 8 }\nnum_batch_threads { value 4 }\n")
     with pytest.raises(AssertionError, match="num_batch_threads"):
         fields(broken)
+
+
+def test_a_stop_does_not_wait_long_for_a_server_that_ignores_it():
+    assert int(compose()["stop_grace_period"].removesuffix("s")) <= 5

@@ -233,10 +233,11 @@ def test_refused_messages_do_not_stay_in_memory_while_their_answers_wait(server)
     data = request.SerializeToString()
     call = server.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
     assert refusal(lambda: call(data, timeout=60))[0] is INVALID
-    waiting = [call.future(data, timeout=60) for _ in range(8)]
-    while counts(server)["INVALID_ARGUMENT"] < counted + 9:
+    waiting = [call.future(data, timeout=60) for _ in range(12)]
+    while counts(server)["INVALID_ARGUMENT"] < counted + 13:
         time.sleep(0.01)
-    # All are refused, and the answers go out in 2 seconds.
+    # All are refused, and the answers go out in 3 seconds.
     assert sum(not one.done() for one in waiting) >= 2
-    assert memory_of(server) - before < 4 * len(data)
+    # The allocator keeps that of some, not that of all.
+    assert memory_of(server) - before < 7 * len(data)
     assert {one.code() for one in waiting} == {INVALID}

@@ -21,6 +21,7 @@ from keras_hyper.training.callbacks import (
     save_whole,
 )
 from keras_hyper.training.folder import CHECKPOINT, PREVIOUS_CHECKPOINT
+from keras_hyper.training.processes import Processes
 
 
 def test_nan_names_step_level_and_checkpoint(tmp_path):
@@ -123,6 +124,26 @@ def test_a_signal_saves_after_the_step_and_stops(tmp_path, number):
         callback.on_train_end()
     assert (tmp_path / CHECKPOINT).exists() and signal.getsignal(number) == before
     callback.restore_signals()  # a second time changes nothing
+
+
+class TwoProcesses(Processes):
+    """A process of two; the other got SIGTERM before the second step."""
+
+    steps = 0
+
+    def all_of(self, number):
+        object.__setattr__(self, "steps", self.steps + 1)
+        return np.array([number, signal.SIGTERM if self.steps == 2 else 0])
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_signal_to_another_process_stops_this_one_after_the_same_step(tmp_path, index):
+    callback = Checkpoint(tmp_path, 4, TwoProcesses(index, 2, 2))
+    callback.set_model(dense(1))
+    callback.on_train_batch_end(0)
+    with pytest.raises(TrainingInterrupted, match="stopped by SIGTERM after step 6; "):
+        callback.on_train_batch_end(1)
+    assert (tmp_path / CHECKPOINT).exists() == (index == 0)
 
 
 def test_the_weights_of_jax_are_read_back_before_they_are_saved(tmp_path):

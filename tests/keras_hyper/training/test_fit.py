@@ -1,6 +1,8 @@
+import dataclasses
 import importlib
 import io
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -23,6 +25,8 @@ from keras_hyper.training import (
     train,
 )
 from keras_hyper.training.fit import segments
+from keras_hyper.training.folder import CHECKPOINT
+from keras_hyper.training.processes import Processes
 from tests.conftest import random_network
 
 
@@ -42,6 +46,32 @@ def test_segments_cover_the_rest_of_the_run(step, every, steps, expected):
     rows = segments(step, every, steps)
     assert rows == expected
     assert sum(length * epochs for _, length, epochs in rows) == steps - step
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    folder: Path
+    resume: bool = False
+    hosts: tuple = ()
+    host_index: int | None = None
+    seed: int = 0
+
+
+@pytest.mark.parametrize(
+    ("scheduled", "has_checkpoint", "resumes"),
+    [(True, True, True), (True, False, False), (False, True, False)],
+)
+def test_a_scheduled_run_resumes_where_there_is_a_checkpoint(
+    tmp_path, monkeypatch, scheduled, has_checkpoint, resumes
+):
+    module, seen = importlib.import_module("keras_hyper.training.fit"), []
+    monkeypatch.setattr(module, "join", lambda *_: Processes(scheduled=scheduled))
+    monkeypatch.setattr(module, "_train", lambda config, *_: seen.append(config.resume))
+    (tmp_path / "run.json").touch()
+    if has_checkpoint:
+        (tmp_path / CHECKPOINT).touch()
+    train(Config(tmp_path), Console(file=(said := io.StringIO())))
+    assert seen == [resumes] and ("the run is resumed" in said.getvalue()) == resumes
 
 
 def pairs(clean):
