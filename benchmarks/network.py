@@ -1,11 +1,9 @@
-"""Restoring one 480x320 picture with 16 blocks: against PyTorch, and against plain kernels."""
+"""Restoring one 480x320 picture with 16 blocks: generated kernels against plain ones."""
 
 import numpy as np
 import tensorflow as tf
-import torch
 
 from benchmarks.side_by_side import ratio, show
-from benchmarks.torch_network import TorchNetwork
 from keras_hyper import HyperRes
 from keras_hyper.models import PlainRes
 
@@ -18,26 +16,8 @@ def _graph(model, level=None):
 
 
 def run(rounds: int = 7) -> None:
-    """Prints the tables."""
+    """Prints the table."""
     image = np.random.default_rng(0).random((1, 320, 480, 3), dtype=np.float32)
-    tensor = torch.from_numpy(image).permute(0, 3, 1, 2).contiguous()
-    theirs = TorchNetwork(16).eval()
-
-    def pytorch():
-        with torch.inference_mode():
-            theirs(tensor, 0.3)
-
-    rows = []
-    for precision in ("float32", "bfloat16"):
-        model = HyperRes.from_preset("paper").with_precision(precision)
-        ours = _graph(model, tf.constant(25.0))
-        times = ratio(lambda ours=ours: ours(image).numpy(), pytorch, rounds)
-        rows.append((precision, *times))
-    show(
-        "Restoring 480x320, 16 blocks; PyTorch in float32",
-        ("ours in", "ours, s", "PyTorch, s", "PyTorch / ours"),
-        rows,
-    )
     _kernels(image, rounds)
 
 

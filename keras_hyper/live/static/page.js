@@ -118,7 +118,6 @@ function choose() {
   const { sliders, estimates, degrades, paints, enlarges } = task();
   $("sliders").replaceChildren(...sliders.map(sliderOf));
   $("test-levels").replaceChildren(...sliders.map((one, axis) => copyOf("field", one, axis)));
-  document.body.style.setProperty("--rows", sliders.length);
   $("range").textContent = sliders.map(meaning).join(" ");
   $("estimate").hidden = !estimates;
   $("test").hidden = !degrades;
@@ -270,6 +269,9 @@ engine.ononline = () => {
 attempt(async () => {
   const about = await engine.about();
   Object.assign(state, { tasks: about.tasks, neutral: about.neutral });
+  // Room for the sliders of every task: the picture keeps its place when another one is chosen.
+  const rows = Math.max(...state.tasks.map((one) => one.sliders.length));
+  document.body.style.setProperty("--rows", rows);
   for (const one of state.tasks) $("task").add(new Option(one.choice, one.name));
   for (const [name, address] of Object.entries(about.samples)) {
     const button = document.createElement("button"),

@@ -5,6 +5,7 @@ import functools
 import io
 
 import numpy as np
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from keras_hyper import restore
@@ -117,3 +118,9 @@ def divide(page, share):
         split.value = 1000 * share; split.dispatchEvent(new Event("input")); }""",
         share,
     )
+
+
+def assert_accessible(page):
+    """Checks the page as it is now by axe."""
+    violations = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in violations] == []

@@ -14,6 +14,7 @@ from tests.keras_hyper.live.actions import (
     PHONE,
     PIXELS,
     WIDE,
+    assert_accessible,
     choose,
     divide,
     on_canvas,
@@ -48,8 +49,9 @@ def test_before_and_after_equal_restore_at_every_level(visit, address):
         assert np.abs(picture_on(page).astype(int) - restored(PIXELS, level)).max() <= 1
 
 
-def test_picture_can_be_dropped(visit, address):
-    page = visit(address)
+@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
+def test_picture_can_be_dropped(visit, address, screen):
+    page = visit(address, screen)
     page.evaluate(
         """async data => {
         const given = new DataTransfer();
@@ -229,16 +231,19 @@ def test_super_resolution_enlarges_view_and_saved_picture(visit, address):
     assert not page.is_visible("#brushes")
 
 
+@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize(
     ("task", "name"), [("denoise", "astronaut-denoise-33.png"), ("sr", "astronaut-sr-2.75.png")]
 )
-def test_first_sample_is_opened_degraded_as_the_task_undoes_it(visit, address, task, name):
-    page = visit(address, search="")
+def test_first_sample_is_opened_degraded_as_the_task_undoes_it(visit, address, task, name, screen):
+    page = visit(address, screen, search="")
     page.select_option("#task", task)
     shown(page, name, task)
     wait(page, "!document.querySelector('#psnr').hidden")
+    if screen == PHONE:
+        tools(page)
     # No file of this name exists, so no command is offered.
-    assert page.is_hidden("#command")
+    assert page.is_hidden("#command") and page.is_visible("#save")
 
 
 @pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
@@ -259,8 +264,9 @@ def test_original_is_shown_while_key_or_button_is_held(visit, address, screen):
     np.testing.assert_array_equal(picture_on(page), after)
 
 
-def test_return_to_the_page_keeps_picture_task_and_level(visit, address):
-    page = visit(address)
+@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
+def test_return_to_the_page_keeps_picture_task_and_level(visit, address, screen):
+    page = visit(address, screen)
     page.select_option("#task", "sr")
     choose(page)
     shown(page, "a.png", "sr")
@@ -270,6 +276,8 @@ def test_return_to_the_page_keeps_picture_task_and_level(visit, address):
     page.go_back()
     shown(page, "a.png", "sr")
     assert page.inner_text("#number") == "3"
+    if screen == PHONE:
+        tools(page)
     assert page.is_visible("#command")
 
 
@@ -285,6 +293,7 @@ def test_task_of_two_levels_has_two_sliders(visit, screen):
             "#sliders input", "all => all.map((one) => one.getAttribute('aria-label'))"
         )
         assert names == ["Level of noise", "Level of jpeg"]
+        assert_accessible(page)
         noise, quality = task.estimate(Path("tests/conftest.py"), PIXELS)
         found = page.evaluate(f"() => {sliders}.map((one) => Number(one.value))")
         np.testing.assert_allclose(found, (min(noise, 63), quality), atol=0.25)

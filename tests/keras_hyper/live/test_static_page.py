@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import io
+import json
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from keras_hyper.cli import main
 from pipelines import TASKS
 from pipelines.enlarging import enlarge_picture
 from tests.conftest import random_estimator, random_network
-from tests.keras_hyper.live.actions import PHONE
+from tests.keras_hyper.live.actions import PHONE, WIDE, assert_accessible
 from tests.keras_hyper.live.engine import (
     ALPHA,
     HELPERS,
@@ -425,6 +426,29 @@ def opened_by(page):
     file = {"name": "a.png", "mimeType": "image/png", "buffer": png(PIXELS[:60, :80])}
     page.set_input_files("#file", file)
     page.wait_for_selector("#canvas[data-exact=true]", timeout=60_000)
+
+
+@pytest.mark.parametrize(
+    ("screen", "colours"), [(WIDE, "light"), (PHONE, "dark")], ids=["wide", "phone"]
+)
+def test_page_is_accessible(browser, address, screen, colours):
+    with contextlib.closing(browser.new_page(viewport=screen, color_scheme=colours)) as page:
+        page.goto(f"{address}?sample=")
+        page.wait_for_function("() => document.querySelector('#task').options.length > 0")
+        assert_accessible(page)
+        opened_by(page)
+        assert_accessible(page)
+        page.set_input_files("#file", {"name": "b", "mimeType": "image/png", "buffer": b"hello"})
+        page.wait_for_selector("#status.wrong")
+        assert_accessible(page)
+
+
+def test_site_can_be_installed(site):
+    page = (site / "index.html").read_text()
+    assert '<link rel="manifest" href="manifest.webmanifest">' in page
+    manifest = json.loads((site / "manifest.webmanifest").read_text())
+    assert (manifest["display"], manifest["start_url"]) == ("standalone", ".")
+    assert all((site / icon["src"]).exists() for icon in manifest["icons"])
 
 
 def test_page_opened_from_a_file_says_what_it_needs(browser, site):

@@ -158,6 +158,19 @@ def test_onnx_file_of_another_network_is_not_used(stale, tmp_path):
     assert open_onnx(str(stale), "auto") is None
 
 
+def test_openvino_in_bfloat16_is_close_to_float32_or_refused(monkeypatch, network, rng):
+    path, image = shipped_models() / NAME / "model.onnx", rng.random((32, 48, 3), dtype="float32")
+    openvino = pytest.importorskip("openvino")
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        exact = OnnxRestorer("x", path, "openvino").run(image, np.float32(25))
+        rounded = OnnxRestorer("x", path, "openvino", "bfloat16").run(image, np.float32(25))
+        # Half a step of 8 bits near 1, some more within the network.
+        assert 0 < np.abs(rounded - exact).max() < 0.03
+    monkeypatch.setattr(openvino.Core, "get_property", lambda *_: ["FP32"])
+    with pytest.raises(WrongArgumentError, match="this processor has no bfloat16"):
+        OnnxRestorer("x", path, "openvino", "bfloat16")
+
+
 def test_missing_engine_network_and_precision_are_refused(machine, tmp_path):
     path = shipped_models() / NAME / "model.onnx"
     with pytest.raises(WrongArgumentError, match="expected a LevelEstimator, got a HyperRes"):
