@@ -14,19 +14,20 @@ from PIL import Image
 from benchmarks.side_by_side import show
 
 SIDES = (4000, 6000)
-SIGNATURES = ("serving_default", "serving_uint8", "serving_bytes", "sweep")
+SIGNATURES = ("serving_default", "serving_uint8", "serving_bytes", "sweep", "auto", "estimate")
 _MIB = 2**20
 
 
 def run() -> None:
     """Prints the table; each signature runs in a separate process."""
-    from keras_hyper import HyperRes
+    from keras_hyper import HyperRes, LevelEstimator
     from keras_hyper.export.onnx import export_onnx
     from keras_hyper.export.saved_model import export_saved_model
 
     with tempfile.TemporaryDirectory() as folder:
         network = HyperRes.from_preset("denoise_tiny")
-        version = export_saved_model(network, Path(folder))
+        estimator = LevelEstimator.from_preset("estimate")
+        version = export_saved_model(network, Path(folder), estimator=estimator)
         export_onnx(network, Path(folder))
         rows = []
         for engine, signature in itertools.product(("tensorflow", "openvino"), SIGNATURES):
@@ -68,13 +69,13 @@ def _memory(key):
 
 def _inputs(signature, sides):
     """A smooth picture; where TensorFlow takes the array as it is, without a copy."""
-    level = np.float32([25])
+    level = {} if signature in ("auto", "estimate") else {"level": np.float32([25])}
     rows, columns = (np.linspace(0, 1, side, dtype=np.float32) for side in sides)
     if signature == "serving_bytes":
         gray = Image.fromarray(np.uint8(np.add.outer(rows, columns) * 127))
         file = io.BytesIO()
         gray.convert("RGB").save(file, "JPEG")
-        return {"image_bytes": np.array([file.getvalue()], object), "level": level}
+        return {"image_bytes": np.array([file.getvalue()], object), **level}
     kind = np.dtype(np.uint8 if signature == "serving_uint8" else np.float32)
     memory = np.empty(sides[0] * sides[1] * 3 * kind.itemsize + 64, np.uint8)
     start = -memory.ctypes.data % 64
@@ -82,7 +83,7 @@ def _inputs(signature, sides):
     for row, value in enumerate(rows):
         line = (value + columns[:, None]) / 2
         image[0, row] = line * 255 if kind == np.uint8 else line
-    return {"image": image, "level": level}
+    return {"image": image, **level}
 
 
 if __name__ == "__main__":

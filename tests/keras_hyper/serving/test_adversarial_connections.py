@@ -267,3 +267,24 @@ def change_versions(server):
         for path in (second, long):
             shutil.rmtree(path, ignore_errors=True)
     until(lambda: (1, 30) in states_of(server))
+
+
+def test_a_version_that_is_copied_slowly_fails_no_call_and_is_served_at_the_end(server):
+    if server.folder is None:
+        pytest.skip("TF_SERVING_FOLDER names no folder to copy a version into")
+    first, second = server.folder / "1", server.folder / "2"
+    try:
+        for path in sorted(first.rglob("*")):
+            copy = second / path.relative_to(first)
+            if path.is_dir():
+                continue
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+            for _ in range(5):
+                assert server.predict(floats(), timeout=30).model_spec.version.value in (1, 2)
+                time.sleep(0.1)
+        until(lambda: (2, 30) in states_of(server))
+        assert server.predict(floats(), timeout=30).model_spec.version.value == 2
+    finally:
+        shutil.rmtree(second, ignore_errors=True)
+    until(lambda: (1, 30) in states_of(server))
