@@ -164,8 +164,8 @@ def test_openvino_in_bfloat16_is_close_to_float32_or_refused(monkeypatch, networ
     if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         exact = OnnxRestorer("x", path, "openvino").run(image, np.float32(25))
         rounded = OnnxRestorer("x", path, "openvino", "bfloat16").run(image, np.float32(25))
-        # Half a step of 8 bits near 1, some more within the network.
-        assert 0 < np.abs(rounded - exact).max() < 0.03
+        # Half a step of 8 bits near 1, some more within the network; nothing where oneDNN is held.
+        assert np.abs(rounded - exact).max() < 0.03
     monkeypatch.setattr(openvino.Core, "get_property", lambda *_: ["FP32"])
     with pytest.raises(WrongArgumentError, match="this processor has no bfloat16"):
         OnnxRestorer("x", path, "openvino", "bfloat16")
