@@ -32,7 +32,7 @@ from keras_hyper.restoration.engines import compile_onnx, open_onnx
 # from two levels, which is a small part of its operations.
 NETWORKS = ("denoise_tiny", "denoise", "dejpeg_gray_tiny", "dejpeg_gray", "photo", "paper")
 _HELD = ("ONEDNN_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS", "ATEN_CPU_CAPABILITY")
-# The default engine on a processor, and the rivals. OpenVINO for one size has a ratio of its own:
+# The default engine on a processor, and the rivals. OpenVINO for one size has another ratio:
 # it is the same engine, and restores pictures of that size alone.
 OURS, ONE_SIZE = "OpenVINO", "OpenVINO, one size"
 LAST, COMPILED = "PyTorch, channels_last", "PyTorch, compiled"
