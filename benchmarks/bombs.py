@@ -2,7 +2,8 @@
 
 python -m benchmarks.bombs     what each costs the server, and a small call beside it
 
-The bombs are sent by another process than the call: the two share no interpreter and no connection. The first row has a process that only computes, which takes a core as they do.
+The bombs are sent by another process than the call: the two share no interpreter and no connection.
+The first row has a process that only computes, which takes a core as they do.
 """
 
 import argparse
