@@ -42,6 +42,7 @@ FREE = (
     "keras_hyper.hosts",
     "keras_hyper.numbers",
     "keras_hyper.plugins",
+    "keras_hyper.processor",
     "keras_hyper.shipped",
     "keras_hyper.__main__",
     "keras_hyper.__init__",
@@ -84,6 +85,7 @@ def test_package_imports_only_allowed_packages(package):
                 "keras_hyper.hosts",
                 "keras_hyper.numbers",
                 "keras_hyper.plugins",
+                "keras_hyper.processor",
                 "keras_hyper.shipped",
                 *ALLOWED[package],
             }

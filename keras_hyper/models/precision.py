@@ -1,14 +1,13 @@
 """Which number type the inner layers compute in."""
 
-import os
-import re
 from pathlib import Path
 
 import keras
 
+from keras_hyper.processor import onednn_may_use_bfloat16
+
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 PRECISIONS = ("auto", *_POLICIES)
-_ISA = "ONEDNN_MAX_CPU_ISA"
 
 
 def policy_of(precision: str) -> str:
@@ -51,7 +50,7 @@ def multiplies_in_bfloat16() -> bool:
     """
     if accelerators():
         return True
-    if not re.search("BF16|FP16|AMX|AVX10|DEFAULT", os.environ.get(_ISA, "DEFAULT").upper()):
+    if not onednn_may_use_bfloat16():
         return False
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():  # not Linux: no way to ask without another package

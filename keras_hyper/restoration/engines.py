@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.export.card import hash_files
+from keras_hyper.processor import onednn_may_use_bfloat16
 from keras_hyper.restoration.restorer import Restorer, open_restorer
 from keras_hyper.shipped import shipped_models
 
@@ -197,7 +198,9 @@ def _compile_openvino(path, precision):
             del sys.modules[converters]
     core = openvino.Core()
     in_bfloat16 = precision == "bfloat16"
-    if in_bfloat16 and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    # OpenVINO lists it also where oneDNN may not use it, and then fails at the first picture.
+    has_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if in_bfloat16 and not (has_bfloat16 and onednn_may_use_bfloat16()):
         raise WrongArgumentError("expected --precision float32: this processor has no bfloat16")
     hint = {
         "INFERENCE_PRECISION_HINT": "bf16" if in_bfloat16 else "f32",
