@@ -6,6 +6,7 @@ Names are loaded at first use: `pipelines.color` and `pipelines.images` need no 
 import importlib
 
 _MODULES = {
+    "pipelines.dataset.patch_cache": ("Copies",),
     "pipelines.dataset.pairs": (
         "SAMPLE_PICTURES",
         "load_patch_cache",

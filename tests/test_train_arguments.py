@@ -23,6 +23,7 @@ from tests.runs import arguments, refused
         (["--task", "estimate", "--loss", "psnr"], "expected no --loss with --task estimate"),
         (["--rate", "0"], "above 0, got '0'"),
         (["--shrink", "0.5", "1.5"], "below 1, got '1.5'"),
+        (["--soften", "0"], "above 0, got '0'"),
     ],
     ids=str,
 )

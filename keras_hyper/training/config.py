@@ -19,8 +19,8 @@ from keras_hyper.training.recipes import Recipe
 
 # What a resumed run must have in common with the one it continues; `steps` may grow.
 FIXED = ("task", "levels", "num_levels", "blocks", "filters", "tail", "channels", "batch", "patch",
-          "shrink", "recipe", "loss", "rate", "clip", "gray", "seed", "validate_every", "precision",
-          "init_from", "method", "schedule", "restorer", "data", "valid")  # fmt: skip
+          "shrink", "soften", "recipe", "loss", "rate", "clip", "gray", "seed", "validate_every",
+          "precision", "init_from", "method", "schedule", "restorer", "data", "valid")  # fmt: skip
 
 
 def _option(default: Any, text: str, **parsing: Any) -> Any:
@@ -102,6 +102,13 @@ class TrainingConfig:
         type=below_one,
         nargs="+",
         metavar="FACTOR",
+    )
+    soften: Sequence[float] | None = _option(
+        None,
+        "train on every photograph blurred by Gaussians of these widths in pixels as well",
+        type=positive,
+        nargs="+",
+        metavar="WIDTH",
     )
     validate_every: int = _option(250, "steps between validations", type=whole(1))
     recipe: str = _option("default", "settings of training", choices=["default", "authors"])

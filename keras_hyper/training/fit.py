@@ -144,8 +144,9 @@ def _runs(config, parts, record, objective, processes):
 def _pairs_from(config, task, part, paths, network, announce, processes):
     """``step -> training pairs`` of a stage."""
     batch, patch, budget = part.batch, config.patch, int(config.memory * 2**30)
+    copies = pipelines.Copies(config.shrink or (), config.soften or ())
     cache = pipelines.load_patch_cache(
-        paths, task, part.levels, config.channels, patch, budget, config.shrink or ()
+        paths, task, part.levels, config.channels, patch, budget, copies
     )
     if announce:
         announce(cache, network, processes.devices)

@@ -73,7 +73,7 @@ def export(model: keras.Model, config: TrainingConfig, rows: list[dict]) -> Path
         return None
     from keras_hyper.export.saved_model import export_saved_model
 
-    names = ("valid", "steps", "batch", "patch", "recipe", "seed", "init_from", "shrink")
+    names = ("valid", "steps", "batch", "patch", "recipe", "seed", "init_from", "shrink", "soften")
     settings = {name: getattr(config, name) for name in names}
     training = {name: str(value) for name, value in settings.items() if value is not None}
     training["seconds"] = read_json(config.folder / "history.json", list)[-1]["seconds"]

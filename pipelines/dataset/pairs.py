@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from pipelines.color import LUMA
 from pipelines.dataset.patch_cache import (
+    ALONE,
+    Copies,
     PatchCache,
     Windows,
     build_patch_cache,
@@ -65,7 +67,7 @@ def load_patch_cache(
     channels: int = 3,
     patch: int = 48,
     budget: int = 1 << 30,
-    shrink: Sequence[float] = (),
+    copies: Copies = ALONE,
 ) -> PatchCache:
     """Reads the pictures to train on, and degrades them here if once is enough.
 
@@ -80,7 +82,7 @@ def load_patch_cache(
         channels: 1 for gray, 3 for RGB.
         patch: Side of the training patches in pixels.
         budget: Bytes that the pictures may take in memory.
-        shrink: Factors below 1; each picture is added once more at each of these sizes.
+        copies: Versions of each photograph that are added.
 
     Raises:
         ValueError: As `build_patch_cache` does.
@@ -97,7 +99,7 @@ def load_patch_cache(
             multiple=task.multiple(levels.fixed),
             skip=task.skip,
         )
-    return build_patch_cache(paths, windows, budget, shrink)
+    return build_patch_cache(paths, windows, budget, copies)
 
 
 def training_pairs(

@@ -1,6 +1,7 @@
 """Windows of pictures in memory, from which training patches are cut by index."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +102,36 @@ def _position(sample, last):
 
 
 @dataclass(frozen=True)
+class Copies:
+    """Versions of each photograph that are trained on besides it; none by default.
+
+    Args:
+        shrink: Factors below 1 of `shrunk` copies, which are left out if too small for a window.
+        soften: Widths in pixels of `softened` copies.
+    """
+
+    shrink: Sequence[float] = ()
+    soften: Sequence[float] = ()
+
+    @property
+    def count(self) -> int:
+        """Number of versions, with the photograph itself."""
+        return 1 + len(self.shrink) + len(self.soften)
+
+    def of(self, picture: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
+        """Yields versions of a picture ``(height, width, channels)``, and shares of their area."""
+        areas = 1 + sum(factor**2 for factor in self.shrink) + len(self.soften)
+        yield picture, 1 / areas
+        for factor in self.shrink:
+            yield shrunk(picture, factor), factor**2 / areas
+        for width in self.soften:
+            yield softened(picture, width), 1 / areas
+
+
+ALONE = Copies()
+
+
+@dataclass(frozen=True)
 class Windows:
     """How pictures are cut into windows and degraded.
 
@@ -122,13 +153,13 @@ class Windows:
     skip: int = 0
 
     def of_file(
-        self, path: Path, factors: Sequence[float], share: float
+        self, path: Path, copies: Copies, share: float
     ) -> tuple[list[np.ndarray], bool] | str:
         """Returns the windows of a picture, and whether it was extended; or the text of an error.
 
         Args:
             path: The file.
-            factors: Of the sizes at which it is cut.
+            copies: Versions of the picture that are cut besides it.
             share: Bytes that the windows may take.
         """
         try:
@@ -139,13 +170,11 @@ class Windows:
         small = min(picture.shape[:2]) < self.size
         picture = extended(picture, self.size)
         # Every version of the picture has the same number of bytes for each of its pixels.
-        room = share / sum(factor**2 for factor in factors)
-        room /= self.channels * (self.num_levels + 1)
+        room = share / (self.channels * (self.num_levels + 1))
         windows: list[np.ndarray] = []
-        for factor in factors:
-            smaller = shrunk(picture, factor) if factor < 1 else picture
-            if min(smaller.shape[:2]) >= self.size:
-                windows += map(self._with_levels, self._windows(smaller, room * factor**2))
+        for version, area in copies.of(picture):
+            if min(version.shape[:2]) >= self.size:
+                windows += map(self._with_levels, self._windows(version, room * area))
         return windows, small
 
     def _windows(self, picture, room):
@@ -170,7 +199,7 @@ class Windows:
 
 
 def build_patch_cache(
-    paths: Sequence[Path], windows: Windows, budget: int = 1 << 30, shrink: Sequence[float] = ()
+    paths: Sequence[Path], windows: Windows, budget: int = 1 << 30, copies: Copies = ALONE
 ) -> PatchCache:
     """Reads pictures, degrades them once if asked to, and keeps them in memory.
 
@@ -178,21 +207,21 @@ def build_patch_cache(
         paths: The files.
         windows: How they are cut and degraded.
         budget: Bytes that the windows may take.
-        shrink: Factors of `shrunk` copies, which are added unless they are too small for a window.
+        copies: Versions of each photograph that are added.
 
     Raises:
         ValueError: If no file could be read, or the budget is below one patch of each.
     """
     least = windows.size**2 * windows.channels * (windows.num_levels + 1)
-    least *= len(paths) * (1 + len(shrink))
+    least *= len(paths) * copies.count
     if least > budget:
         raise ValueError(
             f"One patch of each of {len(paths)} pictures takes {least / 2**20:,.3g} MiB; "
             f"the memory for pictures is {budget / 2**20:,.3g} MiB"
         )
-    share, factors = budget // max(len(paths), 1), (1.0, *shrink)
+    share = budget // max(len(paths), 1)
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(lambda path: windows.of_file(path, factors, share), paths))
+        found = list(pool.map(lambda path: windows.of_file(path, copies, share), paths))
     pictures = [one for one in found if not isinstance(one, str)]
     skipped = [f"{p}: {one}" for p, one in zip(paths, found, strict=True) if isinstance(one, str)]
     if not pictures:
@@ -231,6 +260,24 @@ def shrunk(picture: np.ndarray, factor: float) -> np.ndarray:
     sides = [max(1, round(length * factor)) for length in picture.shape[:2]]
     smaller = tf.image.resize(picture, sides, method="lanczos3", antialias=True)
     return np.clip(smaller, 0.0, 1.0)
+
+
+def softened(picture: np.ndarray, width: float) -> np.ndarray:
+    """Blurs a picture ``(height, width, channels)`` by a Gaussian of a width in pixels.
+
+    Edges are reflected. Photographs of cameras at full size are softer than those of the same
+    cameras that were shrunk for the web.
+    """
+    reach = math.ceil(4 * width)
+    taps = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / width))
+    taps = (taps / taps.sum()).astype(np.float32)
+    for axis in range(2):
+        pad = [(0, 0)] * 3
+        pad[axis] = (reach, reach)
+        lines = np.moveaxis(np.pad(picture, pad, mode="symmetric"), axis, 0)
+        side = picture.shape[axis]
+        picture = np.moveaxis(sum(tap * lines[i : i + side] for i, tap in enumerate(taps)), 0, axis)
+    return picture
 
 
 def extended(picture: np.ndarray, side: int) -> np.ndarray:

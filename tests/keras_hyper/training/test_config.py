@@ -23,8 +23,8 @@ def test_settings_that_are_not_given_are_defaults_of_network_and_recipe():
 def test_defaults():
     given = TrainingConfig("denoise")
     unset = ("data", "valid", "levels", "init_from", "method", "schedule", "restorer", "blocks",
-             "filters", "tail", "channels", "batch", "patch", "shrink", "loss", "rate", "clip",
-             "gray", "device", "hosts", "host_index")  # fmt: skip
+             "filters", "tail", "channels", "batch", "patch", "shrink", "soften", "loss", "rate",
+             "clip", "gray", "device", "hosts", "host_index")  # fmt: skip
     assert [getattr(given, name) for name in unset] == [None] * len(unset)
     rest = {name: value for name, value in vars(given).items() if name not in unset}
     assert rest == {

@@ -79,7 +79,7 @@ def test_degradation_runs_on_the_first_gpu(monkeypatch, gpus, first):
 
 
 def test_the_card_of_an_export_has_the_settings_that_were_given(tmp_path):
-    config = TrainingConfig("denoise", out=tmp_path, steps=9, shrink=[0.5])
+    config = TrainingConfig("denoise", out=tmp_path, steps=9, shrink=[0.5], soften=[0.8])
     config.folder.mkdir()
     history = [{"seconds": 1.5}, {"seconds": 4.5}]
     (config.folder / "history.json").write_text(json.dumps(history))
@@ -89,7 +89,8 @@ def test_the_card_of_an_export_has_the_settings_that_were_given(tmp_path):
     assert version == config.folder / "1" and card["validation"] == rows
     assert card["data"] == "the pictures that ship with the project"
     assert card["training"] == {
-        "steps": "9", "recipe": "default", "seed": "0", "shrink": "[0.5]", "seconds": 4.5,
+        "steps": "9", "recipe": "default", "seed": "0", "shrink": "[0.5]",
+        "soften": "[0.8]", "seconds": 4.5,
     }  # fmt: skip
 
 

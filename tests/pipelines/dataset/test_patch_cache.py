@@ -2,11 +2,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.dataset.patch_cache import Windows, build_patch_cache, extended, shrunk
+from pipelines.dataset.patch_cache import (
+    Copies,
+    Windows,
+    build_patch_cache,
+    extended,
+    shrunk,
+    softened,
+)
 
 
-def cache_of(paths, channels, size, *degraded, budget=1 << 30, shrink=(), **windows):
-    return build_patch_cache(paths, Windows(channels, size, *degraded, **windows), budget, shrink)
+def cache_of(paths, channels, size, *degraded, budget=1 << 30, shrink=(), soften=(), **windows):
+    windows = Windows(channels, size, *degraded, **windows)
+    return build_patch_cache(paths, windows, budget, Copies(shrink, soften))
 
 
 def is_cut_of(patch, picture):
@@ -88,6 +96,30 @@ def test_shrinking_averages_what_is_too_fine():
     np.testing.assert_allclose(smaller[4:-4, 4:-4], 0.5, atol=0.02)
 
 
+def test_softened_copies_are_added_at_full_size(paths):
+    cache = cache_of(paths[:1], 3, 20, shrink=[0.5], soften=[0.8, 1.2])
+    assert cache.sides.numpy().tolist() == [[40, 50], [20, 25], [40, 50], [40, 50]]
+    clean, soft, softer = (cache.pixels.numpy()[start:][:6000] for start in (0, 7500, 13500))
+    expected = softened(clean.reshape(40, 50, 3).astype(np.float32) / 255, 0.8)
+    np.testing.assert_array_equal(soft.reshape(40, 50, 3), np.rint(255 * expected))
+    assert softer.std() < soft.std() < clean.std()
+
+
+@pytest.mark.parametrize("width", [0.5, 1.2])
+def test_softening_is_a_gaussian_of_this_width(width):
+    point = np.zeros((31, 41, 1), np.float32)
+    point[15, 20] = 1.0
+    blurred = softened(point, width)[..., 0]
+    rows, columns = np.indices(blurred.shape)
+    expected = np.exp(-((rows - 15) ** 2 + (columns - 20) ** 2) / (2 * width**2))
+    np.testing.assert_allclose(blurred, expected / expected.sum(), atol=2e-4)
+
+
+def test_softening_keeps_a_flat_picture_up_to_its_edges():
+    flat = np.full((5, 7, 3), 0.3, np.float32)
+    np.testing.assert_allclose(softened(flat, 2.0), flat, rtol=1e-6)
+
+
 def test_unreadable_files_are_named_and_skipped(paths):
     bad = paths[0].parent / "bad.png"
     bad.write_bytes(b"no picture")
@@ -133,15 +165,20 @@ def test_a_budget_below_one_patch_per_picture_is_an_error(large):
 
 
 @pytest.mark.parametrize(
-    ("shrink", "levels", "channels", "needed"),
-    [((), 0, 1, 3 * 48**2), ((0.5,), 1, 3, 3 * 2 * 48**2 * 3 * 2), ((0.5, 0.6), 0, 1, 9 * 48**2)],
+    ("copies", "levels", "channels", "needed"),
+    [
+        ({}, 0, 1, 3 * 48**2),
+        ({"shrink": [0.5]}, 1, 3, 3 * 2 * 48**2 * 3 * 2),
+        ({"shrink": [0.5, 0.6]}, 0, 1, 9 * 48**2),
+        ({"shrink": [0.5], "soften": [0.7]}, 0, 1, 9 * 48**2),
+    ],
 )
 def test_the_budget_holds_a_patch_of_each_version_of_each_picture(
-    paths, shrink, levels, channels, needed
+    paths, copies, levels, channels, needed
 ):
     def build(budget):
         return cache_of(paths, channels, 48, lambda picture, _: picture, levels,
-                                 shrink=shrink, budget=budget)  # fmt: skip
+                                 budget=budget, **copies)  # fmt: skip
 
     assert build(needed).pictures == 3
     with pytest.raises(ValueError, match="One patch of each of 3 pictures takes"):
