@@ -10,7 +10,6 @@ import argparse
 import gzip
 import json
 import random
-import shutil
 import socket
 import statistics
 import subprocess
@@ -29,7 +28,7 @@ import grpc
 import numpy as np
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from benchmarks.served import NO_LIMIT, cpu_seconds, request_for, served
+from benchmarks.served import NO_LIMIT, cpu_seconds, export_tiny, request_for, served
 
 MODEL = "denoise"
 _PAUSE = 0.2
@@ -246,8 +245,7 @@ def main() -> None:
           "ms | beside it, ms | ratio |")  # fmt: skip
     print("|---|---|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:
-        shipped = Path(__file__).resolve().parents[1] / "saved_models" / "denoise_tiny"
-        shutil.copytree(shipped, Path(folder) / MODEL)
+        export_tiny(Path(folder) / MODEL)
         ports = ("--port", str(port), "--rest-port", str(rest_port))
         with served(Path(folder), *ports) as (stub, pid):
             image = np.zeros((1, 128, 128, 3), np.uint8)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,18 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from keras_hyper.export.saved_model import export_saved_model
+from keras_hyper.models import load_hyper_res, load_level_estimator
+from keras_hyper.shipped import shipped_models
+
 NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+def export_tiny(folder: Path) -> None:
+    """Writes the tiny denoiser and its estimator as a model's first version, beside its files."""
+    shutil.copytree(shipped_models() / "denoise_tiny", folder)
+    estimator = load_level_estimator("estimate")
+    export_saved_model(load_hyper_res("denoise_tiny"), folder, estimator=estimator)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ seconds after which it closes unused connections, if it does.
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import grpc
 import pytest
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
+from benchmarks.served import export_tiny
 from keras_hyper.export.session import ServingSession
 from keras_hyper.serving.server import Server
 from keras_hyper.serving.server.config import Options, models_of_folder
@@ -95,7 +95,7 @@ def server(request, tmp_path_factory):
         yield named_target()
         return
     models = tmp_path_factory.mktemp("models")
-    shutil.copytree(MODELS / "denoise_tiny", models / "denoise")
+    export_tiny(models / "denoise")
     process = subprocess.Popen(
         [sys.executable, "-m", "keras_hyper", "serve", "--models", models, "--port", "0",
          "--rest-port", "0", "--poll", "0.2", "--max-memory", str(MEMORY), "--max-queue", "32",

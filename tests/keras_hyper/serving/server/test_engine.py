@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.served import export_tiny
 from keras_hyper.errors import WrongArgumentError
 from keras_hyper.export.saved_model import export_saved_model
 from keras_hyper.models import load_hyper_res, load_level_estimator
@@ -23,8 +24,16 @@ TINY = MODELS / "denoise_tiny"
 
 
 @pytest.fixture(scope="module")
-def version():
-    loaded = LoadedVersion(TINY / "1")
+def tiny(tmp_path_factory):
+    """The folder of the tiny network with a version."""
+    folder = tmp_path_factory.mktemp("models") / "denoise_tiny"
+    export_tiny(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def version(tiny):
+    loaded = LoadedVersion(tiny / "1")
     yield loaded
     loaded.close()
 
@@ -111,8 +120,8 @@ def test_auto_restores_at_the_level_that_the_graph_estimates(tmp_path, rng):
     loaded.close()
 
 
-def test_file_of_another_network_is_not_used(tmp_path, caplog):
-    shutil.copytree(TINY / "1", tmp_path / "1")
+def test_file_of_another_network_is_not_used(tiny, tmp_path, caplog):
+    shutil.copytree(tiny / "1", tmp_path / "1")
     copy_files(MODELS / "photo", tmp_path)
     version = Version(1, tmp_path / "1", engine="auto")
     with caplog.at_level(logging.WARNING, "keras_hyper.serving"):
@@ -125,8 +134,8 @@ def test_file_of_another_network_is_not_used(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("damage", ["half", "no card", "gray", "estimator"])
-def test_file_that_cannot_run_leaves_the_version_to_tensorflow(tmp_path, caplog, damage):
-    shutil.copytree(TINY / "1", tmp_path / "1")
+def test_file_that_cannot_run_leaves_the_version_to_tensorflow(tiny, tmp_path, caplog, damage):
+    shutil.copytree(tiny / "1", tmp_path / "1")
     source = {"gray": MODELS / "denoise_gray", "estimator": MODELS / "estimate"}.get(damage, TINY)
     copy_files(source, tmp_path)
     if damage == "half":
@@ -172,8 +181,8 @@ def test_auto_has_one_deadline(version, monkeypatch):
     assert 1 <= given[0] <= 801
 
 
-def test_engine_without_its_file_is_refused(tmp_path):
-    shutil.copytree(TINY / "1", tmp_path / "1")
+def test_engine_without_its_file_is_refused(tiny, tmp_path):
+    shutil.copytree(tiny / "1", tmp_path / "1")
     loaded = LoadedVersion(tmp_path / "1")
     loaded.use("auto")
     assert loaded.engine == "tensorflow"
@@ -182,16 +191,16 @@ def test_engine_without_its_file_is_refused(tmp_path):
     loaded.close()
 
 
-def test_costs_are_those_of_the_graph():
-    version = Version(1, TINY / "1", engine="openvino")
+def test_costs_are_those_of_the_graph(tiny):
+    version = Version(1, tiny / "1", engine="openvino")
     assert version.load() and version.loaded.engine == "openvino"
     # An engine's memory is in no trace of TensorFlow: pixels alone would be some 50 bytes.
     assert version.loaded.cost("serving_default").unit > 300
     version.loaded.close()
 
 
-def test_network_of_a_closed_version_is_freed():
-    version = Version(1, TINY / "1", engine="openvino")
+def test_network_of_a_closed_version_is_freed(tiny):
+    version = Version(1, tiny / "1", engine="openvino")
     assert version.load()
     network = weakref.ref(version.loaded._engine.network)
     version.retire()
