@@ -6,7 +6,8 @@ level of each picture. OpenCV's non-local means is the peer that everybody has; 
 the package ``bm3d`` is installed (its licence allows non-commercial use alone).
 
 `--synthetic` FOLDER of clean pictures measures the estimator of `photo` instead: its errors at
-levels of synthetic noise, and how many pictures `restore` then restores, with and without a task.
+levels of synthetic noise, what restoring at its estimates loses to the best of some levels around
+the true one, and how many pictures `restore` then restores, with and without a task.
 """
 
 import argparse
@@ -21,14 +22,17 @@ import cv2
 import numpy as np
 
 from keras_hyper import estimate
+from keras_hyper.numbers import not_negative
 from keras_hyper.restoration.level import AUTO, UsedLevel, estimator_for, level_choice
 from keras_hyper.restoration.restorer import open_restorer
 from pipelines import TASKS
+from pipelines.dataset.patch_cache import softened
 from pipelines.images import find_pictures, read_picture
 
 NETWORK_LEVELS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25)
 PEERS = {"non-local means": (2, 3, 4, 5, 6, 8, 10), "BM3D": (10, 12, 14, 16, 18, 20, 25, 30)}
 SYNTHETIC_LEVELS = (0, 2, 4, 6, 9, 14)
+TRIED = (0.5, 0.7, 1.0, 1.4, 2.0)
 Restore = Callable[[np.ndarray, float], np.ndarray]
 
 
@@ -38,6 +42,8 @@ def main(argv: list[str] | None = None) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--data", type=Path, help="folder of pairs")
     what.add_argument("--synthetic", type=Path, help="folder of clean pictures")
+    parser.add_argument("--soften", type=not_negative, default=0.0, metavar="WIDTH",
+                        help="blur the clean pictures by a Gaussian of this width")  # fmt: skip
     parser.add_argument("--networks", nargs="*", default=["denoise"], metavar="TASK[=MODEL]")
     parser.add_argument("--estimators", nargs="*", default=[], metavar="TASK=MODEL",
                         help="by default those that ship")  # fmt: skip
@@ -46,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     warnings.filterwarnings("ignore", message=".*outside the range trained on")
     if args.synthetic:
-        print(synthetic_table(args.synthetic))
+        print(synthetic_table(args.synthetic, args.soften))
         return
     pairs = list(read_pairs(args.data))
     before = np.mean([psnr(noisy, clean) for _, noisy, clean in pairs])
@@ -74,28 +80,43 @@ def main(argv: list[str] | None = None) -> None:
         args.json.write_text(json.dumps(record, indent=1) + "\n")
 
 
-def synthetic_table(folder: Path) -> str:
-    """Returns a table of the estimates of `photo` on pictures with synthetic noise, in Markdown."""
+def synthetic_table(folder: Path, soften: float = 0.0) -> str:
+    """Returns a table of the estimates of `photo` on pictures with synthetic noise, in Markdown.
+
+    Args:
+        folder: Of clean pictures.
+        soften: Width in pixels of the Gaussian that blurs them first; 0 for none.
+    """
     task, estimator = TASKS["photo"], estimator_for("photo")
     choices = [level_choice(task, AUTO, chosen=chosen) for chosen in (True, False)]
+    restore = open_restorer("photo", "photo", engine="auto").restore
     lines = [
-        "| level | mean error | absolute | restored with --task photo | without --task |",
-        "|---:|---:|---:|---:|---:|",
+        "| level | mean error | absolute | lost, dB "
+        "| restored with --task photo | without --task |",
+        "|---:|---:|---:|---:|---:|---:|",
     ]
     paths = find_pictures(folder)
     for level in SYNTHETIC_LEVELS:
-        errors, restored = [], []
+        errors, restored, lost = [], [], []
         for number, path in enumerate(paths):
-            picture = read_picture(path)
+            clean = noisy = read_picture(path)
+            if soften:
+                clean = noisy = softened(clean, soften)
             if level:
-                picture = task.degrade_picture(picture, level, (number, level))
+                noisy = task.degrade_picture(clean, level, (number, level))
             # The degraded picture is no file.
-            unnamed = Path(path.stem)
-            errors.append(estimate(picture, estimator) - level)
-            restored.append([choose(unnamed, picture).needed for choose in choices])
+            used = [choose(Path(path.stem), noisy) for choose in choices]
+            errors.append(estimate(noisy, estimator) - level)
+            restored.append([one.needed for one in used])
+            if level:
+                levels = (used[0].level if used[0].needed else 0, *(level * x for x in TRIED))
+                figures = [psnr(restore(noisy, x) if x else noisy, clean) for x in levels]
+                lost.append(max(figures) - figures[0])
         counts = " | ".join(f"{count} of {len(paths)}" for count in np.sum(restored, axis=0))
+        mean_lost = f"{np.mean(lost):.2f}" if level else ""
         lines.append(
-            f"| {level} | {np.mean(errors):+.2f} | {np.mean(np.abs(errors)):.2f} | {counts} |"
+            f"| {level} | {np.mean(errors):+.2f} | {np.mean(np.abs(errors)):.2f} | {mean_lost} "
+            f"| {counts} |"
         )
     return "\n".join(lines)
 

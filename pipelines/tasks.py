@@ -194,6 +194,7 @@ register_task(
         choice="Camera noise",
         listed_first=True,
         degrade=_degradation("camera", "add_camera_noise"),
+        degrade_for_training=_degradation("camera", "add_noise_near_level"),
         unit="deviation of the noise at middle gray on the 0-255 scale",
         label="camera noise",
         minimum=0.0,

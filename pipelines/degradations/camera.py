@@ -37,6 +37,9 @@ CONTRAST = (0.7, 1.0)
 PEAK, WIDTH, FAR = (0.22, 0.4), (0.12, 0.25), (0.25, 1.0)
 # Share of photographs that are JPEG files, and their quality; half are above three quarters of it.
 JPEGS, QUALITY = 0.75, (75.0, 100.0)
+# How far, as a standard deviation of the logarithm, the noise in training patches is from the level
+# that the network is told. Estimates of the level of real noise are that far from the best.
+UNCERTAINTY = 0.3
 
 
 def add_camera_noise(image, level, seed):
@@ -50,7 +53,8 @@ def add_camera_noise(image, level, seed):
 
     Args:
         image: float32 ``(batch, height, width, 1 or 3)`` in [0, 1].
-        level: Standard deviation at middle gray (0.5), before JPEG, on the 0-255 scale: ``()``.
+        level: Standard deviation at middle gray (0.5), before JPEG, on the 0-255 scale: ``()``, or
+            ``(batch, 1, 1, 1)``.
         seed: Two integers; the same seed gives the same noise.
 
     Returns:
@@ -69,6 +73,22 @@ def add_camera_noise(image, level, seed):
     is_jpeg = sample("is JPEG")[0, 0, 0, 0] < JPEGS
     noisy = tf.cond(is_jpeg, lambda: compress_jpeg(noisy, quality), lambda: noisy)
     return tf.ensure_shape(noisy, image.shape)
+
+
+def add_noise_near_level(image, level, seed):
+    """Adds the noise of a camera whose level is near the given one, another in every image.
+
+    A network that learns from such patches looks at the noise as well as at the level, so that a
+    level that is somewhat wrong costs less.
+
+    Args:
+        image: See `add_camera_noise`, also for `seed` and the result.
+        level: The median of the levels of the images.
+        seed: See `image`.
+    """
+    key = tf.random.experimental.stateless_fold_in(seed, 0)
+    deviation = tf.random.stateless_normal((tf.shape(image)[0], 1, 1, 1), key)
+    return add_camera_noise(image, level * tf.exp(UNCERTAINTY * deviation), seed)
 
 
 class _Sampler:

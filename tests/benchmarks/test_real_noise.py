@@ -43,6 +43,20 @@ def test_synthetic_noise_is_estimated_and_chosen(tmp_path, monkeypatch):
     monkeypatch.setattr(real_noise, "SYNTHETIC_LEVELS", (0, 14))
     gradient = np.linspace(60, 190, 160, dtype=np.uint8)
     Image.fromarray(np.tile(gradient[:, None, None], (1, 160, 3))).save(tmp_path / "a.png")
-    clean, noisy = real_noise.synthetic_table(tmp_path).splitlines()[2:]
-    assert clean.endswith("| 0 of 1 | 0 of 1 |") and clean.startswith("| 0 | +0.")
+    clean, noisy = real_noise.synthetic_table(tmp_path, 0.5).splitlines()[2:]
+    assert clean.endswith("|  | 0 of 1 | 0 of 1 |") and clean.startswith("| 0 | +0.")
     assert noisy.endswith("| 1 of 1 | 1 of 1 |")
+
+
+def test_what_a_wrong_estimate_loses_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(real_noise, "SYNTHETIC_LEVELS", (14,))
+    Image.new("RGB", (96, 96), (90, 120, 150)).save(tmp_path / "a.png")
+
+    def lost(used):
+        monkeypatch.setattr(real_noise, "level_choice", lambda *args, **options: lambda *_: used)
+        return float(real_noise.synthetic_table(tmp_path).splitlines()[2].split("|")[4])
+
+    near = lost(UsedLevel(19.6))
+    assert 0 <= near < 2 and lost(UsedLevel(1.0)) > near + 5
+    # What needs nothing is compared as it is.
+    assert lost(UsedLevel(19.6, needed=False)) > near + 5

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines import ESTIMATOR_TASKS, TASKS
 from pipelines.color import LUMA
 from pipelines.degradations import camera
 
@@ -39,6 +40,25 @@ def test_level_is_the_deviation_at_middle_gray(without_jpeg, level, channels):
     noise = noise_of(flat(0.5, channels=channels), level)
     assert noise.std() == pytest.approx(level, rel=0.04)
     assert abs(noise.mean()) < 0.1 * level
+
+
+def test_noise_in_training_is_near_the_level(without_jpeg):
+    image = flat(0.5, images=200, side=32)
+    noise = 255.0 * (camera.add_noise_near_level(image, 8.0, SEED) - image).numpy()
+    logarithms = np.log(noise.std(axis=(1, 2, 3)) / 8.0)
+    # What 32 pixels of correlated noise add is small beside it.
+    assert logarithms.std() == pytest.approx(camera.UNCERTAINTY, abs=0.05)
+    assert np.median(logarithms) == pytest.approx(0.0, abs=0.06)
+    again = 255.0 * (camera.add_noise_near_level(image, 8.0, SEED) - image).numpy()
+    np.testing.assert_array_equal(again, noise)
+    photo = TASKS["photo"]
+    trained = photo.degrade_for_training(image, 8.0, SEED)
+    np.testing.assert_array_equal(255.0 * (trained - image), noise)
+    # Validation and the estimator have the level itself.
+    for task in (photo, ESTIMATOR_TASKS["estimate-photo"]):
+        exact = 255.0 * (task.degrade(image, 8.0, SEED) - image).numpy()
+        assert np.log(exact.std(axis=(1, 2, 3)) / 8.0).std() < 0.1
+    assert ESTIMATOR_TASKS["estimate-photo"].degrade_for_training is None
 
 
 def test_noise_is_correlated_as_measured_in_photographs(without_jpeg, correlated):
