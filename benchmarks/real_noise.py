@@ -8,11 +8,15 @@ the package ``bm3d`` is installed (its licence allows non-commercial use alone).
 `--synthetic` FOLDER of clean pictures measures the estimator of `photo` instead: its errors at
 levels of synthetic noise, what restoring at its estimates loses to the best of some levels around
 the true one, and how many pictures `restore` then restores, with and without a task.
+
+`--spectra` FOLDERS prints how sharp the clean pictures of each are: the power of their luma by
+frequency.
 """
 
 import argparse
 import functools
 import importlib.util
+import itertools
 import json
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,6 +30,7 @@ from keras_hyper.numbers import not_negative
 from keras_hyper.restoration.level import AUTO, UsedLevel, estimator_for, level_choice
 from keras_hyper.restoration.restorer import open_restorer
 from pipelines import TASKS
+from pipelines.color import luma
 from pipelines.dataset.patch_cache import softened
 from pipelines.images import find_pictures, read_picture
 
@@ -33,6 +38,9 @@ NETWORK_LEVELS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25)
 PEERS = {"non-local means": (2, 3, 4, 5, 6, 8, 10), "BM3D": (10, 12, 14, 16, 18, 20, 25, 30)}
 SYNTHETIC_LEVELS = (0, 2, 4, 6, 9, 14)
 TRIED = (0.5, 0.7, 1.0, 1.4, 2.0)
+# Frequencies in cycles a pixel between which power is averaged, and the side of the tiles.
+BANDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+TILE = 256
 Restore = Callable[[np.ndarray, float], np.ndarray]
 
 
@@ -42,6 +50,8 @@ def main(argv: list[str] | None = None) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--data", type=Path, help="folder of pairs")
     what.add_argument("--synthetic", type=Path, help="folder of clean pictures")
+    what.add_argument("--spectra", type=Path, nargs="+", metavar="FOLDER",
+                      help="folders of clean pictures")  # fmt: skip
     parser.add_argument("--soften", type=not_negative, default=0.0, metavar="WIDTH",
                         help="blur the clean pictures by a Gaussian of this width")  # fmt: skip
     parser.add_argument("--networks", nargs="*", default=["denoise"], metavar="TASK[=MODEL]")
@@ -53,6 +63,9 @@ def main(argv: list[str] | None = None) -> None:
     warnings.filterwarnings("ignore", message=".*outside the range trained on")
     if args.synthetic:
         print(synthetic_table(args.synthetic, args.soften))
+        return
+    if args.spectra:
+        print(spectra_table(args.spectra))
         return
     pairs = list(read_pairs(args.data))
     before = np.mean([psnr(noisy, clean) for _, noisy, clean in pairs])
@@ -118,6 +131,37 @@ def synthetic_table(folder: Path, soften: float = 0.0) -> str:
             f"| {level} | {np.mean(errors):+.2f} | {np.mean(np.abs(errors)):.2f} | {mean_lost} "
             f"| {counts} |"
         )
+    return "\n".join(lines)
+
+
+def spectra_table(folders: list[Path]) -> str:
+    """Returns the median power of the luma in `BANDS`, in squared 8-bit levels, in Markdown.
+
+    Args:
+        folders: Of pictures; those whose names end in ``_noisy`` are left out.
+    """
+    bands = list(itertools.pairwise(BANDS))
+    heading = " | ".join(f"{low:g}-{high:g}" for low, high in bands)
+    lines = [f"| folder | tiles | {heading} |", "|---|---:" + "|---:" * len(bands) + "|"]
+    window = np.outer(np.hanning(TILE), np.hanning(TILE))
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(TILE), np.fft.fftfreq(TILE)))
+    for folder in folders:
+        rows = []
+        for path in find_pictures(folder):
+            if path.stem.endswith("_noisy"):
+                continue
+            plane = 255 * luma(read_picture(path))[..., 0]
+            for top, left in itertools.product(
+                *(range(0, n - TILE + 1, TILE) for n in plane.shape)
+            ):
+                tile = plane[top : top + TILE, left : left + TILE]
+                power = np.square(np.abs(np.fft.fft2((tile - tile.mean()) * window)))
+                power /= np.square(window).sum()
+                rows.append([
+                    power[(frequency >= low) & (frequency < high)].mean() for low, high in bands
+                ])  # fmt: skip
+        medians = " | ".join(f"{power:.3g}" for power in np.median(rows, axis=0))
+        lines.append(f"| {folder.name} | {len(rows)} | {medians} |")
     return "\n".join(lines)
 
 

@@ -60,3 +60,24 @@ def test_what_a_wrong_estimate_loses_is_measured(tmp_path, monkeypatch):
     assert 0 <= near < 2 and lost(UsedLevel(1.0)) > near + 5
     # What needs nothing is compared as it is.
     assert lost(UsedLevel(19.6, needed=False)) > near + 5
+
+
+def test_spectra_have_the_power_at_each_frequency(tmp_path, rng):
+    columns = np.arange(300)
+    wave = 128 + 40 * np.cos(2 * np.pi * 0.22 * columns)
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    picture = np.tile(np.rint(wave).astype(np.uint8), (260, 1))
+    Image.fromarray(picture).save(pairs / "a_clean.png")
+    Image.new("L", (300, 260)).save(pairs / "a_noisy.png")
+    noise = tmp_path / "noise"
+    noise.mkdir()
+    pixels = np.clip(128 + 10 * rng.standard_normal((256, 512)), 0, 255)
+    Image.fromarray(pixels.astype(np.uint8)).save(noise / "b.png")
+    wavy, white = (
+        [float(cell) for cell in line.split("|")[3:-1]]
+        for line in real_noise.spectra_table([pairs, noise]).splitlines()[2:]
+    )
+    assert np.argmax(wavy) == 4 and wavy[4] > 100 * max(wavy[2], wavy[6])
+    # White noise has its variance at every frequency.
+    np.testing.assert_allclose(white[2:], 100, rtol=0.1)
