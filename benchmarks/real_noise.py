@@ -1,8 +1,8 @@
 """Real camera noise with ground truth: `python -m benchmarks.real_noise --data FOLDER`.
 
-FOLDER holds pairs ``NAME_noisy`` and ``NAME_clean``. Every method is measured on whole pictures: at
-the level that it estimates, at the one constant level that is best for the folder, and at the best
-level of each picture. OpenCV's non-local means is the peer that everybody has; BM3D is measured if
+FOLDER holds pairs ``NAME_noisy`` and ``NAME_clean``, or ``NAME_real`` and ``NAME_mean``. Every
+method is measured on whole pictures: at the level that it estimates, at the one constant level that
+is best for the folder, and at the best level of each picture. OpenCV's non-local means is the peer that everybody has; BM3D is measured if
 the package ``bm3d`` is installed (its licence allows non-commercial use alone).
 
 `--synthetic` FOLDER of clean pictures measures the estimator of `photo` instead: its errors at
@@ -19,7 +19,7 @@ import importlib.util
 import itertools
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -34,6 +34,7 @@ from pipelines.color import luma
 from pipelines.dataset.patch_cache import softened
 from pipelines.images import find_pictures, read_picture
 
+PAIRS = {"_noisy": "_clean", "_real": "_mean"}
 NETWORK_LEVELS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25)
 PEERS = {"non-local means": (2, 3, 4, 5, 6, 8, 10), "BM3D": (10, 12, 14, 16, 18, 20, 25, 30)}
 SYNTHETIC_LEVELS = (0, 2, 4, 6, 9, 14)
@@ -58,6 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--estimators", nargs="*", default=[], metavar="TASK=MODEL",
                         help="by default those that ship")  # fmt: skip
     parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
+    parser.add_argument("--peer-levels", type=float, nargs="+", help="in place of the usual ones")
     parser.add_argument("--json", type=Path, help="file for the PSNR of every picture")
     args = parser.parse_args(argv)
     warnings.filterwarnings("ignore", message=".*outside the range trained on")
@@ -87,7 +89,7 @@ def main(argv: list[str] | None = None) -> None:
         if name == "BM3D" and not importlib.util.find_spec("bm3d"):
             continue
         restore = {"non-local means": non_local_means, "BM3D": bm3d}[name]
-        record[name] = measure(pairs, restore, PEERS[name])
+        record[name] = measure(pairs, restore, args.peer_levels or PEERS[name])
         print(table_row(name, record[name]), flush=True)
     if args.json:
         args.json.write_text(json.dumps(record, indent=1) + "\n")
@@ -138,7 +140,7 @@ def spectra_table(folders: list[Path]) -> str:
     """Returns the median power of the luma in `BANDS`, in squared 8-bit levels, in Markdown.
 
     Args:
-        folders: Of pictures; those whose names end in ``_noisy`` are left out.
+        folders: Of pictures; the noisy ones of pairs are left out.
     """
     bands = list(itertools.pairwise(BANDS))
     heading = " | ".join(f"{low:g}-{high:g}" for low, high in bands)
@@ -148,7 +150,7 @@ def spectra_table(folders: list[Path]) -> str:
     for folder in folders:
         rows = []
         for path in find_pictures(folder):
-            if path.stem.endswith("_noisy"):
+            if _noisy_name(path):
                 continue
             plane = 255 * luma(read_picture(path))[..., 0]
             for top, left in itertools.product(
@@ -171,12 +173,20 @@ def read_pairs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     Raises:
         ValueError: If a noisy picture has no clean one, or the folder has no pair.
     """
-    noisy = [path for path in find_pictures(folder) if path.stem.endswith("_noisy")]
+    names = [(path, _noisy_name(path)) for path in find_pictures(folder)]
+    noisy = [(path, name) for path, name in names if name]
     if not noisy:
-        raise ValueError(f"{folder} has no pictures whose names end in _noisy")
-    for path in noisy:
-        clean = path.with_stem(path.stem.removesuffix("_noisy") + "_clean")
-        yield path.stem.removesuffix("_noisy"), read_picture(path), read_picture(clean)
+        raise ValueError(f"{folder} has no pictures whose names end in {' or '.join(PAIRS)}")
+    for path, (name, clean) in noisy:
+        yield name, read_picture(path), read_picture(path.with_stem(name + clean))
+
+
+def _noisy_name(path):
+    """The name of a noisy picture, and how that of its ground truth ends; else None."""
+    for noisy, clean in PAIRS.items():
+        if path.stem.endswith(noisy):
+            return path.stem.removesuffix(noisy), clean
+    return None
 
 
 def non_local_means(picture: np.ndarray, level: float) -> np.ndarray:
@@ -211,7 +221,7 @@ def psnr(picture: np.ndarray, clean: np.ndarray) -> float:
 def measure(
     pairs: list[tuple[str, np.ndarray, np.ndarray]],
     restore: Restore,
-    levels: tuple[float, ...],
+    levels: Sequence[float],
     choose: Callable[[np.ndarray], UsedLevel] | None = None,
 ) -> list[dict]:
     """Returns a row a picture: its name, PSNR by level, and of an estimate its level and PSNR.

@@ -27,9 +27,17 @@ def test_reads_pairs_and_measures_every_level(tmp_path):
     assert real_noise.table_row("x", rows).startswith("| x | 9 | 51.14 | 51.14 |")
 
 
+def test_reads_pairs_of_other_names(tmp_path):
+    for name, value in (("b_real.JPG", 90), ("b_mean.JPG", 120), ("c_clean.png", 1)):
+        Image.new("RGB", (20, 24), (value,) * 3).save(tmp_path / name)
+    ((name, noisy, clean),) = real_noise.read_pairs(tmp_path)
+    assert name == "b" and noisy.shape == clean.shape == (24, 20, 3)
+    assert round(255 * noisy.mean()) == 90 and round(255 * clean.mean()) == 120
+
+
 def test_a_folder_without_pairs_is_an_error(tmp_path):
     Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="no pictures whose names end in _noisy"):
+    with pytest.raises(ValueError, match="no pictures whose names end in _noisy or _real"):
         list(real_noise.read_pairs(tmp_path))
 
 
