@@ -2,8 +2,9 @@
 
 FOLDER holds pairs ``NAME_noisy`` and ``NAME_clean``, or ``NAME_real`` and ``NAME_mean``. Every
 method is measured on whole pictures: at the level that it estimates, at the one constant level that
-is best for the folder, and at the best level of each picture. OpenCV's non-local means is the peer that everybody has; BM3D is measured if
-the package ``bm3d`` is installed (its licence allows non-commercial use alone).
+is best for the folder, and at the best level of each picture. OpenCV's non-local means is the peer
+that everybody has; BM3D is measured if the package ``bm3d`` is installed (its licence allows
+non-commercial use alone).
 
 `--synthetic` FOLDER of clean pictures measures the estimator of `photo` instead: its errors at
 levels of synthetic noise, what restoring at its estimates loses to the best of some levels around

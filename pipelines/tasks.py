@@ -206,8 +206,8 @@ register_task(
         estimator="estimate_photo",
         # Of pictures without noise the estimator answers with less than this for four in five,
         # and with more for fine texture (docs/photographs.md).
-        estimator_limit=2.0,
-        automatic=4.5,
+        estimator_limit=1.5,
+        automatic=5.0,
         # Shrinking removes less of correlated noise; this is the case of white noise.
         strength=((0.0, 0.0), (255.0, 255.0)),
         browser={"degrade": "camera"},
