@@ -207,7 +207,7 @@ register_task(
         # Of pictures without noise the estimator answers with less than this for four in five,
         # and with more for fine texture (docs/photographs.md).
         estimator_limit=1.5,
-        automatic=5.0,
+        automatic=5.5,
         # Shrinking removes less of correlated noise; this is the case of white noise.
         strength=((0.0, 0.0), (255.0, 255.0)),
         browser={"degrade": "camera"},
