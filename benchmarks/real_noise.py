@@ -141,7 +141,7 @@ def spectra_table(folders: list[Path]) -> str:
     """Returns the median power of the luma in `BANDS`, in squared 8-bit levels, in Markdown.
 
     Args:
-        folders: Of pictures; the noisy ones of pairs are left out.
+        folders: Of pictures, without the noisy ones of pairs.
     """
     bands = list(itertools.pairwise(BANDS))
     heading = " | ".join(f"{low:g}-{high:g}" for low, high in bands)

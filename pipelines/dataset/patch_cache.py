@@ -106,7 +106,7 @@ class Copies:
     """Versions of each photograph that are trained on besides it; none by default.
 
     Args:
-        shrink: Factors below 1 of `shrunk` copies, which are left out if too small for a window.
+        shrink: Factors below 1 of `shrunk` copies, unless they are too small for a window.
         soften: Widths in pixels of `softened` copies.
     """
 

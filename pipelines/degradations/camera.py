@@ -38,7 +38,7 @@ PEAK, WIDTH, FAR = (0.22, 0.4), (0.12, 0.25), (0.25, 1.0)
 # Share of photographs that are JPEG files, and their quality; half are above three quarters of it.
 JPEGS, QUALITY = 0.75, (75.0, 100.0)
 # How far, as a standard deviation of the logarithm, the noise in training patches is from the level
-# that the network is told. Estimates of the level of real noise are that far from the best.
+# that the network gets. Estimates of the level of real noise are that far from the best.
 UNCERTAINTY = 0.3
 
 
