@@ -122,19 +122,39 @@ def _cost(arguments, used, rate) -> float:
     return (more - few) / (TRIAL[1] - TRIAL[0])
 
 
-def trained(row: Row, used: dict[str, Path], steps: list[int]) -> dict[str, float]:
-    """Trains a row and returns its PSNR in dB on the validation pictures, by level."""
-    with tempfile.TemporaryDirectory() as name:
-        folder, previous = Path(name), None
-        for part, ((_, arguments, rate), count) in enumerate(zip(_parts(row), steps, strict=True)):
-            begun = ["--init-from", previous] if previous else []
-            _train([*arguments, *begun], used, folder / str(part), count, rate)
-            previous = folder / str(part) / "denoise"
-        figures = folder / "figures.json"
-        what = ["--task", "denoise", "--protocol", "clipped", "--metrics", "psnr"]
-        where = ["--data", used["valid"], "--model", previous, "--json", figures]
-        _run("-m", "keras_hyper", "evaluate", *what, *where, "--levels", *LEVELS)
-        rows = json.loads(figures.read_text())["rows"]
+def trained(
+    row: Row, used: dict[str, Path], steps: list[int], begun: dict[tuple, Path], folder: Path
+) -> dict[str, float]:
+    """Trains a row.
+
+    Args:
+        row: The row.
+        used: Folders ``data`` and ``valid``.
+        steps: Of each part.
+        begun: First parts that were trained before, by arguments, pictures and steps. Rows that
+            differ in the last quarter alone share one. The row's is added.
+        folder: For the trainings.
+
+    Returns:
+        PSNR in dB on the validation pictures, by level.
+    """
+    model = None
+    for number, ((_, arguments, rate), count) in enumerate(zip(_parts(row), steps, strict=True)):
+        key = (arguments, row.data, count)
+        if number == 0 and key in begun:
+            model = begun[key]
+            continue
+        previous = ["--init-from", model] if model else []
+        out = folder / f"{row.name} {number}"
+        _train([*arguments, *previous], used, out, count, rate)
+        model = out / "denoise"
+        if number == 0:
+            begun[key] = model
+    figures = folder / "figures.json"
+    what = ["--task", "denoise", "--protocol", "clipped", "--metrics", "psnr"]
+    where = ["--data", used["valid"], "--model", model, "--json", figures]
+    _run("-m", "keras_hyper", "evaluate", *what, *where, "--levels", *LEVELS)
+    rows = json.loads(figures.read_text())["rows"]
     return {f"{row['level']:g}": round(row["psnr_after"], 3) for row in rows}
 
 
@@ -176,11 +196,12 @@ def main() -> None:
     # One core: threads that wait for one another would count as work.
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     known = json.loads(args.store.read_text()) if args.store.exists() else {}
-    with tempfile.TemporaryDirectory() as both:
+    with tempfile.TemporaryDirectory() as both, tempfile.TemporaryDirectory() as trainings:
         for folder in (args.free, args.bsds):
             for number, path in enumerate(sorted(folder.rglob("*.*"))):
                 (Path(both) / f"{folder.name}-{number}{path.suffix}").symlink_to(path.resolve())
         costs: dict[tuple[str, ...], float] = {}
+        begun: dict[tuple, Path] = {}
         folders = {"both": Path(both), "free": args.free, "bsds": args.bsds}
 
         def add_to_store(name: str, figures: dict) -> None:
@@ -196,7 +217,7 @@ def main() -> None:
                     add_to_store(row.name, costed(row, used, args.seconds, costs))
                 elif job == "psnr" and job not in known[row.name]:
                     console.print(f"[bold]{row.name}: {known[row.name]['steps']} steps")
-                    psnr = trained(row, used, known[row.name]["steps"])
+                    psnr = trained(row, used, known[row.name]["steps"], begun, Path(trainings))
                     add_to_store(row.name, {"psnr": psnr})
     print(table(known))
 

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from benchmarks.paper import equal_time
@@ -33,6 +35,30 @@ def test_the_last_quarter_is_a_second_training(calls):
     assert equal_time.costed(row, {}, 100, {})["steps"] == [150, 50]
     assert {rate for _, _, rate in calls} == {1e-3, 1e-3 / 4}
     assert calls[-1][0] == ("--blocks", "4", "--loss", "psnr")
+
+
+def test_rows_that_differ_in_the_last_quarter_share_the_others(calls, monkeypatch, tmp_path):
+    def run(*command):
+        psnr = [{"level": level, "psnr_after": 30.0} for level in equal_time.LEVELS]
+        (tmp_path / "figures.json").write_text(json.dumps({"rows": psnr}))
+
+    monkeypatch.setattr(equal_time, "_run", run)
+    begun = {}
+    for loss in ("l1", "psnr"):
+        row = Row(loss, ("--blocks", "4"), ("--loss", loss))
+        psnr = equal_time.trained(row, {"valid": tmp_path}, [150, 50], begun, tmp_path)
+        assert psnr == {str(level): 30.0 for level in equal_time.LEVELS}
+    (first, *_), *last = calls
+    assert first == ["--blocks", "4"]
+    # Both last quarters begin from the one training before.
+    before = ["--init-from", tmp_path / "l1 0" / "denoise"]
+    assert [call[0] for call in last] == [
+        ["--blocks", "4", "--loss", loss, *before] for loss in ("l1", "psnr")
+    ]
+    # Other pictures or other steps need their own.
+    equal_time.trained(Row("c", (), ("--loss", "l1"), "free"), {"valid": tmp_path}, [9, 3], begun,
+                       tmp_path)  # fmt: skip
+    assert len(calls) == 5
 
 
 def test_rows_that_are_not_trained_have_no_figures():
