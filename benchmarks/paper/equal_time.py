@@ -66,8 +66,8 @@ def _seconds() -> float:
 def _run(*command: object) -> float:
     """Runs a module of the project; returns its processor seconds."""
     before = _seconds()
-    command = [sys.executable, *(str(part) for part in command)]
-    subprocess.run(command, env=os.environ | QUIET, check=True, stdout=subprocess.DEVNULL)
+    line = [sys.executable, *(str(part) for part in command)]
+    subprocess.run(line, env=os.environ | QUIET, check=True, stdout=subprocess.DEVNULL)
     return _seconds() - before
 
 
@@ -92,8 +92,8 @@ def costed(row: Row, used: dict[str, Path], seconds: float, costs: dict) -> dict
         row: The row.
         used: Folders ``data`` and ``valid``.
         seconds: Processor seconds that training may take, without start and validation.
-        costs: Seconds a step by arguments of training; those that lack are measured. Rows of one
-            network have one cost, whatever their pictures.
+        costs: Seconds a step by arguments of training; those that lack are measured and added.
+            Rows of one network have one cost, whatever their pictures.
 
     Returns:
         Seconds a step, and ``steps``, of each part of the row.
@@ -111,6 +111,18 @@ def costed(row: Row, used: dict[str, Path], seconds: float, costs: dict) -> dict
         "seconds_per_step": [round(cost, 4) for cost in found],
         "seconds": seconds,
         "processor": _processor(),
+    }
+
+
+def known_costs(known: dict) -> dict[tuple[str, ...], float]:
+    """Returns the seconds a step of stored rows that this processor measured, by arguments."""
+    return {
+        arguments: cost
+        for row in ROWS
+        if known.get(row.name, {}).get("processor") == _processor()
+        for (_, arguments, _), cost in zip(
+            _parts(row), known[row.name]["seconds_per_step"], strict=True
+        )
     }
 
 
@@ -200,7 +212,7 @@ def main() -> None:
         for folder in (args.free, args.bsds):
             for number, path in enumerate(sorted(folder.rglob("*.*"))):
                 (Path(both) / f"{folder.name}-{number}{path.suffix}").symlink_to(path.resolve())
-        costs: dict[tuple[str, ...], float] = {}
+        costs = known_costs(known)
         begun: dict[tuple, Path] = {}
         folders = {"both": Path(both), "free": args.free, "bsds": args.bsds}
 

@@ -37,6 +37,16 @@ def test_the_last_quarter_is_a_second_training(calls):
     assert calls[-1][0] == ("--blocks", "4", "--loss", "psnr")
 
 
+def test_costs_that_the_same_processor_measured_are_kept(monkeypatch):
+    monkeypatch.setattr(equal_time, "_processor", lambda: "A")
+    row = equal_time.ROWS[-1]
+    light = (equal_time.LIGHT, equal_time.LIGHT + row.last)
+    stored = {row.name: {"processor": "A", "seconds_per_step": [0.1, 0.4]}}
+    assert equal_time.known_costs(stored) == dict(zip(light, (0.1, 0.4), strict=True))
+    stored[row.name]["processor"] = "B"
+    assert equal_time.known_costs(stored) == {}
+
+
 def test_rows_that_differ_in_the_last_quarter_share_the_others(calls, monkeypatch, tmp_path):
     def run(*command):
         psnr = [{"level": level, "psnr_after": 30.0} for level in equal_time.LEVELS]

@@ -123,6 +123,25 @@ def test_most_noise_is_in_the_darker_middle_tones(without_jpeg):
     assert deviations[0.8] < 0.65 * deviations[0.3]
 
 
+def test_denoising_leaves_more_noise_at_edges(without_jpeg, monkeypatch):
+    image = np.full((16, 64, 64, 3), 0.5, np.float32)
+    image[:, :, 32:] += 0.04 * (np.arange(32) % 2)[:, None]  # plain on the left, texture beside it
+    image[:, 0, 0, -1] += 0.01
+    noise = {}
+    for plain in (0.2, 1.0):
+        monkeypatch.setattr(camera, "PLAIN", (plain, plain))
+        noise[plain] = noise_of(tf.constant(image), 8.0)
+
+    def ratio(noise):
+        return noise[:, :, 40:].std() / noise[:, :, :24].std()
+
+    assert ratio(noise[1.0]) == pytest.approx(1.0, abs=0.1)
+    # Texture with gradients of 10 gray levels: 0.2 + 0.8 * 7.2 / (7.2 + 3 to 12) over 0.2.
+    assert 2.0 < ratio(noise[0.2]) < 4.0
+    # The level is that of both together.
+    assert noise[0.2].std() == pytest.approx(noise[1.0].std(), rel=0.03)
+
+
 def test_images_have_cameras_of_their_own(without_jpeg):
     deviations = noise_of(flat(0.8), 20.0).std(axis=(1, 2, 3))
     assert np.ptp(deviations) > 0.5
