@@ -11,7 +11,13 @@ from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.restoration.engines import add_engine
 from keras_hyper.restoration.gray import open_networks
 from keras_hyper.restoration.kinds import outside_range
-from keras_hyper.restoration.level import AUTO, chosen_level, level_choice, level_or_auto
+from keras_hyper.restoration.level import (
+    AUTO,
+    automatic_tasks,
+    chosen_level,
+    level_choice,
+    level_or_auto,
+)
 from keras_hyper.restoration.preview import (
     MARGIN,
     crop_around,
@@ -30,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("out", metavar="OUT", type=Path, nargs="?", default=Path("preview.png"),
         help="the sheet; by default preview.png")  # fmt: skip
     tasks = [name for name, task in TASKS.items() if not task.enlarges]
-    add("--task", choices=tasks, default="denoise", help="the degradation to remove")
+    add(
+        "--task",
+        choices=tasks,
+        help="the degradation to remove; by default what the picture needs, or camera noise",
+    )
     add("--level", type=level_or_auto, action="append", help="the middle level; of several axes "
         "noise=15 jpeg=40; by default auto")  # fmt: skip
     add("--model", help="a model.keras, a run's folder; by default the one that ships")
@@ -43,14 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def job(args: argparse.Namespace) -> None:
     """Writes the sheet and prints the commands."""
-    task = TASKS[args.task]
     if not (args.side >= 16 and all(0 <= share <= 1 for share in args.at)):
         raise WrongArgumentError(
             f"expected --side of 16 and up and --at in 0..1, got {args.side} and {args.at}"
         )
-    args.level = chosen_level(args.level, task)
+    if not args.task and (args.level or args.model or args.estimator):
+        raise WrongArgumentError("expected --task with --level, --model and --estimator")
     pixels = read_picture_file(args.source, MAX_PIXELS).pixels
-    restorer = checked(lambda: open_networks(args.task, args.model, engine=args.engine))
+    task = TASKS[args.task] if args.task else _needed(args.source, pixels, args.engine)
+    args.level = chosen_level(args.level, task)
+    restorer = checked(lambda: open_networks(task.name, args.model, engine=args.engine))
     choose = level_choice(task, args.level, args.estimator, restorer.channels, engine=args.engine)
     used = choose(args.source, pixels)
     if used is None:
@@ -60,7 +72,7 @@ def job(args: argparse.Namespace) -> None:
         )
     crop = crop_around(pixels, args.at, args.side + 2 * MARGIN)
     cells, lines = [("as it is", shown(crop, args.side))], [str(args.out)]
-    command = ["keras-hyper", "restore", str(args.source), "OUT", "--task", args.task, "--level"]
+    command = ["keras-hyper", "restore", str(args.source), "OUT", "--task", task.name, "--level"]
     own = {"--model": args.model, "--plugin": args.plugin}
     model = [word for pair in own.items() if pair[1] for word in map(str, pair)]
     # Said of each level below, instead of a warning.
@@ -72,11 +84,21 @@ def job(args: argparse.Namespace) -> None:
         label = " ".join(words if task.axes else ["level", *words]) + ", estimated" * estimated
         cells.append((label, shown(restored, args.side)))
         remark = "  # estimated" * estimated
+        remark += ": restore leaves the picture as it is" * (estimated and not used.needed)
         if outside_range(level, restorer.level_range):
             remark += f"{', ' if remark else '  # '}outside the range trained on"
         lines.append(shlex.join([*command, *words, *model]) + remark)
     draw_sheet(cells, 3, args.side, args.out)
     print("\n".join(lines))
+
+
+def _needed(path, pixels, engine):
+    """The task that the picture needs most clearly; that of camera noise if it needs none."""
+    for task in automatic_tasks():
+        used = level_choice(task, AUTO, chosen=False, engine=engine)(path, pixels)
+        if used and used.needed:
+            return task
+    return TASKS["photo"]
 
 
 def _words(task, level):

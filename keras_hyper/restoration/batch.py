@@ -14,7 +14,7 @@ from keras_hyper.restoration import folder, pairs
 from keras_hyper.restoration.folder import RestoredFile, Stage, restore_file
 from keras_hyper.restoration.gray import open_networks
 from keras_hyper.restoration.kinds import outside_range
-from keras_hyper.restoration.level import AUTO, level_choice
+from keras_hyper.restoration.level import AUTO, automatic_tasks, level_choice
 from keras_hyper.restoration.on_ray import RestoreOne, restore_on_ray
 from keras_hyper.restoration.restorer import OnTile, open_restorer
 from pipelines import TASKS
@@ -245,15 +245,14 @@ def open_stages(options: Options, opened: contextlib.ExitStack) -> list[Stage]:
     Raises:
         WrongArgumentError: If a network cannot be opened, or does not fit the options.
     """
-    automatic = [name for name, task in TASKS.items() if task.automatic is not None and task.preset]
     stages = []
-    for name in [options.task] if options.task else automatic:
-        restorer = opened.enter_context(_open(name, options))
+    for task in [TASKS[options.task]] if options.task else automatic_tasks():
+        restorer = opened.enter_context(_open(task.name, options))
         choose = level_choice(
-            TASKS[name], options.level, options.estimator, restorer.channels,
+            task, options.level, options.estimator, restorer.channels,
             options.strength / 100, chosen=bool(options.task), engine=options.engine,
         )  # fmt: skip
-        stages.append(Stage(TASKS[name], restorer, choose))
+        stages.append(Stage(task, restorer, choose))
         if options.tile < 2 or options.tile % restorer.multiple:
             raise WrongArgumentError(
                 f"expected --tile as a positive multiple of {restorer.multiple}, got {options.tile}"

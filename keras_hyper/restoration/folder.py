@@ -35,18 +35,22 @@ class RestoredFile:
     """What was done to one file.
 
     Args:
-        levels: The name of each task with its level; of several pages that of the first. The level
-            is None if none was found.
+        pages: Of each page the name of each task with its level, None if none was found.
         notes: What else changed, a line each.
     """
 
-    levels: tuple[tuple[str, UsedLevel | None], ...] = ()
+    pages: tuple[tuple[tuple[str, UsedLevel | None], ...], ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
-    def restored(self) -> list[tuple[str, UsedLevel]]:
-        """The tasks that the file needed, with their levels."""
-        return [(task, used) for task, used in self.levels if used and used.needed]
+    def unchanged(self) -> bool:
+        """Whether no page needed a task."""
+        return bool(self.pages) and not any(map(needed, self.pages))
+
+
+def needed(page: Sequence[tuple[str, UsedLevel | None]]) -> list[tuple[str, UsedLevel]]:
+    """Returns the tasks that a page of `RestoredFile.pages` needed, with their levels."""
+    return [(task, used) for task, used in page if used and used.needed]
 
 
 @dataclass(frozen=True)
@@ -102,12 +106,14 @@ def restore_file(
     version = version_of(source)
     with local_copy(source) as copy:
         pages = read_pages_for(copy, out, max_pixels)
-        restored, levels = [], []
+        restored: list[PictureFile] = []
+        levels: list[list[tuple[str, UsedLevel | None]]] = []
         for page in pages:
             pixels = page.pixels
+            levels.append([])
             for stage in stages:
                 used = stage.choose_level(copy, pixels)
-                levels.append((stage.task.name, used))
+                levels[-1].append((stage.task.name, used))
                 if not (used and used.needed):
                     continue
                 if stage.task.enlarges and not same_size:
@@ -125,7 +131,7 @@ def restore_file(
     if keep_times:
         times = source.stat()
         os.utime(out, ns=(times.st_atime_ns, times.st_mtime_ns))
-    return RestoredFile(tuple(levels[: len(stages)]), () if copied else notes_of(pages, out))
+    return RestoredFile(tuple(map(tuple, levels)), () if copied else notes_of(pages, out))
 
 
 def _check_version(source, version):

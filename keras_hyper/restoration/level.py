@@ -217,6 +217,11 @@ def level_choice(
     return estimated
 
 
+def automatic_tasks() -> list[Task]:
+    """Returns the tasks that a picture may need without a chosen one, in their order."""
+    return [task for task in TASKS.values() if task.automatic is not None and task.preset]
+
+
 def _clearly(task, found, pixels, estimator):
     """Without a chosen task: the level, and whether the picture needs the task."""
     if found.needed and found.source == "network":

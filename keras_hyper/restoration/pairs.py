@@ -15,6 +15,7 @@ from pipelines.images import (
     format_of,
     is_hidden,
     is_picture,
+    links_below,
     versions_of,
     write_bytes,
 )
@@ -100,7 +101,7 @@ def _list_folder(source, out, naming):
     files = [path for path in files_below(source) if path.name != RECORD]
     if inside:  # results inside IN are not restored again
         files = [path for path in files if out.resolve() not in path.resolve().parents]
-    others = {path: "hidden" for path in files if is_hidden(path, source)}
+    others = {path: "hidden" for path in files if is_hidden(path, source)} | links_below(source)
     pictures = [path for path in files if path not in others and is_picture(path)]
     listed = {*others, *pictures}
     others |= {path: "no picture" for path in files if path not in listed}

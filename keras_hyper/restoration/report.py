@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_hyper.errors import error_text
-from keras_hyper.restoration.folder import RestoredFile
+from keras_hyper.restoration.folder import RestoredFile, needed
 from keras_hyper.restoration.level import AUTO
 from keras_hyper.restoration.pairs import Listing
 from pipelines import TASKS
@@ -24,7 +24,8 @@ def rows_of(
 
     Returns:
         Rows of `file`, `status` (restored, unchanged, existed, refused, skipped) and, by status,
-        `reason`, `out`, `levels` and `changed`.
+        `reason`, `out`, `levels` and `changed`. Of several pages each level has
+        its `page`.
     """
     rows: dict[Path, dict[str, Any]] = {
         source: {"status": "skipped", "reason": kind} for source, kind in listing.others.items()
@@ -35,12 +36,14 @@ def rows_of(
             rows[source] = {"status": "refused", "reason": reason}
         elif source in done:
             file = done[source]
-            unchanged = file.levels and not file.restored
+            several = len(file.pages) > 1
             levels = [
-                {"task": name, "level": used.level, "source": used.source or "given"}
-                for name, used in file.restored
+                ({"page": number} if several else {})
+                | {"task": name, "level": used.level, "source": used.source or "given"}
+                for number, page in enumerate(file.pages, 1)
+                for name, used in needed(page)
             ]
-            rows[source] = {"status": "unchanged" if unchanged else "restored",
+            rows[source] = {"status": "unchanged" if file.unchanged else "restored",
                             "out": str(out), "levels": levels,
                             "changed": list(file.notes)}  # fmt: skip
         else:
@@ -78,7 +81,7 @@ def changes(
     """
     for source in sorted(done):
         words = list(done[source].notes)
-        if level == AUTO and done[source].levels:
+        if level == AUTO and done[source].pages:
             words.insert(0, _what_was_done(done[source], task, explain))
         if words:
             yield f"{source}: {'; '.join(words)}"
@@ -86,13 +89,18 @@ def changes(
 
 def _what_was_done(file, chosen, explain):
     """Returns such as "level 40 (from the file's tables)"; with the task unless it was chosen."""
-    names = {name: "" if chosen else f"{name} at " for name, _ in file.levels}
-    text = ", ".join(f"{names[name]}{used}" for name, used in file.restored) or "unchanged"
+    pages = [_of_page(page, chosen, explain) for page in file.pages]
+    if len(set(pages)) == 1:
+        return pages[0]
+    return ", ".join(f"page {number}: {text}" for number, text in enumerate(pages, 1))
+
+
+def _of_page(page, chosen, explain):
+    names = {name: "" if chosen else f"{name} at " for name, _ in page}
+    text = ", ".join(f"{names[name]}{used}" for name, used in needed(page)) or "unchanged"
     if not explain:
         return text
-    reasons = [
-        f"{TASKS[name].label} {_reason(TASKS[name], used, chosen)}" for name, used in file.levels
-    ]
+    reasons = [f"{TASKS[name].label} {_reason(TASKS[name], used, chosen)}" for name, used in page]
     return f"{text} [{'; '.join(reasons)}]"
 
 

@@ -22,6 +22,7 @@ from pipelines.images.reading import (
 from pipelines.images.storage import (
     files_below,
     is_object,
+    links_below,
     local_copy,
     path_or_url,
     remove_old_partial_files,
@@ -53,6 +54,7 @@ __all__ = [
     "copy_file",
     "decode_picture",
     "files_below",
+    "links_below",
     "find_pictures",
     "format_of",
     "is_hidden",

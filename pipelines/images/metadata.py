@@ -151,6 +151,12 @@ def with_png_chunks(data: bytes, kept: dict[str, Any]) -> bytes:
     return data[:33] + packed + data[33:]
 
 
+def fits_segment(key: str, kept: dict[str, Any]) -> bool:
+    """Returns whether a JPEG holds what is kept of ``exif`` or ``xmp``; it may be nothing."""
+    prefix = {"exif": _EXIF, "xmp": _XMP}[key]
+    return len(prefix) + len(kept.get(key, b"")) <= _MAX_SEGMENT
+
+
 def with_jpeg_segments(data: bytes, kept: dict[str, Any]) -> bytes:
     """Returns a JPEG with metadata; see `metadata_of`. What exceeds a segment is skipped."""
     rest = 4 + struct.unpack_from(">H", data, 4)[0]  # behind the encoder's JFIF segment

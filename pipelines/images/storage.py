@@ -70,6 +70,17 @@ def files_below(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_file()]
 
 
+def links_below(folder: Path) -> dict[Path, str]:
+    """Returns the links below a folder that lead to no file, and what they are.
+
+    Links to folders are not followed: they may lead back.
+    """
+    if is_object(folder):
+        return {}
+    links = (path for path in folder.rglob("*") if path.is_symlink() and not path.is_file())
+    return {path: "link to a folder" if path.is_dir() else "broken link" for path in links}
+
+
 def versions_of(paths: Iterable[Path], folder: Path) -> dict[Path, Version]:
     """Returns the versions of files; of a store by one listing.
 

@@ -12,7 +12,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from pipelines.images.formats import FORMATS, KINDS, format_of, load_plugins, missing_package
-from pipelines.images.metadata import with_jpeg_segments, with_numbers, with_png_chunks
+from pipelines.images.metadata import (
+    fits_segment,
+    with_jpeg_segments,
+    with_numbers,
+    with_png_chunks,
+)
 from pipelines.images.reading import PictureFile
 from pipelines.images.storage import is_object, replacing, write_bytes
 from pipelines.images.tiff import encode_tiff
@@ -120,14 +125,28 @@ def with_pixels(picture: PictureFile, pixels: np.ndarray) -> PictureFile:
 
 
 def lost_metadata(picture: PictureFile, path: Path) -> list[str]:
-    """Returns the names of the metadata that a file of this name does not keep."""
+    """Returns the names of what a file of this name does not keep."""
     kind = kind_to_write(picture, path)
-    held = KINDS[kind].metadata.split()
-    lost = [name for key, name in _NAMES.items() if key in picture.kept and key not in held]
+    held, kept = KINDS[kind].metadata.split(), picture.kept
+    lost = [name for key, name in _NAMES.items() if key in kept and key not in held]
+    if kind == "JPEG":
+        lost += [_NAMES[key] for key in ("exif", "xmp") if not fits_segment(key, kept)]
     if "chunks" not in held:
-        names = {name for name, _ in picture.kept.get("chunks", ())}
+        names = {name for name, _ in kept.get("chunks", ())}
         lost += ["the text"] * bool(names & {b"tEXt", b"zTXt", b"iTXt"})
         lost += ["the gamma"] * bool(b"gAMA" in names and not names & {b"sRGB", b"iCCP"})
+    if "segments" not in held:
+        other = [marker for marker, _ in kept.get("segments", ()) if marker not in (0xE0, 0xFE)]
+        lost += ["other data of the JPEG"] * bool(other)
+    pixels = picture.pixels
+    if pixels.ndim == 3 and pixels.shape[-1] in (2, 4):
+        partial = pixels[..., -1] % np.iinfo(pixels.dtype).max if kind == "GIF" else pixels
+        if kind == "GIF" and partial.any():
+            lost.append("partial transparency")
+        elif not KINDS[kind].alpha:
+            lost.append("the transparency")
+    if kind == "GIF" and pixels.ndim == 3:
+        lost.append("precision beyond 256 colours")
     return lost
 
 
@@ -179,12 +198,15 @@ def _jpeg(picture, quality):
     return file.getvalue()
 
 
-def _bmp(image):
+def _bmp(image, dpi):
     """A BMP with alpha, which Pillow reads and does not write: a header of version 4."""
     width, height = image.size
+    across, down = (round(number / 0.0254) for number in dpi)
     rows = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).tobytes("raw", "BGRA")
     masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
-    header = struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, len(rows), 2835, 2835, 0, 0)
+    header = struct.pack(
+        "<IiiHHIIiiII", 108, width, height, 1, 32, 3, len(rows), across, down, 0, 0
+    )
     header += masks + b"BGRs" + bytes(48)
     begin = 14 + len(header)
     return struct.pack("<2sIII", b"BM", begin + len(rows), 0, begin) + header + rows
@@ -200,7 +222,7 @@ def _other(picture, path, kind, quality):
         image.info["exif"] = picture.kept["exif"]
         image = ImageOps.exif_transpose(image)
     if kind == "BMP" and "A" in image.mode:
-        return _bmp(image.convert("RGBA"))
+        return _bmp(image.convert("RGBA"), kept.get("dpi", (72, 72)))
     options: dict = {}
     if kind in ("AVIF", "HEIF", "JXL") or (kind == "WEBP" and not picture.lossless):
         options = {"quality": quality or QUALITY}

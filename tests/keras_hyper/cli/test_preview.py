@@ -69,6 +69,20 @@ def test_level_auto_is_marked(models, picture, tmp_path, capsys):
     assert len(marked) == 1 and "--level 12 " in marked[0]
 
 
+def test_without_a_task_it_is_what_the_picture_needs(tmp_path, capsys):
+    picture, out = tmp_path / "a.jpg", str(tmp_path / "sheet.png")
+    ramp = np.linspace(60, 180, 96 * 128 * 3).reshape(96, 128, 3).astype(np.uint8)
+    for quality, task in ((30, "dejpeg"), (98, "photo")):
+        Image.fromarray(ramp).save(picture, quality=quality)
+        assert main(["preview", str(picture), out, "--side", "32"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert all(f" --task {task} --level " in line for line in lines[1:])
+    (marked,) = [line for line in lines if "# estimated" in line]
+    assert "  # estimated: restore leaves the picture as it is" in marked
+    assert main(["preview", str(picture), out, "--level", "5"]) == 2
+    assert "expected --task with --level" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["--side", 8], ["--at", 2, 0]])
 def test_wrong_arguments_are_a_one_line_error(models, picture, words, capsys):
     assert preview(models, picture, "--level", 10, *words) == 2

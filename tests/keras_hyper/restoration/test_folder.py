@@ -135,7 +135,7 @@ def test_an_interruption_ends_the_work_and_calls_under_way(pairs, concurrency):
 def test_enlarged_pictures_may_reach_the_limit_of_pixels(pairs):
     source, out = pairs[0]
     sr = {"task": "sr", "level": 2.0}
-    assert restore_file(source, out, Inverter(), **sr, max_pixels=48).levels == (
+    assert restore_file(source, out, Inverter(), **sr, max_pixels=48).pages[0] == (
         ("sr", UsedLevel(2.0)),
     )
     assert read(out).shape == (6, 8, 3)
@@ -170,7 +170,10 @@ def test_each_page_of_a_tiff_is_restored_at_its_own_level(tmp_path):
         tmp_path / "in.tif", tmp_path / "out.tif", [stage], max_pixels=12
     )
     assert seen == [(10, 10.0, 512), (200, 200.0, 512)]
-    assert restored.levels == (("denoise", UsedLevel(10.0, "network")),) and restored.notes == ()
+    assert restored.pages == tuple(
+        (("denoise", UsedLevel(level, "network")),) for level in (10.0, 200.0)
+    )
+    assert restored.notes == () and not restored.unchanged
     with Image.open(tmp_path / "out.tif") as written:
         assert written.n_frames == 2
         written.seek(1)
@@ -198,7 +201,7 @@ def test_stages_follow_one_another(pairs):
     restored = folder.restore_file(source, out, stages, max_pixels=1000)
     assert seen == [first, 255 - first]  # the second sees what the first left
     np.testing.assert_array_equal(read(out), read(source))
-    assert [task for task, _ in restored.restored] == ["dejpeg", "denoise"]
+    assert [task for task, _ in folder.needed(restored.pages[0])] == ["dejpeg", "denoise"]
 
 
 def test_without_artefacts_a_jpeg_is_written_finer_than_its_source(tmp_path):
@@ -223,7 +226,7 @@ def test_a_file_that_needs_nothing_is_copied(pairs, tmp_path, unneeded):
     with open(source, "ab") as file:
         file.write(b"kept to the byte")
     restored = folder.restore_file(source, out, stages_with([None, unneeded])[1], max_pixels=1000)
-    assert out.read_bytes() == source.read_bytes() and restored.restored == []
+    assert out.read_bytes() == source.read_bytes() and restored.unchanged
     out = tmp_path / "as.tif"  # another format is written as usual
     folder.restore_file(source, out, stages_with([None, unneeded])[1], max_pixels=1000)
     np.testing.assert_array_equal(read(out), read(source))

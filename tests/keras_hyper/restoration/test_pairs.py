@@ -118,14 +118,19 @@ def test_no_file_of_a_folder_is_passed_over(tmp_path):
     files_in(tmp_path, "a.png", "without", "b.heic", "c.dng", "sub/.hidden.png", "d.jxl")
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / RECORD).write_text("{}")
+    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
+    (tmp_path / "broken.png").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "folder").symlink_to(tmp_path / "sub")
     listing = list_files(tmp_path, tmp_path / "out")
     names = {source.name: target.name for source, target in listing.pairs}
     assert names == {
         "a.png": "a.png", "without": "without", "b.heic": "b.heic", "c.dng": "c.tif",
-        "d.jxl": "d.jxl",
+        "d.jxl": "d.jxl", "link.png": "link.png",
     }  # fmt: skip
-    others = {tmp_path / "notes.txt": "no picture", tmp_path / "sub/.hidden.png": "hidden"}
-    assert listing.others == others
+    assert listing.others == {
+        tmp_path / "notes.txt": "no picture", tmp_path / "sub/.hidden.png": "hidden",
+        tmp_path / "broken.png": "broken link", tmp_path / "folder": "link to a folder",
+    }  # fmt: skip
 
 
 def test_the_work_of_a_listing_grows_as_its_files(monkeypatch):

@@ -10,7 +10,7 @@ A, B, C, D, E = (Path(name) for name in "abcde")
 OUT = Path("out")
 NOISE = ("photo", UsedLevel(7.0, "network"))
 JPEG = ("dejpeg", UsedLevel(90.0, "tables", needed=False))
-DONE = {A: RestoredFile((JPEG, NOISE), ("the profile was lost",)), B: RestoredFile((JPEG,))}
+DONE = {A: RestoredFile(((JPEG, NOISE),), ("the profile was lost",)), B: RestoredFile(((JPEG,),))}
 LISTING = Listing([(path, OUT / path) for path in (A, B, C, D)], {E: "no picture"})
 
 
@@ -28,7 +28,7 @@ def test_every_file_has_one_row():
 
 
 def test_a_given_level_is_a_row_and_no_line():
-    given = {A: RestoredFile((("denoise", UsedLevel(25.0)),))}
+    given = {A: RestoredFile(((("denoise", UsedLevel(25.0)),),))}
     (row, *_) = report.rows_of(LISTING, given, {})
     assert row["levels"] == [{"task": "denoise", "level": 25.0, "source": "given"}]
     assert list(report.changes(given, "denoise", 25.0, False)) == []
@@ -38,11 +38,24 @@ def test_estimated_levels_are_said_and_explained():
     a, b = report.changes(DONE, None, AUTO, explain=False)
     assert a == "a: photo at level 7 (from the network); the profile was lost"
     assert b == "b: unchanged"
-    (line, _) = report.changes({**DONE, A: RestoredFile((JPEG, NOISE))}, None, AUTO, explain=True)
+    (line, _) = report.changes(
+        {**DONE, A: RestoredFile(((JPEG, NOISE),))}, None, AUTO, explain=True
+    )
     assert line.startswith("a: photo at level 7 (from the network) [") and line.count("; ") == 1
-    not_found = {A: RestoredFile((("photo", None),))}
+    not_found = {A: RestoredFile(((("photo", None),),))}
     (line,) = report.changes(not_found, "photo", AUTO, explain=True)
     assert line == "a: unchanged [camera noise not found]"
+
+
+def test_pages_have_their_own_levels():
+    done = {A: RestoredFile(((JPEG,), (JPEG, NOISE))), B: RestoredFile(((JPEG,), (JPEG,)))}
+    a, b, *_ = report.rows_of(LISTING, done, {})
+    assert a["levels"] == [{"page": 2, "task": "photo", "level": 7.0, "source": "network"}]
+    assert (a["status"], b["status"]) == ("restored", "unchanged")
+    assert list(report.changes(done, None, AUTO, explain=False)) == [
+        "a: page 1: unchanged, page 2: photo at level 7 (from the network)",
+        "b: unchanged",
+    ]
 
 
 def test_the_order_is_that_of_the_names():

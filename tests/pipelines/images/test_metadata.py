@@ -1,6 +1,7 @@
 """Metadata of every format, from a file to a restored one, as Pillow reads it."""
 
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -128,6 +129,39 @@ def test_text_and_gamma_that_a_format_does_not_hold_are_named(tmp_path, pixels):
     picture = read_picture_file(tmp_path / "in.png", LIMIT)
     assert lost_metadata(picture, tmp_path / "out.webp") == ["the text", "the gamma"]
     assert lost_metadata(picture, tmp_path / "out.png") == []
+
+
+def test_all_else_that_a_format_does_not_hold_is_named(pixels):
+    clear = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+    clear[0, 0, 3] = 0
+
+    def lost(pixels, name, **kept):
+        return lost_metadata(PictureFile(pixels, kept), Path(name))
+
+    assert lost(clear, "a.jpg") == lost(clear, "a.ppm") == ["the transparency"]
+    assert lost(clear, "a.gif") == ["precision beyond 256 colours"]
+    clear[0, 0, 3] = 99
+    assert lost(clear, "a.gif") == ["partial transparency", "precision beyond 256 colours"]
+    assert lost(clear, "a.png") == lost(clear, "a.webp") == lost(pixels[..., 0], "a.gif") == []
+    large = {"exif": b"MM" + bytes(66_000), "xmp": bytes(65_600)}
+    assert (
+        lost(pixels, "a.jpg", **large) == ["EXIF", "XMP"] and lost(pixels, "a.png", **large) == []
+    )
+    segments = [(0xE0, b"JFIF"), (0xFE, b"a comment"), (0xE4, b"of a maker")]
+    assert lost(pixels, "a.png", segments=segments) == ["other data of the JPEG"]
+    assert (
+        lost(pixels, "a.jpg", segments=segments)
+        == lost(pixels, "a.png", segments=segments[:2])
+        == []
+    )
+
+
+def test_a_bmp_with_alpha_keeps_its_resolution(tmp_path, pixels):
+    clear = np.dstack([pixels, pixels[..., 0]])
+    write_picture_file(PictureFile(clear, {"dpi": (600, 300)}), tmp_path / "a.bmp")
+    picture = read_picture_file(tmp_path / "a.bmp", LIMIT)
+    np.testing.assert_array_equal(picture.pixels, clear)
+    assert picture.kept["dpi"] == pytest.approx((600, 300), abs=0.02)
 
 
 def test_iptc_goes_from_tiff_to_jpeg_and_back(tmp_path, pixels):
