@@ -10,6 +10,10 @@ non-commercial use alone).
 levels of synthetic noise, what restoring at its estimates loses to the best of some levels around
 the true one, and how many pictures `restore` then restores, with and without a task.
 
+`--restored` OUT compares what `keras-hyper restore FOLDER OUT` wrote of a folder of pairs.
+
+`--clean` FOLDERS of pictures without noise measures how many `restore` changes and by how much.
+
 `--spectra` FOLDERS prints how sharp the clean pictures of each are: the power of their luma by
 frequency.
 """
@@ -52,6 +56,8 @@ def main(argv: list[str] | None = None) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--data", type=Path, help="folder of pairs")
     what.add_argument("--synthetic", type=Path, help="folder of clean pictures")
+    what.add_argument("--clean", type=Path, nargs="+", metavar="FOLDER",
+                      help="folders of clean pictures")  # fmt: skip
     what.add_argument("--spectra", type=Path, nargs="+", metavar="FOLDER",
                       help="folders of clean pictures")  # fmt: skip
     parser.add_argument("--soften", type=not_negative, default=0.0, metavar="WIDTH",
@@ -61,11 +67,15 @@ def main(argv: list[str] | None = None) -> None:
                         help="by default those that ship")  # fmt: skip
     parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--peer-levels", type=float, nargs="+", help="in place of the usual ones")
+    parser.add_argument("--restored", type=Path, help="folder that `keras-hyper restore` wrote")
     parser.add_argument("--json", type=Path, help="file for the PSNR of every picture")
     args = parser.parse_args(argv)
     warnings.filterwarnings("ignore", message=".*outside the range trained on")
     if args.synthetic:
         print(synthetic_table(args.synthetic, args.soften))
+        return
+    if args.clean:
+        print(clean_table(args.clean))
         return
     if args.spectra:
         print(spectra_table(args.spectra))
@@ -73,6 +83,17 @@ def main(argv: list[str] | None = None) -> None:
     pairs = list(read_pairs(args.data))
     before = np.mean([psnr(noisy, clean) for _, noisy, clean in pairs])
     print(f"{args.data.name}: {len(pairs)} pictures, {before:.2f} dB before\n")
+    if args.restored:
+        after, changed = compared(args.data, args.restored)
+        print(f"{args.restored.name}: {changed} restored, {after:.2f} dB")
+        return
+    record = _compare(args, pairs)
+    if args.json:
+        args.json.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def _compare(args, pairs):
+    """Prints the table of the methods; returns the rows of each."""
     print("| method | best constant level | dB | best level of each picture, dB | auto, dB |")
     print("|---|---:|---:|---:|---:|")
     record = {}
@@ -92,8 +113,7 @@ def main(argv: list[str] | None = None) -> None:
         restore = {"non-local means": non_local_means, "BM3D": bm3d}[name]
         record[name] = measure(pairs, restore, args.peer_levels or PEERS[name])
         print(table_row(name, record[name]), flush=True)
-    if args.json:
-        args.json.write_text(json.dumps(record, indent=1) + "\n")
+    return record
 
 
 def synthetic_table(folder: Path, soften: float = 0.0) -> str:
@@ -135,6 +155,59 @@ def synthetic_table(folder: Path, soften: float = 0.0) -> str:
             f"| {counts} |"
         )
     return "\n".join(lines)
+
+
+def clean_table(folders: list[Path]) -> str:
+    """Returns a table of what ``--task photo`` does to pictures without noise, in Markdown.
+
+    Args:
+        folders: Of clean pictures, without the noisy ones of pairs.
+    """
+    task = TASKS["photo"]
+    choices = [level_choice(task, AUTO, chosen=chosen) for chosen in (True, False)]
+    restore = open_restorer("photo", "photo", engine="auto").restore
+    lines = [
+        "| folder | pictures | restored with --task photo | mean change, gray levels | largest "
+        "| without --task |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for folder in folders:
+        changes, restored = [], []
+        for path in find_pictures(folder):
+            if _noisy_name(path):
+                continue
+            clean = read_picture(path)
+            # Files may record how they were compressed; the pixels alone are looked at here.
+            used = [choose(Path(path.stem), clean) for choose in choices]
+            restored.append([one.needed for one in used])
+            after = restore(clean, used[0].level) if used[0].needed else clean
+            difference = np.rint(255 * np.clip(after, 0, 1)) - np.rint(255 * clean)
+            changes.append(np.abs(difference).mean())
+        asked, unasked = np.sum(restored, axis=0)
+        lines.append(
+            f"| {folder.name} | {len(changes)} | {asked} | {np.mean(changes):.2f} "
+            f"| {max(changes):.2f} | {unasked} |"
+        )
+    return "\n".join(lines)
+
+
+def compared(data: Path, restored: Path) -> tuple[float, int]:
+    """Compares restored pictures with their ground truth.
+
+    Args:
+        data: Folder of pairs.
+        restored: Folder with a picture of the same name for each noisy one.
+
+    Returns:
+        Mean PSNR in dB, and the number of pictures that differ from the noisy ones.
+    """
+    figures, changed = [], 0
+    noisy = [path for path in find_pictures(data) if _noisy_name(path)]
+    for path, (_, before, clean) in zip(noisy, read_pairs(data), strict=True):
+        after = read_picture(restored / path.relative_to(data))
+        figures.append(psnr(after, clean))
+        changed += bool((after != before).any())
+    return float(np.mean(figures)), changed
 
 
 def spectra_table(folders: list[Path]) -> str:

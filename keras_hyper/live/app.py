@@ -7,7 +7,6 @@ import threading
 import urllib.parse
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from keras_hyper.live.pictures import NEUTRAL, NotOpenError, Pictures
 from keras_hyper.live.restorer import Request, ViewRestorer
 from keras_hyper.live.task import LiveTask, thumbnail
 from keras_hyper.live.view import as_rgba, checked_box, checked_scale, shrink
-from pipelines.images import check_holds, write_picture_file
+from pipelines.images import check_holds, with_pixels, write_picture_file
 from pipelines.levels import level_text
 
 _STATIC = Path(__file__).parent / "static"
@@ -196,6 +195,7 @@ class _Handlers:
         picture = self.page.pictures.get(picture_id)
         height, width = picture.file.pixels.shape[:2]
         facts = {"id": picture_id, "name": picture.name, "width": width, "height": height}
+        facts |= {"saved": picture.saved, "notes": picture.file.notes}
         return web.json_response({**facts, "gray": picture.gray, "test": picture.clean is not None})
 
     async def degrade(self, request):
@@ -250,15 +250,16 @@ class _Handlers:
                 pixels = self.page.restorer.whole(restoration, on_tile)
                 # In the format of the original, lossy ones too.
                 with tempfile.TemporaryDirectory(prefix="keras-hyper-") as folder:
-                    path = Path(folder) / picture.name
-                    check_holds(path, pixels)
-                    write_picture_file(replace(picture.file, pixels=pixels), path)
+                    path = Path(folder) / picture.saved
+                    file = with_pixels(picture.file, pixels)
+                    check_holds(path, file)
+                    write_picture_file(file, path, restoration.task.quality)
                     return path.read_bytes()
             finally:
                 self.page.progress.pop(picture_id, None)
 
         data = await self.page.run_whole(save)
-        name = urllib.parse.quote(f"restored-{restoration.picture.name}")
+        name = urllib.parse.quote(restoration.picture.saved)
         disposition = f"attachment; filename*=UTF-8''{name}"
         return web.Response(body=data, headers={"Content-Disposition": disposition})
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from keras_hyper.restoration.kinds import split_alpha
+from keras_hyper.restoration.pairs import UNCHANGED
 from pipelines.images import PictureFile, read_picture_file
 
 # Paintings have few pixels, since the page sends one after every stroke.
@@ -47,6 +48,11 @@ class OpenPicture:
     path: Path
     clean: np.ndarray | None = None
     paintings: collections.OrderedDict = field(default_factory=collections.OrderedDict)
+
+    @property
+    def saved(self) -> str:
+        """Name of the restored file; a RAW file becomes a TIFF."""
+        return f"restored-{UNCHANGED(Path(self.name))}"
 
     @functools.cached_property
     def gray(self) -> bool:

@@ -17,7 +17,7 @@ from keras_hyper.restoration.level import find_levels, fitting_estimators
 from keras_hyper.restoration.restorer import NetworkRestorer, Restorer
 from pipelines import SAMPLE_PICTURES, Task
 from pipelines.enlarging import enlarge_picture
-from pipelines.images import find_pictures
+from pipelines.images import QUALITY, find_pictures
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class LiveTask:
         gray: The network of gray pictures, at the levels that it was trained on; None if `model`
             restores them.
         choice: Its name in the list of tasks.
+        quality: Of a JPEG that is saved; None for the tables and subsampling of its file.
     """
 
     name: str
@@ -77,6 +78,7 @@ class LiveTask:
     enlarge: Callable[[np.ndarray, float], np.ndarray] | None = None
     gray: Restorer | None = None
     choice: str = ""
+    quality: int | None = None
 
     def parsed(self, level: Any) -> Any:
         """Returns a level of a request: a number, or of several levels a tuple.
@@ -176,6 +178,8 @@ def live_task(
         enlarge=enlarge if task.enlarges else None,
         gray=gray and _restorer(gray_network(name), gray),
         choice=task.choice,
+        # The tables of the file would bring the artefacts back.
+        quality=QUALITY if any(part.level_of_file for part in task.parts) else None,
     )
 
 

@@ -52,8 +52,9 @@ UNCERTAINTY = 0.3
 def add_camera_noise(image, level, seed):
     """Adds the noise of a camera, of another camera in every image of the batch.
 
-    The camera measures linear light with shot and read noise, demosaics, denoises and sharpens,
-    applies white balance and a tone curve, and saves 8 bits, mostly as JPEG. To first order the
+    A camera measures linear light with shot and read noise, demosaics, denoises and sharpens,
+    applies white balance and a tone curve, and saves 8 bits, mostly as JPEG. No mosaic is sampled
+    here: blurs stand for what demosaicing and denoising do to the noise. To first order the
     noise that is left is a correlated field of unit variance times a standard deviation that
     depends on the brightness: ``slope of the tone curve * sqrt(shot * light + read)``, times what
     denoising leaves of it, which is more at edges and in texture than in plain areas. An image of

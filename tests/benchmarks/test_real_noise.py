@@ -70,6 +70,36 @@ def test_what_a_wrong_estimate_loses_is_measured(tmp_path, monkeypatch):
     assert lost(UsedLevel(19.6, needed=False)) > near + 5
 
 
+def test_change_of_clean_pictures_is_measured(tmp_path, monkeypatch):
+    for name, value in (("a.png", 100), ("b.png", 200), ("c_noisy.png", 0)):
+        Image.new("RGB", (20, 24), (value,) * 3).save(tmp_path / name)
+
+    class Restorer:
+        def restore(self, picture, level):
+            return picture + level / 255
+
+    def choice(task, level, chosen):
+        return lambda path, pixels: UsedLevel(3.0, needed=chosen and path.stem == "a")
+
+    monkeypatch.setattr(real_noise, "level_choice", choice)
+    monkeypatch.setattr(real_noise, "open_restorer", lambda *args, **options: Restorer())
+    (line,) = real_noise.clean_table([tmp_path]).splitlines()[2:]
+    assert line == f"| {tmp_path.name} | 2 | 1 | 1.50 | 3.00 | 0 |"
+
+
+def test_a_restored_folder_is_compared(tmp_path):
+    data, out = tmp_path / "data", tmp_path / "out"
+    for folder in (data, out):
+        folder.mkdir()
+    for name, value in (("a_clean.png", 100), ("a_noisy.png", 110), ("b_clean.png", 50),
+                        ("b_noisy.png", 55)):  # fmt: skip
+        Image.new("RGB", (8, 8), (value,) * 3).save(data / name)
+    for name, value in (("a_noisy.png", 105), ("b_noisy.png", 55)):
+        Image.new("RGB", (8, 8), (value,) * 3).save(out / name)
+    figure, changed = real_noise.compared(data, out)
+    assert changed == 1 and figure == pytest.approx(10 * np.log10(255**2 / 25), abs=1e-3)
+
+
 def test_spectra_have_the_power_at_each_frequency(tmp_path, rng):
     columns = np.arange(300)
     wave = 128 + 40 * np.cos(2 * np.pi * 0.22 * columns)

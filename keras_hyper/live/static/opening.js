@@ -59,7 +59,8 @@ export async function findLevel(known = chosen(), estimates = true) {
   const { generation, opening, picture } = state,
     was = String(chosen()),
     facts = [`${picture.name}, ${picture.width} x ${picture.height} pixels`];
-  showStatus(facts[0]);
+  facts.push(...(picture.notes ?? []));
+  showStatus(facts.join("; "));
   let found = known;
   if (estimates && task().estimates)
     try {

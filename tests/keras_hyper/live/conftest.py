@@ -56,7 +56,12 @@ def ask(model):
             tasks = {
                 "denoise": live_task("a", model, TASKS["denoise"], random_estimator()),
                 "dejpeg": LiveTask(
-                    "b", NetworkRestorer("b", model), jpeg, sliders, estimate=lambda *_: None
+                    "b",
+                    NetworkRestorer("b", model),
+                    jpeg,
+                    sliders,
+                    estimate=lambda *_: None,
+                    quality=95,
                 ),
             }
             page = Page(tasks, sample_pictures(), max_pixels=1_000_000)

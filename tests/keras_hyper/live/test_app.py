@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,10 @@ from PIL import Image
 
 from keras_hyper import restore
 from keras_hyper.cli import main
+from keras_hyper.live.pictures import OpenPicture
+from keras_hyper.live.task import live_task
+from pipelines import TASKS
+from pipelines.images import QUALITY, PictureFile
 from tests.conftest import random_network
 from tests.keras_hyper.live.requests import PIXELS, opened, pixels_of, png, seen, send_request
 
@@ -107,6 +112,38 @@ def test_metadata_is_saved_with_the_pixels(ask):
     with Image.open(io.BytesIO(ask(job))) as saved:
         assert saved.format == "JPEG" and saved.getexif()[271] == "a camera"
         assert saved.info["icc_profile"] == b"a profile"
+
+
+def test_a_jpeg_is_saved_with_its_own_tables_unless_its_artefacts_were_removed(ask):
+    def jpeg(mode):
+        data = io.BytesIO()
+        Image.fromarray(PIXELS).convert(mode).save(data, "JPEG", quality=60)
+        return data.getvalue()
+
+    async def job(client):
+        async def upload(data):
+            answer = await client.post("/pictures", data=data, headers={"X-Name": "a.jpg"})
+            return await answer.json()
+
+        facts = await upload(jpeg("RGB"))
+        url = f"/pictures/{facts['id']}/restored"
+        saved = [await (await client.get(f"{url}?task={task}")).read()
+                 for task in ("denoise&level=25", "dejpeg&level=40")]  # fmt: skip
+        return facts, saved, (await upload(jpeg("CMYK")))["notes"]
+
+    facts, saved, notes = ask(job)
+    assert facts["saved"] == "restored-a.jpg" and facts["notes"] == []
+    noise, blocks = (Image.open(io.BytesIO(file)).quantization[0] for file in saved)
+    assert noise == Image.open(io.BytesIO(jpeg("RGB"))).quantization[0]
+    assert sum(blocks) < sum(noise) / 4
+    assert notes == ["CMYK without a profile was converted to sRGB"]
+    assert live_task("b", random_network(), TASKS["dejpeg"]).quality == QUALITY
+
+
+def test_raw_files_become_tiffs():
+    pixels = np.zeros((4, 4, 3), np.uint16)
+    picture = OpenPicture("a.DNG", PictureFile(pixels, kind="RAW"), Path("a.dng"))
+    assert picture.saved == "restored-a.tif"
 
 
 def test_whole_picture_reports_tiles_and_views_are_still_answered(ask):

@@ -129,6 +129,10 @@ def test_text_and_gamma_that_a_format_does_not_hold_are_named(tmp_path, pixels):
     picture = read_picture_file(tmp_path / "in.png", LIMIT)
     assert lost_metadata(picture, tmp_path / "out.webp") == ["the text", "the gamma"]
     assert lost_metadata(picture, tmp_path / "out.png") == []
+    # With a profile or sRGB beside it, gamma says nothing more.
+    for name in (b"sRGB", b"iCCP"):
+        kept = {"chunks": [(b"gAMA", b""), (name, b"")]}
+        assert lost_metadata(PictureFile(pixels, kept), tmp_path / "out.webp") == []
 
 
 def test_all_else_that_a_format_does_not_hold_is_named(pixels):

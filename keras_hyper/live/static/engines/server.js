@@ -92,7 +92,7 @@ class ServerEngine {
       const response = await this.#of(picture, (id) =>
         this.#fetch(`pictures/${id}/restored?${query}`),
       );
-      return { blob: await response.blob(), name: `restored-${picture.name}` };
+      return { blob: await response.blob(), name: picture.saved };
     } finally {
       clearInterval(counting);
     }
@@ -108,7 +108,7 @@ class ServerEngine {
   // The same restoration as a command, with the file name quoted for a shell.
   command(picture, task, level) {
     const quoted = (name) => `'${name.replaceAll("'", "'\\''")}'`;
-    const names = `${quoted(picture.name)} ${quoted(`restored-${picture.name}`)}`;
+    const names = `${quoted(picture.name)} ${quoted(picture.saved)}`;
     // Without a model the command chooses between the networks for colour and for gray.
     const model = task.gray ? "" : ` --model ${quoted(task.model)}`;
     const levels = Array.isArray(level)
@@ -136,7 +136,7 @@ class ServerEngine {
       ...large,
       `model = keras_hyper.HyperRes.from_preset(${JSON.stringify(model)})`,
       `restored = keras_hyper.restore(picture, ${Array.isArray(level) ? `(${level.join(", ")})` : level}, model)`,
-      `Image.fromarray(restored).save(${JSON.stringify(`restored-${picture.name}`)})`,
+      `Image.fromarray(restored).save(${JSON.stringify(picture.saved)})`,
       "",
     ].join("\n");
   }
