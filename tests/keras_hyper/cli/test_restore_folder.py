@@ -16,17 +16,21 @@ from tests.keras_hyper.cli.conftest import noise
 def test_too_large_and_damaged_files_are_skipped(call, tmp_path, rng, capsys):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
+    (folder / "0.png").write_bytes(b"\x89PNG\r\n")  # comes first
     noise("RGB", rng).save(folder / "a.png")
+    noise("RGB", rng).save(folder / "without", "JPEG")
     noise("RGB", rng, (60, 60)).save(folder / "bomb.png")
     (folder / "half.png").write_bytes((folder / "bomb.png").read_bytes()[:900])
     noise("RGB", rng).save(folder / "z.png")
     assert call(folder, out, "--max-pixels", "400") == 1
     output = capsys.readouterr().out
     assert (
-        "2 of 4 restored" in output
+        "3 of 6 restored" in output
         and "bomb.png: 60x60 pixels are more than the limit of 400" in output
     )
-    assert {path.name for path in out.glob("[!.]*")} == {"a.png", "z.png"}
+    assert {path.name for path in out.glob("[!.]*")} == {"a.png", "z.png", "without"}
+    with Image.open(out / "without") as picture:
+        assert picture.format == "JPEG"
 
 
 def test_existing_output_stops_a_folder_before_any_work(call, tmp_path, rng, capsys):

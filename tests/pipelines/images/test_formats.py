@@ -59,7 +59,7 @@ def test_formats_without_their_package_are_refused_by_name(pixels, tmp_path, mon
         write_picture_file(PictureFile(pixels), tmp_path / "out.jxl")
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "AVIF"])
 def test_animations_are_refused_in_one_line(tmp_path, kind):
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue", "green")]
     path = tmp_path / f"moves.{kind.lower()}"
