@@ -45,11 +45,16 @@ ROWS = (
     Row("8 blocks, light tail", LIGHT),
     Row("U-Net of two scales", ("--blocks", "2,4", "--filters", "64,96", "--tail", "light")),
     Row("U-Net of three", ("--blocks", "2,2,4", "--filters", "64,96,128", "--tail", "light")),
-    Row("8 blocks, light tail; free pictures", LIGHT, data="free"),
-    Row("8 blocks, light tail; BSDS", LIGHT, data="bsds"),
     Row("8 blocks, light tail; last quarter as before", LIGHT, ("--loss", "l1")),
     Row("8 blocks, light tail; last quarter patches of 96", LIGHT, ("--patch", "96")),
     Row("8 blocks, light tail; last quarter loss psnr", LIGHT, ("--loss", "psnr")),
+    Row(
+        "8 blocks, light tail; last quarter as before; free pictures",
+        LIGHT,
+        ("--loss", "l1"),
+        "free",
+    ),
+    Row("8 blocks, light tail; last quarter as before; BSDS", LIGHT, ("--loss", "l1"), "bsds"),
 )
 LEVELS_TRAINED = ("5", "20", "50", "90")
 RATE = 1e-3

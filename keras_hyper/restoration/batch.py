@@ -12,11 +12,11 @@ from keras_hyper.errors import WrongArgumentError, checked
 from keras_hyper.plugins import run_plugin
 from keras_hyper.restoration import folder, pairs
 from keras_hyper.restoration.folder import RestoredFile, Stage, restore_file
-from keras_hyper.restoration.gray import open_networks
+from keras_hyper.restoration.gray import open_networks, open_served
 from keras_hyper.restoration.kinds import outside_range
 from keras_hyper.restoration.level import AUTO, automatic_tasks, level_choice
 from keras_hyper.restoration.on_ray import RestoreOne, restore_on_ray
-from keras_hyper.restoration.restorer import OnTile, open_restorer
+from keras_hyper.restoration.restorer import OnTile
 from pipelines import TASKS
 from pipelines.images import is_object, local_copy, use_own_pixel_limit
 
@@ -270,4 +270,4 @@ def _open(task, options):
         from keras_hyper.serving.client import tls
 
         words["credentials"] = checked(lambda: tls(*files))
-    return open_restorer(f"{options.server}/{options.server_model or task}", task, **words)
+    return open_served(options.server, task, options.server_model, **words)

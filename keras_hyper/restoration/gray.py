@@ -1,5 +1,7 @@
 """Gray pictures get a network of their own, where one ships."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_hyper.restoration.kinds import checked_picture, split_alpha
@@ -49,6 +51,10 @@ class ColourAndGrayRestorer(Restorer):
         parts = [restored] if alpha is None else [restored, alpha]
         return np.concatenate(parts, axis=-1).reshape(picture.shape)
 
+    def is_fatal(self, error: Exception) -> bool:
+        """See `Restorer`."""
+        return self.colour.is_fatal(error) or self.gray.is_fatal(error)
+
     def close(self) -> None:
         """See `Restorer`."""
         self.colour.close()
@@ -74,3 +80,32 @@ def open_networks(
     if model or not gray:
         return restorer
     return ColourAndGrayRestorer(restorer, open_restorer(gray, task, precision, engine))
+
+
+def open_served(server: str, task: str, model: str | None = None, **options: Any) -> Restorer:
+    """Opens a model on a server, by default that of a task: with that for gray if it is served.
+
+    Args:
+        server: ``HOST:PORT``.
+        task: Name of the task.
+        model: Its name on the server; None for that of the task.
+        **options: Of `keras_hyper.serving.client.Client`.
+
+    Raises:
+        WrongArgumentError: If the model is for another task, or an option is wrong.
+        CallError: If the server refused the request or could not be reached.
+    """
+    restorer = open_restorer(f"{server}/{model or task}", task, **options)
+    gray = TASKS[task].gray_preset
+    if model or not gray:
+        return restorer
+    from keras_hyper.serving.client import CallError  # needs packages, which are there by now
+
+    try:
+        of_gray = open_restorer(f"{server}/{gray}", task, **options)
+    except CallError as error:
+        if error.code.name == "NOT_FOUND":
+            return restorer
+        restorer.close()
+        raise
+    return ColourAndGrayRestorer(restorer, of_gray)

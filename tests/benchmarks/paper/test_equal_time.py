@@ -39,7 +39,7 @@ def test_the_last_quarter_is_a_second_training(calls):
 
 def test_costs_that_the_same_processor_measured_are_kept(monkeypatch):
     monkeypatch.setattr(equal_time, "_processor", lambda: "A")
-    row = equal_time.ROWS[-1]
+    (row,) = (row for row in equal_time.ROWS if row.name.endswith("psnr"))
     light = (equal_time.LIGHT, equal_time.LIGHT + row.last)
     stored = {row.name: {"processor": "A", "seconds_per_step": [0.1, 0.4]}}
     assert equal_time.known_costs(stored) == dict(zip(light, (0.1, 0.4), strict=True))

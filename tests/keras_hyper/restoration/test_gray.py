@@ -1,8 +1,11 @@
+import grpc
 import numpy as np
 import pytest
 
+from keras_hyper.restoration import gray
 from keras_hyper.restoration.gray import ColourAndGrayRestorer, open_networks
 from keras_hyper.restoration.restorer import Restorer
+from keras_hyper.serving.client import CallError
 from pipelines.degradations.jpeg import compress_jpeg_libjpeg
 
 CARD = {"task": "dejpeg", "unit": "JPEG quality", "halo": 4, "multiple": 2}
@@ -22,8 +25,7 @@ class Brighter(Restorer):
 
 @pytest.fixture
 def both():
-    colour, gray = Brighter(3, 10 / 255, (5, 95)), Brighter(1, 20 / 255, (10, 80))
-    return ColourAndGrayRestorer(colour, gray)
+    return ColourAndGrayRestorer(Brighter(3, 10 / 255, (5, 95)), Brighter(1, 20 / 255, (10, 80)))
 
 
 def picture(channels, dtype=np.uint8):
@@ -66,3 +68,52 @@ def test_a_gray_photograph_of_jpeg_is_restored_better_than_by_the_colour_network
     assert errors[0] < 0.995 * errors[1]
     assert open_networks("dejpeg", "dejpeg").channels == 3
     assert not isinstance(open_networks("dejpeg", "dejpeg"), ColourAndGrayRestorer)
+
+
+def served(monkeypatch, names):
+    """A server that serves these models; returns what was opened."""
+    opened = []
+
+    def open_one(name, task, **options):
+        if name not in names:
+            raise CallError(name, grpc.StatusCode.NOT_FOUND, "Servable not found")
+        opened.append(name)
+        return Restorer(name, 1 if name.endswith("gray") else 3, {**CARD, "level_range": (5, 95)})
+
+    monkeypatch.setattr(gray, "open_restorer", open_one)
+    return opened
+
+
+def test_a_server_restores_gray_by_its_gray_model_if_it_serves_one(monkeypatch):
+    opened = served(monkeypatch, ["h:1/denoise", "h:1/denoise_gray", "h:1/own"])
+    both = gray.open_served("h:1", "denoise")
+    assert isinstance(both, ColourAndGrayRestorer) and (both.channels, both.gray.channels) == (3, 1)
+    assert not isinstance(gray.open_served("h:1", "denoise", "own"), ColourAndGrayRestorer)
+    assert opened == ["h:1/denoise", "h:1/denoise_gray", "h:1/own"]
+    served(monkeypatch, ["h:1/denoise"])
+    assert not isinstance(gray.open_served("h:1", "denoise"), ColourAndGrayRestorer)
+    with pytest.raises(CallError, match="NOT_FOUND"):
+        gray.open_served("h:1", "photo")
+
+
+def test_other_failures_of_the_gray_model_are_raised(monkeypatch):
+    def open_one(name, task, **options):
+        if name.endswith("gray"):
+            raise CallError(name, grpc.StatusCode.UNAVAILABLE, "gone")
+        return Restorer(name, 3, {**CARD, "level_range": (5, 95)})
+
+    monkeypatch.setattr(gray, "open_restorer", open_one)
+    with pytest.raises(CallError, match="gone"):
+        gray.open_served("h:1", "denoise")
+
+
+def test_a_failed_server_is_fatal_for_both():
+    class Served(Restorer):
+        def is_fatal(self, error):
+            return str(error) == self.name
+
+    both = ColourAndGrayRestorer(
+        Served("a", 3, {**CARD, "level_range": (5, 95)}),
+        Served("b", 1, {**CARD, "level_range": (5, 95)}),
+    )
+    assert [both.is_fatal(ValueError(name)) for name in "abc"] == [True, True, False]
