@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 from PIL import Image, ImageCms
 
@@ -24,6 +25,7 @@ from pipelines.images.tiff import (
     full_pages,
     metadata_of_page,
     open_page,
+    scaled_to_16_bits,
 )
 
 # The largest sample of a colour PNM, the third number of its header.
@@ -196,12 +198,37 @@ def _picture_file(picture, data):
         kept["tables"] = _jpeg_tables(picture)
     if getattr(picture, "n_frames", 1) > 1:
         notes.append(f"only the first of {picture.n_frames} pictures was kept")
-    if pixels.itemsize == 1 and (stored := stored_bits(data, picture.format)) > 8:
-        notes.append(f"{stored} bits were reduced to 8")
+    stored = stored_bits(data, picture.format) if pixels.itemsize == 1 else 8
+    if stored > 8:
+        deep = _deep(picture, data, stored)
+        # Colour spaces and rotations that Pillow applies would make it another picture.
+        if deep is not None and deep.shape == pixels.shape and _near(deep >> 8, pixels):
+            pixels = deep
+        words = "reduced to 8" if pixels.itemsize == 1 else "scaled to 16"
+        notes += [f"{stored} bits were {words}"] * (stored < 16 or pixels.itemsize == 1)
     kind = "JPEG" if picture.format == "MPO" else picture.format
     lossy = kind in ("JPEG", "AVIF", "HEIF") or (kind == "WEBP" and b"VP8L" not in data[:64])
-    bits = 1 if picture.mode == "1" else 8 * pixels.itemsize
+    bits = stored if stored > 8 and pixels.itemsize > 1 else 8 * pixels.itemsize
+    bits = 1 if picture.mode == "1" else bits
     return PictureFile(pixels, kept, not lossy, bits, kind, tuple(notes))
+
+
+def _near(pixels, others):
+    """Whether 8-bit samples differ by at most 2; Pillow rounds white of JPEG 2000 up to black."""
+    return bool((pixels.astype(np.uint8) - others + np.uint8(2) <= 4).all())
+
+
+def _deep(picture, data, bits):
+    """The samples of a file that Pillow reduces to 8 bits, as uint16; None of other formats."""
+    if picture.format == "JPEG2000":
+        return scaled_to_16_bits(imagecodecs.jpeg2k_decode(data), bits)
+    if picture.format == "HEIF":
+        import pillow_heif
+
+        file = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+        # They are shifted to 16 bits.
+        return scaled_to_16_bits(np.asarray(file[file.primary_index]) >> (16 - bits), bits)
+    return None
 
 
 @functools.cache

@@ -112,7 +112,7 @@ def deep_pixels(page: Any) -> tuple[np.ndarray, list[str]]:
     if page.axes.startswith("S"):
         pixels = np.moveaxis(pixels, 0, -1)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
-    pixels = _scaled(pixels, bits)
+    pixels = scaled_to_16_bits(pixels, bits)
     if page.photometric == 0:
         pixels = (1 if floats else np.iinfo(pixels.dtype).max) - pixels
     pixels, notes = _with_one_alpha(pixels, 3 if page.photometric == 2 else 1, page.extrasamples)
@@ -121,8 +121,12 @@ def deep_pixels(page: Any) -> tuple[np.ndarray, list[str]]:
     return pixels[..., 0] if pixels.shape[-1] == 1 else pixels, notes
 
 
-def _scaled(pixels, bits):
-    """Returns floats as float32, and samples of 9 to 15 bits at 16."""
+def scaled_to_16_bits(pixels: np.ndarray, bits: int) -> np.ndarray:
+    """Returns floats as float32, samples of 9 to 15 bits at 16, and others as they are.
+
+    Raises:
+        RefusedError: If floats are outside [0, 1].
+    """
     if pixels.dtype.kind == "f":
         low, high = float(pixels.min()), float(pixels.max())
         if not (low >= 0 and high <= 1):

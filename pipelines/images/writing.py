@@ -3,16 +3,18 @@
 import io
 import shutil
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 from PIL import Image, ImageOps
 
 from pipelines.images.formats import FORMATS, KINDS, format_of, load_plugins, missing_package
 from pipelines.images.metadata import (
+    ORIENTATION,
     fits_segment,
     with_jpeg_segments,
     with_numbers,
@@ -24,6 +26,18 @@ from pipelines.images.tiff import encode_tiff
 
 # The second loss is not visible.
 QUALITY = 95
+# Of what pillow_heif writes if a picture has more than 8.
+HEIF_BITS = 10
+# By EXIF orientation.
+_UPRIGHT: dict[int, Callable] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels),
+}
 _NAMES = {
     "exif": "EXIF", "xmp": "XMP", "icc_profile": "the colour profile", "photoshop": "IPTC",
     "iptc": "IPTC", "dpi": "the resolution", "comment": "the comment",
@@ -138,13 +152,19 @@ def lost_metadata(picture: PictureFile, path: Path) -> list[str]:
     if "segments" not in held:
         other = [marker for marker, _ in kept.get("segments", ()) if marker not in (0xE0, 0xFE)]
         lost += ["other data of the JPEG"] * bool(other)
-    pixels = picture.pixels
+    return lost + _lost_samples(picture, kind)
+
+
+def _lost_samples(picture, kind):
+    pixels, lost = picture.pixels, []
     if pixels.ndim == 3 and pixels.shape[-1] in (2, 4):
         partial = pixels[..., -1] % np.iinfo(pixels.dtype).max if kind == "GIF" else pixels
         if kind == "GIF" and partial.any():
             lost.append("partial transparency")
         elif not KINDS[kind].alpha:
             lost.append("the transparency")
+    if kind == "HEIF" and picture.bits > HEIF_BITS:
+        lost.append(f"precision beyond {HEIF_BITS} bits")
     if kind == "GIF" and pixels.ndim == 3:
         lost.append("precision beyond 256 colours")
     return lost
@@ -162,7 +182,8 @@ def _encoded(pages, path, kind, quality):
         return with_png_chunks(_png(pages[0]), pages[0].kept)
     if kind == "JPEG":
         return with_jpeg_segments(_jpeg(pages[0], quality), pages[0].kept)
-    return _other(pages[0], path, kind, quality)
+    deep = pages[0].pixels.dtype == np.uint16 and kind in ("JPEG2000", "HEIF")
+    return (_deep if deep else _other)(pages[0], path, kind, quality)
 
 
 def _png(picture):
@@ -210,6 +231,34 @@ def _bmp(image, dpi):
     header += masks + b"BGRs" + bytes(48)
     begin = 14 + len(header)
     return struct.pack("<2sIII", b"BM", begin + len(rows), 0, begin) + header + rows
+
+
+def _upright(picture):
+    """The pixels of a picture with its orientation applied."""
+    exif = Image.Exif()
+    exif.load(picture.kept.get("exif", b""))
+    return _UPRIGHT.get(exif.get(ORIENTATION, 1), lambda pixels: pixels)(picture.pixels)
+
+
+def _deep(picture, path, kind, quality):
+    """A JPEG 2000 or HEIC of more than 8 bits, which Pillow does not write."""
+    if kind == "JPEG2000":
+        bits = picture.bits if 8 < picture.bits < 16 else 16
+        samples = np.rint(_upright(picture) * ((2**bits - 1) / 65535)).astype(np.uint16)
+        form = "j2k" if path.suffix.lower() == ".j2k" else "jp2"
+        return imagecodecs.jpeg2k_encode(samples, level=0, bitspersample=bits, codecformat=form)
+    import pillow_heif
+
+    pixels, kept = np.ascontiguousarray(picture.pixels), picture.kept
+    mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[pixels.reshape(*pixels.shape[:2], -1).shape[-1]]
+    height, width = pixels.shape[:2]
+    file = io.BytesIO()
+    image = pillow_heif.from_bytes(mode=f"{mode};16", size=(width, height), data=pixels.tobytes())
+    for key in ("icc_profile", "xmp"):
+        if key in kept:
+            image[0].info[key] = kept[key]
+    image.save(file, quality=quality or QUALITY, exif=kept.get("exif"))
+    return file.getvalue()
 
 
 def _other(picture, path, kind, quality):

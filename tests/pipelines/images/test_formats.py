@@ -10,6 +10,7 @@ from pipelines.images import (
     find_pictures,
     formats,
     is_picture,
+    lost_metadata,
     read_picture_file,
     use_own_pixel_limit,
     write_picture_file,
@@ -109,16 +110,59 @@ def test_files_that_pillow_does_not_support_are_no_pictures(tmp_path, monkeypatc
     assert not is_picture(tmp_path / "a.dds")
 
 
-@pytest.mark.parametrize(
-    ("name", "encode", "bits"),
-    [("a.avif", imagecodecs.avif_encode, 10), ("a.jp2", imagecodecs.jpeg2k_encode, 12)],
-)
-def test_a_reduced_depth_is_said(tmp_path, rng, name, encode, bits):
-    for depth, notes in ((bits, (f"{bits} bits were reduced to 8",)), (8, ())):
+def test_a_reduced_depth_is_said(tmp_path, rng):
+    for depth, notes in ((10, ("10 bits were reduced to 8",)), (8, ())):
         pixels = rng.integers(0, 2**depth, (32, 40, 3)).astype("u1" if depth == 8 else "u2")
-        (tmp_path / name).write_bytes(encode(pixels, bitspersample=depth))
-        picture = read_picture_file(tmp_path / name)
+        data = imagecodecs.avif_encode(pixels, bitspersample=depth)
+        (tmp_path / "a.avif").write_bytes(data)
+        picture = read_picture_file(tmp_path / "a.avif")
         assert picture.pixels.dtype == np.uint8 and picture.notes == notes
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("bits", [12, 16])
+def test_jpeg_2000_keeps_more_than_8_bits(tmp_path, rng, bits, channels):
+    pixels = rng.integers(0, 2**bits, (32, 40, channels)).astype(np.uint16)
+    pixels = pixels[..., 0] if channels == 1 else pixels
+    (tmp_path / "a.jp2").write_bytes(imagecodecs.jpeg2k_encode(pixels, bitspersample=bits))
+    picture = read_picture_file(tmp_path / "a.jp2")
+    assert picture.pixels.dtype == np.uint16
+    np.testing.assert_allclose(picture.pixels, pixels * (65535 / (2**bits - 1)), atol=16)
+    for name in ("b.jp2", "b.j2k"):
+        write_picture_file(picture, tmp_path / name)
+        again = read_picture_file(tmp_path / name)
+        np.testing.assert_allclose(again.pixels, 1.0 * picture.pixels, atol=16)
+
+
+def test_deep_jpeg_2000_is_written_upright(tmp_path, rng):
+    pixels = rng.integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    for orientation in range(1, 9):
+        kept = {"exif": exif(orientation)}
+        write_picture_file(PictureFile(pixels, kept), tmp_path / "8.jp2")
+        write_picture_file(PictureFile(pixels * np.uint16(257), kept), tmp_path / "16.jp2")
+        shallow, deep = (read_picture_file(tmp_path / name).pixels for name in ("8.jp2", "16.jp2"))
+        np.testing.assert_array_equal(deep, shallow * np.uint16(257))
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_heic_keeps_10_bits(tmp_path, orientation):
+    pytest.importorskip("pillow_heif")
+    ramp = np.linspace(0, 65535, 64 * 96).reshape(64, 96).astype(np.uint16)
+    pixels = np.stack([ramp, ramp[::-1], ramp[:, ::-1]], axis=-1)
+    kept = {"exif": exif(orientation), "icc_profile": ICC, "xmp": XMP}
+    write_picture_file(PictureFile(pixels, kept, bits=16), tmp_path / "a.heic")
+    picture = read_picture_file(tmp_path / "a.heic")
+    upright = pixels if orientation == 1 else np.rot90(pixels, -1)
+    assert picture.bits == 10 and picture.notes == ("10 bits were scaled to 16",)
+    assert np.abs(picture.pixels - 1.0 * upright).mean() < 800  # 3 of 256 levels
+    assert len(np.unique(picture.pixels[..., 0])) > 400
+    assert picture.kept["icc_profile"] == ICC and picture.kept["xmp"] == XMP
+    write_picture_file(picture, tmp_path / "b.heic")
+    again = read_picture_file(tmp_path / "b.heic")
+    assert np.abs(again.pixels - 1.0 * picture.pixels).mean() < 800
+    assert lost_metadata(picture, tmp_path / "b.heic") == []
+    deep = PictureFile(pixels, bits=16)
+    assert lost_metadata(deep, tmp_path / "b.heic") == ["precision beyond 10 bits"]
 
 
 def test_a_bomb_inside_an_icon_is_refused(tmp_path, monkeypatch):
