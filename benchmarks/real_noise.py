@@ -196,7 +196,7 @@ def compared(data: Path, restored: Path) -> tuple[float, int]:
 
     Args:
         data: Folder of pairs.
-        restored: Folder with a picture of the same name for each noisy one.
+        restored: Folder with a picture for each noisy one, of the same name up to its suffix.
 
     Returns:
         Mean PSNR in dB, and the number of pictures that differ from the noisy ones.
@@ -204,7 +204,8 @@ def compared(data: Path, restored: Path) -> tuple[float, int]:
     figures, changed = [], 0
     noisy = [path for path in find_pictures(data) if _noisy_name(path)]
     for path, (_, before, clean) in zip(noisy, read_pairs(data), strict=True):
-        after = read_picture(restored / path.relative_to(data))
+        (file,) = (restored / path.relative_to(data)).parent.glob(f"{path.stem}.*")
+        after = read_picture(file)
         figures.append(psnr(after, clean))
         changed += bool((after != before).any())
     return float(np.mean(figures)), changed

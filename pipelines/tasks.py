@@ -204,10 +204,10 @@ register_task(
         level_scale=19.5,
         preset="photo",
         estimator="estimate_photo",
-        # Of pictures without noise the estimator answers with less than this for four in five,
+        # Of pictures without noise the estimator answers with less than this for two in three,
         # and with more for fine texture (docs/photographs.md).
         estimator_limit=1.5,
-        automatic=5.5,
+        automatic=3.5,
         # Shrinking removes less of correlated noise; this is the case of white noise.
         strength=((0.0, 0.0), (255.0, 255.0)),
         browser={"degrade": "camera"},

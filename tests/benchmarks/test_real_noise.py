@@ -94,7 +94,7 @@ def test_a_restored_folder_is_compared(tmp_path):
     for name, value in (("a_clean.png", 100), ("a_noisy.png", 110), ("b_clean.png", 50),
                         ("b_noisy.png", 55)):  # fmt: skip
         Image.new("RGB", (8, 8), (value,) * 3).save(data / name)
-    for name, value in (("a_noisy.png", 105), ("b_noisy.png", 55)):
+    for name, value in (("a_noisy.png", 105), ("b_noisy.tif", 55)):
         Image.new("RGB", (8, 8), (value,) * 3).save(out / name)
     figure, changed = real_noise.compared(data, out)
     assert changed == 1 and figure == pytest.approx(10 * np.log10(255**2 / 25), abs=1e-3)

@@ -104,5 +104,5 @@ def test_facts_that_the_documents_state():
     # A block of subsampled chroma is 16 pixels wide.
     assert TASKS["dejpeg"].margin == TASKS["denoise+dejpeg"].margin == 16
     # docs/photographs.md: estimates below 1.5 are left as they are; the third lowest of nine crops.
-    assert (TASKS["photo"].estimator_limit, TASKS["photo"].automatic) == (1.5, 5.5)
+    assert (TASKS["photo"].estimator_limit, TASKS["photo"].automatic) == (1.5, 3.5)
     assert ESTIMATOR_TASKS["estimate-photo"].network["rank"] == 2
