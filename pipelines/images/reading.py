@@ -198,6 +198,8 @@ def _picture_file(picture, data):
         kept["tables"] = _jpeg_tables(picture)
     if getattr(picture, "n_frames", 1) > 1:
         notes.append(f"only the first of {picture.n_frames} pictures was kept")
+    if picture.format == "JXL":
+        notes.append("JPEG XL was read at 8 bits")
     stored = stored_bits(data, picture.format) if pixels.itemsize == 1 else 8
     if stored > 8:
         deep = _deep(picture, data, stored)
