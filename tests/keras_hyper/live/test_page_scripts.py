@@ -36,7 +36,8 @@ def test_copied_command_and_python_give_the_same_picture(
     command, code = page.evaluate(
         """async ([name, model, enlarges, level]) => {
         const { engine } = await import(new URL("static/engines/engine.js", location.href).href);
-        const given = [{ name, saved: `restored-${name}` }, { name: model, model, enlarges }, level];
+        const picture = { name, saved: `restored-${name}` };
+        const given = [picture, { name: model, model, enlarges }, level];
         return [engine.command(...given), engine.python(...given)]; }""",
         [name, model, model == "sr", level],
     )
