@@ -157,6 +157,8 @@ def test_without_a_task_each_picture_gets_what_it_needs(tmp_path, rng, capsys):
     clean.save(tmp_path / "in" / "fine.jpg", quality=90)
     noisy = smooth + rng.normal(0, 14, smooth.shape)
     Image.fromarray(noisy.round().astype(np.uint8)).save(tmp_path / "in" / "noisy.png")
+    strong = np.clip(smooth + rng.normal(0, 45, smooth.shape), 0, 255).astype(np.uint8)
+    Image.fromarray(strong).save(tmp_path / "in" / "both.jpg", quality=70)
     words = ["restore", str(tmp_path / "in"), str(tmp_path / "out"), "--explain"]
     assert main([*words, "--report", str(tmp_path / "report.json")]) == 0
     lines = {line.split(": ")[0].rpartition("/")[2]: line for line in
@@ -165,6 +167,7 @@ def test_without_a_task_each_picture_gets_what_it_needs(tmp_path, rng, capsys):
     fine = "unchanged [JPEG quality 90 (from the file's tables), restored up to 75; camera noise"
     assert fine in lines["fine.jpg"]
     assert ": photo at level " in lines["noisy.png"]
+    assert ": dejpeg at level 70 (from the file's tables), photo at level " in lines["both.jpg"]
     assert lines["noisy.png"].endswith(", restored from 3.5]")
     assert ": unchanged [JPEG quality not found" in lines["clean.png"]
     for name in ("clean.png", "fine.jpg", "small.png"):
