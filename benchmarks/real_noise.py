@@ -116,6 +116,12 @@ def _compare(args, pairs):
     return record
 
 
+def _photo():
+    """How `restore` chooses the level with and without ``--task photo``, and what restores."""
+    choices = [level_choice(TASKS["photo"], AUTO, chosen=chosen) for chosen in (True, False)]
+    return choices, open_restorer("photo", "photo", engine="auto").restore
+
+
 def synthetic_table(folder: Path, soften: float = 0.0) -> str:
     """Returns a table of the estimates of `photo` on pictures with synthetic noise, in Markdown.
 
@@ -124,8 +130,7 @@ def synthetic_table(folder: Path, soften: float = 0.0) -> str:
         soften: Width in pixels of the Gaussian that blurs them first; 0 for none.
     """
     task, estimator = TASKS["photo"], estimator_for("photo")
-    choices = [level_choice(task, AUTO, chosen=chosen) for chosen in (True, False)]
-    restore = open_restorer("photo", "photo", engine="auto").restore
+    choices, restore = _photo()
     lines = [
         "| level | mean error | absolute | lost, dB "
         "| restored with --task photo | without --task |",
@@ -163,9 +168,7 @@ def clean_table(folders: list[Path]) -> str:
     Args:
         folders: Of clean pictures, without the noisy ones of pairs.
     """
-    task = TASKS["photo"]
-    choices = [level_choice(task, AUTO, chosen=chosen) for chosen in (True, False)]
-    restore = open_restorer("photo", "photo", engine="auto").restore
+    choices, restore = _photo()
     lines = [
         "| folder | pictures | restored with --task photo | mean change, gray levels | largest "
         "| without --task |",

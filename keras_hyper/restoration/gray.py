@@ -99,7 +99,8 @@ def open_served(server: str, task: str, model: str | None = None, **options: Any
     gray = TASKS[task].gray_preset
     if model or not gray:
         return restorer
-    from keras_hyper.serving.client import CallError  # needs packages, which are there by now
+    # Imported here: restoration without a server does not need the client's packages.
+    from keras_hyper.serving.client import CallError
 
     try:
         of_gray = open_restorer(f"{server}/{gray}", task, **options)

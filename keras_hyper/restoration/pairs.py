@@ -99,9 +99,11 @@ def _list_folder(source, out, naming):
     if same and naming == UNCHANGED:
         raise ValueError(f"IN and OUT are the same folder: {out} (--suffix renames the results)")
     files = [path for path in files_below(source) if path.name != RECORD]
+    links = links_below(source)
     if inside:  # results inside IN are not restored again
         files = [path for path in files if out.resolve() not in path.resolve().parents]
-    others = {path: "hidden" for path in files if is_hidden(path, source)} | links_below(source)
+        links = {path: kind for path, kind in links.items() if out not in path.parents}
+    others = {path: "hidden" for path in files if is_hidden(path, source)} | links
     pictures = [path for path in files if path not in others and is_picture(path)]
     listed = {*others, *pictures}
     others |= {path: "no picture" for path in files if path not in listed}

@@ -200,14 +200,14 @@ def _picture_file(picture, data):
         notes.append(f"only the first of {picture.n_frames} pictures was kept")
     if picture.format == "JXL":
         notes.append("JPEG XL was read at 8 bits")
-    stored = stored_bits(data, picture.format) if pixels.itemsize == 1 else 8
-    if stored > 8:
+    stored = stored_bits(data, picture.format)
+    if stored > 8 and pixels.itemsize == 1:
         deep = _deep(picture, data, stored)
         # Colour spaces and rotations that Pillow applies would make it another picture.
         if deep is not None and deep.shape == pixels.shape and _near(deep >> 8, pixels):
             pixels = deep
-        words = "reduced to 8" if pixels.itemsize == 1 else "scaled to 16"
-        notes += [f"{stored} bits were {words}"] * (stored < 16 or pixels.itemsize == 1)
+        else:
+            notes.append(f"{stored} bits were reduced to 8")
     kind = "JPEG" if picture.format == "MPO" else picture.format
     lossy = kind in ("JPEG", "AVIF", "HEIF") or (kind == "WEBP" and b"VP8L" not in data[:64])
     bits = stored if stored > 8 and pixels.itemsize > 1 else 8 * pixels.itemsize

@@ -158,11 +158,11 @@ def lost_metadata(picture: PictureFile, path: Path) -> list[str]:
 def _lost_samples(picture, kind):
     pixels, lost = picture.pixels, []
     if pixels.ndim == 3 and pixels.shape[-1] in (2, 4):
-        partial = pixels[..., -1] % np.iinfo(pixels.dtype).max if kind == "GIF" else pixels
-        if kind == "GIF" and partial.any():
-            lost.append("partial transparency")
-        elif not KINDS[kind].alpha:
+        if not KINDS[kind].alpha:
             lost.append("the transparency")
+        # Samples of 8 bits: a GIF holds no others.
+        if kind == "GIF" and np.any(pixels[..., -1] % 255):
+            lost.append("partial transparency")
     if kind == "HEIF" and picture.bits > HEIF_BITS:
         lost.append(f"precision beyond {HEIF_BITS} bits")
     if kind == "GIF" and pixels.ndim == 3:
